@@ -1,0 +1,216 @@
+"""A form: one Avro record, whose fields' custom attributes make it a variable catalogue as well."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.definition.errors import DefinitionError, read_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Role = Literal[
+    "registration_id", "patient", "unit", "occurred_on", "recorded_at", "retracted",
+    "side", "product", "lot", "serial", "birth_year", "later_date", "implant_reference", "source_text",
+]  # fmt: skip
+Kind = Literal["string", "int", "long", "float", "double", "boolean", "date", "timestamp"]
+
+REQUIRED_ROLES: dict[Role, Kind] = {
+    "registration_id": "string",
+    "patient": "string",
+    "occurred_on": "date",
+    "recorded_at": "timestamp",
+    "retracted": "boolean",
+}
+_LOGICAL: dict[tuple[str, str | None], Kind] = {
+    ("int", "date"): "date",
+    ("long", "timestamp-millis"): "timestamp",
+    ("string", None): "string",
+    ("int", None): "int",
+    ("long", None): "long",
+    ("float", None): "float",
+    ("double", None): "double",
+    ("boolean", None): "boolean",
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CodeList(_Strict):
+    """The codes are the registry's own list."""
+
+    list: tuple[str, ...] = Field(min_length=1)
+
+
+class CodePattern(_Strict):
+    """The codes are a public system's; the pattern (matched whole) says what they look like."""
+
+    system: str
+    pattern: str
+
+    @model_validator(mode="after")
+    def _compiles(self) -> CodePattern:
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise ValueError(f"pattern is not a regular expression: {error}") from error
+        return self
+
+
+class CatalogueCodes(_Strict):
+    """The codes are the rows of one of the registry's catalogues, where wanted of one kind only."""
+
+    catalogue: str
+    kind: str | None = None
+
+
+class FormField(_Strict):
+    """One variable.
+
+    ``kind`` is its type without the wrapping: ``nullable`` and ``repeated`` say whether it may be
+    absent and whether it is a list. ``range`` is inclusive, in ``unit``.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    kind: Kind
+    nullable: bool
+    repeated: bool
+    doc: str = ""
+    role: Role | None = None
+    unit: str | None = None
+    range: tuple[float, float] | None = None
+    codes: CodePattern | CatalogueCodes | CodeList | None = None
+    question: str | None = None
+    source: Literal["record system", "typed in"] | None = None
+
+    @model_validator(mode="after")
+    def _attributes_fit_the_type(self) -> FormField:
+        if self.range and (
+            self.kind not in ("int", "long", "float", "double") or self.range[0] > self.range[1]
+        ):
+            raise ValueError("range needs a number type, and its lower bound first")
+        if self.codes and self.kind != "string":
+            raise ValueError("codes need type string")
+        return self
+
+
+class Form(_Strict):
+    """A form as declared: its name, its variables and its Avro schema as written."""
+
+    name: str
+    full_name: str
+    doc: str
+    fields: tuple[FormField, ...]
+    avro: dict[str, Any]
+
+    def field_with(self, role: Role) -> FormField | None:
+        """The first field that has the role, or None."""
+        return next((field for field in self.fields if field.role == role), None)
+
+    def name_of(self, role: Role) -> str:
+        """The name of the field with a role that every form has.
+
+        Raises:
+            KeyError: no field has it; cannot happen for ``REQUIRED_ROLES`` after loading.
+        """
+        field = self.field_with(role)
+        if field is None:
+            raise KeyError(role)
+        return field.name
+
+
+def read_form(path: Path) -> Form:
+    """Read one ``forms/<form>.avsc``.
+
+    Raises:
+        DefinitionError: not JSON, not a record, or a field that the platform cannot carry; each
+            line names the file and the field.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DefinitionError([f"{path}: {error.strerror}"]) from error
+    except json.JSONDecodeError as error:
+        raise DefinitionError([f"{path}, line {error.lineno}: {error.msg}"]) from error
+    return form_of(raw, path)
+
+
+def form_of(raw: object, path: Path) -> Form:
+    """The form that a parsed Avro schema declares; ``path`` is for the messages.
+
+    Raises:
+        DefinitionError: as ``read_form``.
+    """
+    if not isinstance(raw, dict) or raw.get("type") != "record" or not raw.get("name"):
+        raise DefinitionError([f"{path}: a form is one Avro record with a name"])
+    problems: list[str] = []
+    fields: list[FormField] = []
+    for field in cast("list[dict[str, Any]]", raw.get("fields", [])):
+        try:
+            kind, nullable, repeated = _kind_of(field.get("type"))
+            described = {**field, "kind": kind, "nullable": nullable, "repeated": repeated}
+            fields.append(read_model(FormField, described, path, f"field {field.get('name')}: "))
+        except DefinitionError as error:
+            problems += error.problems
+        except ValueError as error:
+            problems.append(f"{path}, field {field.get('name')}: {error}")
+    problems += _role_problems(fields, path)
+    if problems:
+        raise DefinitionError(problems)
+    namespace = raw.get("namespace")
+    return Form(
+        name=raw["name"],
+        full_name=f"{namespace}.{raw['name']}" if namespace else raw["name"],
+        doc=raw.get("doc", ""),
+        fields=tuple(fields),
+        avro=raw,
+    )
+
+
+def _kind_of(avro_type: object) -> tuple[Kind, bool, bool]:
+    """(kind, nullable, repeated) of an Avro type; ValueError where forms cannot carry it."""
+    nullable = repeated = False
+    if isinstance(avro_type, list):
+        others = [branch for branch in avro_type if branch != "null"]
+        if len(others) != 1 or len(avro_type) != 2:  # noqa: PLR2004 - null and one other
+            raise ValueError('a union is ["null", one other type]')
+        nullable, avro_type = True, others[0]
+    if isinstance(avro_type, dict) and avro_type.get("type") == "array":
+        if nullable:
+            raise ValueError("a list is never null: let it be empty")
+        repeated, avro_type = True, avro_type.get("items")
+    name, logical = (
+        (avro_type.get("type"), avro_type.get("logicalType"))
+        if isinstance(avro_type, dict)
+        else (avro_type, None)
+    )
+    kind = _LOGICAL.get((str(name), logical))
+    if kind is None:
+        raise ValueError(
+            f"type {json.dumps(avro_type)} cannot be carried: use string, int, long, float, double, boolean, "
+            "date (int), timestamp-millis (long), an array of one of them, or a union of null and one of them"
+        )
+    return kind, nullable, repeated
+
+
+def _role_problems(fields: list[FormField], path: Path) -> list[str]:
+    problems = []
+    for role, kind in REQUIRED_ROLES.items():
+        bearers = [field for field in fields if field.role == role]
+        if len(bearers) != 1:
+            problems.append(f"{path}: needs exactly one field with role {role}, has {len(bearers)}")
+        elif bearers[0].kind != kind or bearers[0].nullable or bearers[0].repeated:
+            problems.append(f"{path}, field {bearers[0].name}: role {role} needs type {kind}, never null")
+    names = [field.name for field in fields]
+    problems += [
+        f"{path}, field {name}: declared twice" for name in sorted({n for n in names if names.count(n) > 1})
+    ]
+    return problems

@@ -1,0 +1,82 @@
+"""A registry as its ``registry.yaml`` declares it, and the whole of its folder once read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from schemas.catalogue import Catalogue
+    from schemas.definition.form import Form
+    from schemas.definition.mapping import FormMapping
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Text(_Strict):
+    """One text in both languages."""
+
+    sv: str
+    en: str
+
+
+class Tariff(_Strict):
+    """What a supplier pays a year for each component put in the year before (``per``: a piece or a pair)."""
+
+    amount: float = Field(ge=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    per: Literal["piece", "pair"]
+
+
+class Registry(_Strict):
+    """``registry.yaml``.
+
+    ``controller`` is the legal person answerable; without one intake refuses every registration.
+    ``notice`` is shown wherever the registry's data is shown. ``modules`` names shared forms.
+    """
+
+    name: Name
+    title: Text
+    controller: str | None = None
+    stage: Literal["new", "newly established", "established"]
+    modules: tuple[str, ...] = ("core",)
+    purposes: tuple[str, ...] = ()
+    opt_out: Text | None = None
+    retention_years: int | None = Field(default=None, gt=0)
+    tariff: Tariff | None = None
+    notice: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryDefinition:
+    """Everything that a registry's folder declares, read and checked.
+
+    Attributes:
+        folder: where it was read from.
+        registry: the contents of ``registry.yaml``.
+        forms: by form name, the registry's own and its modules'.
+        released: by form name, the Avro schemas released so far, oldest first.
+        catalogues: by catalogue name (``units``, ``components``, …).
+        mappings: by mapping name, then by form: how files' columns become fields.
+    """
+
+    folder: Path
+    registry: Registry
+    forms: Mapping[str, Form]
+    released: Mapping[str, tuple[Mapping[str, Any], ...]]
+    catalogues: Mapping[str, Catalogue]
+    mappings: Mapping[str, Mapping[str, FormMapping]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The registry's name, as in topics and databases."""
+        return self.registry.name

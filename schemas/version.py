@@ -1,0 +1,22 @@
+"""The version of everything: where in the registry's log a registration was submitted."""
+
+from __future__ import annotations
+
+_OFFSET_BITS = 48
+MAX_EPOCH = (1 << (64 - _OFFSET_BITS)) - 1
+
+
+def version_of(epoch: int, offset: int) -> int:
+    """One unsigned 64-bit number, ``epoch << 48 | offset``: later submissions have higher ones.
+
+    Raises:
+        ValueError: epoch or offset does not fit.
+    """
+    if not 0 <= epoch <= MAX_EPOCH or not 0 <= offset < 1 << _OFFSET_BITS:
+        raise ValueError(f"no version for epoch {epoch}, offset {offset}")
+    return epoch << _OFFSET_BITS | offset
+
+
+def epoch_and_offset(version: int) -> tuple[int, int]:
+    """The epoch and the submission offset that a version stands for."""
+    return version >> _OFFSET_BITS, version & ((1 << _OFFSET_BITS) - 1)

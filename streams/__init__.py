@@ -1,0 +1,1 @@
+"""What happens to the data: publishing, intake, and the statistics that say what it means."""

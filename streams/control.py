@@ -1,0 +1,124 @@
+"""The state of every registry's log, on one compacted topic: its epoch, its partitions, its stop switch.
+
+Intake and publishers follow it while they work, so that a registry can be halted at once, by law or
+by its controller, without touching any of their machines.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from schemas import topics
+from schemas.codec import decode_event, encode_event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    KafkaConfig = Mapping[str, str | int | bool]
+
+_EVENT = "registry_control"
+_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryControl:
+    """The latest word on a registry; ``at`` is in milliseconds since 1970."""
+
+    registry: str
+    epoch: int
+    partitions: int
+    stopped: bool
+    reason: str
+    by: str
+    at: int
+
+    @property
+    def sentence(self) -> str:
+        """What to tell whoever meets the stop switch."""
+        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.at / 1000))
+        verb = "stopped" if self.stopped else "running"
+        return f"registry {self.registry} is {verb} since {when}, by {self.by}: {self.reason}"
+
+
+class ControlReader:
+    """Follows the control topic; ``poll`` is cheap enough for every turn of a loop."""
+
+    def __init__(self, kafka: KafkaConfig) -> None:
+        self._consumer = Consumer(
+            {
+                **kafka,
+                "group.id": "guldadra-control",  # required by the client, never used: nothing is committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "fetch.queue.backoff.ms": 10,
+            }
+        )
+        self._latest: dict[str, RegistryControl] = {}
+        self._at_end = False
+        self._consumer.assign([TopicPartition(topics.CONTROL, 0, OFFSET_BEGINNING)])
+
+    def __enter__(self) -> ControlReader:
+        """Read what has been said so far."""
+        self.read_to_end()
+        return self
+
+    def __exit__(self, *_: tuple[type[BaseException], BaseException, TracebackType] | None) -> None:
+        """Let go of the topic."""
+        self._consumer.close()
+
+    def read_to_end(self, patience_s: float = _PATIENCE_S) -> None:
+        """Read all that has been said.
+
+        Raises:
+            KafkaException: the topic is not there, or the broker did not answer in time.
+        """
+        deadline = time.monotonic() + patience_s
+        while not self._at_end:
+            if time.monotonic() > deadline:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer about {topics.CONTROL}"))  # noqa: SLF001 - the client's public constant is spelt so
+            self._take(0.2)
+
+    def poll(self) -> None:
+        """Take what is new, without waiting."""
+        self._take(0)
+
+    def of(self, registry: str) -> RegistryControl | None:
+        """The latest word on a registry, None where nothing was ever said."""
+        return self._latest.get(registry)
+
+    def _take(self, timeout: float) -> None:
+        for message in self._consumer.consume(100, timeout):
+            error = message.error()
+            if error is None:
+                value = message.value()
+                if value is not None:
+                    control = RegistryControl(**decode_event(_EVENT, value))
+                    self._latest[control.registry] = control
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public constant is spelt so
+                self._at_end = True
+            elif error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise KafkaException(error)
+
+
+def write_control(kafka: KafkaConfig, control: RegistryControl) -> None:
+    """Say something about a registry, and wait until the broker has it.
+
+    Raises:
+        KafkaException: the broker did not take it.
+    """
+    failures: list[KafkaError] = []
+    producer = Producer({**kafka, "acks": "all", "enable.idempotence": True, "message.timeout.ms": 30_000})
+    producer.produce(
+        topics.CONTROL,
+        encode_event(_EVENT, asdict(control)),
+        control.registry,
+        on_delivery=lambda error, _: failures.append(error) if error else None,
+    )
+    producer.flush()
+    if failures:
+        raise KafkaException(failures[0])
