@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from schemas.definition.errors import DefinitionError
+from schemas.definition.errors import DefinitionError, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,19 +31,20 @@ def read_catalogue(path: Path) -> Catalogue:
     """Read ``catalogue/<name>.csv`` (UTF-8, comma separated, a header with ``code`` and ``name``).
 
     Raises:
-        DefinitionError: a column is missing, a code is empty or stands twice, or a row has more or
-            fewer values than the header; each message has the line.
+        DefinitionError: a column is missing or stands twice, a code is empty or stands twice, or a row
+            has more or fewer values than the header; each message has the line.
     """
+    reader = csv.reader(io.StringIO(read_text(path), newline=""))
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = tuple(next(reader, ()))
-            lines = [(reader.line_num, row) for row in reader if row]
-    except OSError as error:
-        raise DefinitionError([f"{path}: {error.strerror}"]) from error
-    if missing := [column for column in ("code", "name") if column not in header]:
-        raise DefinitionError([f"{path}, line 1: column {column} is missing" for column in missing])
-    problems = []
+        header = tuple(next(reader, ()))
+        lines = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise DefinitionError([f"{path}, line {reader.line_num}: {error}"]) from error
+    problems = [f"{path}, line 1: column {column} is missing" for column in ("code", "name") if column not in header]
+    twice = sorted({column for column in header if header.count(column) > 1})
+    problems += [f"{path}, line 1: column {column} stands twice" for column in twice]
+    if problems:
+        raise DefinitionError(problems)
     rows: dict[str, dict[str, str]] = {}
     for number, values in lines:
         row = dict(zip(header, values, strict=False))

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import fastavro
 from fastavro.schema import to_parsing_canonical_form
 
+from schemas.plain_avro import NotPlainAvroError, plain_reader
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from schemas.definition.form import Form
 
@@ -76,6 +78,7 @@ class FormSchema:
         current: whether the version is the form as it is declared now.
         writer: the version, parsed, in Avro's own numbers.
         reader: the form as declared now, parsed likewise; None where they are one.
+        read_plain: reads bytes of the version, in its own shape, where they are plain Avro.
     """
 
     form: Form
@@ -84,6 +87,7 @@ class FormSchema:
     current: bool
     writer: Schema
     reader: Schema | None
+    read_plain: Callable[[bytes], dict[str, Any]]
 
     def encode(self, registration: Mapping[str, Any]) -> bytes:
         """The Avro bytes of a registration (dates and timestamps as Avro's numbers), without header.
@@ -99,24 +103,25 @@ class FormSchema:
         """The registration in the form's present shape; fields it did not have get their defaults.
 
         Raises:
-            NotARegistrationError: truncated, malformed, or followed by more bytes.
+            NotARegistrationError: truncated, malformed, not plain Avro (see ``schemas.plain_avro``), or
+                followed by more bytes.
         """
-        stream = io.BytesIO(payload)
         try:
-            registration = fastavro.schemaless_reader(stream, self.writer, self.reader)
-        except Exception as error:
-            # fastavro answers bad bytes with a dozen kinds of exception; each means the same here.
-            raise NotARegistrationError("the payload is truncated or not Avro of this schema") from error
-        if stream.tell() != len(payload):
-            raise NotARegistrationError("the payload has bytes after the registration")
-        return registration  # type: ignore[return-value]  # a record schema reads as a dict
+            registration = self.read_plain(payload)
+        except NotPlainAvroError as error:
+            raise NotARegistrationError(str(error)) from error
+        if self.reader is None:
+            return registration
+        # The bytes are known to be sound: fastavro brings an older version into the present shape.
+        return fastavro.schemaless_reader(io.BytesIO(payload), self.writer, self.reader)  # type: ignore[return-value]
 
 
 def form_schema(form: Form, version: Mapping[str, Any]) -> FormSchema:
     """Prepare one version of a form (the present one or a released one)."""
-    own, present = plain_schema(version), plain_schema(form.avro)
+    own = plain_schema(version)
     same = canonical_form(version) == canonical_form(form.avro)
-    return FormSchema(form, fingerprint(version), version, same, own, None if same else present)
+    present = None if same else plain_schema(form.avro)
+    return FormSchema(form, fingerprint(version), version, same, own, present, plain_reader(own))
 
 
 def plain_schema(schema: Mapping[str, Any]) -> Schema:

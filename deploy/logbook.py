@@ -1,0 +1,131 @@
+"""The registries' logs as a whole: making topics as they must be, and saying a registry's state."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from schemas.topics import all_topics
+from streams.control import ControlReader, RegistryControl, write_control
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from schemas.topics import TopicSpec
+    from streams.control import KafkaConfig
+
+_ANSWER_S = 30.0
+
+
+class LogError(Exception):
+    """The log is not as it must be; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFinding:
+    """What a topic is like against what it must be: an empty ``problem`` is as it must be."""
+
+    name: str
+    made: bool
+    problem: str
+
+
+def make_topics(
+    kafka: KafkaConfig, registries: Iterable[str], partitions: int, *, retention_days: int, replication: int = -1
+) -> list[TopicFinding]:
+    """Make the topics that are missing, and look at those that are there.
+
+    Args:
+        kafka: the clients' settings.
+        registries: whose topics.
+        partitions: of each registry's topics.
+        retention_days: how long they keep.
+        replication: copies of each; -1 is the broker's default.
+    """
+    admin = AdminClient(dict(kafka))
+    wanted = all_topics(registries, partitions, retention_days=retention_days)
+    existing = admin.list_topics(timeout=_ANSWER_S).topics
+    missing = [spec for spec in wanted if spec.name not in existing]
+    for name, future in _create(admin, missing, replication):
+        try:
+            future.result()  # type: ignore[attr-defined]  # a concurrent future
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from error
+    made = {spec.name for spec in missing}
+    return [TopicFinding(spec.name, spec.name in made, problem) for spec, problem in _problems(admin, wanted)]
+
+
+def check_topics(
+    kafka: KafkaConfig, registries: Iterable[str], partitions: int, *, retention_days: int
+) -> list[TopicFinding]:
+    """Look at the topics, make none."""
+    admin = AdminClient(dict(kafka))
+    wanted = all_topics(registries, partitions, retention_days=retention_days)
+    return [TopicFinding(spec.name, made=False, problem=problem) for spec, problem in _problems(admin, wanted)]
+
+
+def begin_epoch(kafka: KafkaConfig, registry: str, partitions: int, epoch: int, *, by: str, reason: str) -> None:
+    """Say that the registry's log begins a life.
+
+    Raises:
+        LogError: the epoch is not higher than the one now running.
+    """
+    with ControlReader(kafka) as control:
+        said = control.of(registry)
+    if said is not None and said.epoch >= epoch:
+        raise LogError(f"registry {registry} is in epoch {said.epoch} already; {epoch} would not be later")
+    at = int(time.time() * 1000)
+    write_control(kafka, RegistryControl(registry, epoch, partitions, stopped=False, reason=reason, by=by, at=at))
+
+
+def set_stopped(kafka: KafkaConfig, registry: str, *, stopped: bool, by: str, reason: str) -> RegistryControl:
+    """Turn the stop switch; the state as said.
+
+    Raises:
+        LogError: the registry has no log.
+    """
+    with ControlReader(kafka) as control:
+        said = control.of(registry)
+    if said is None:
+        raise LogError(f"registry {registry} has no log: run `guldadra topics create {registry}`")
+    now_said = replace(said, stopped=stopped, by=by, reason=reason, at=int(time.time() * 1000))
+    write_control(kafka, now_said)
+    return now_said
+
+
+def _create(admin: AdminClient, missing: list[TopicSpec], replication: int) -> Iterable[tuple[str, object]]:
+    if not missing:
+        return ()
+    new = [
+        NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=replication, config=dict(spec.config))
+        for spec in missing
+    ]
+    return admin.create_topics(new, operation_timeout=_ANSWER_S).items()
+
+
+def _problems(admin: AdminClient, wanted: list[TopicSpec]) -> list[tuple[TopicSpec, str]]:
+    existing = admin.list_topics(timeout=_ANSWER_S).topics
+    there = [spec for spec in wanted if spec.name in existing]
+    resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in there]
+    answers = admin.describe_configs(resources) if resources else {}
+    described = {resource.name: future.result() for resource, future in answers.items()}
+    found = []
+    for spec in wanted:
+        if spec.name not in existing:
+            found.append((spec, "is missing: run `guldadra topics create`"))
+            continue
+        count = len(existing[spec.name].partitions)
+        problems = [f"has {count} partitions instead of {spec.partitions}"] if count != spec.partitions else []
+        config = described[spec.name]
+        problems += [
+            f"{key} is {config[key].value} instead of {value}"
+            for key, value in spec.config.items()
+            if key in config and config[key].value != value
+        ]
+        found.append((spec, "; ".join(problems)))
+    return found

@@ -1,0 +1,97 @@
+"""What a process shows of itself: structured logs, Prometheus metrics, and a health answer that means progress."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Self
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Health = Callable[[], tuple[bool, dict[str, Any]]]
+
+STUCK_AFTER_S = 60.0
+"""A process with work waiting and no progress for this long is not healthy."""
+
+
+def set_up_logs(level: str, form: str) -> None:
+    """Logs to standard error: for people on a terminal, JSON elsewhere, unless told otherwise."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    for_people = form == "console" or (form == "auto" and sys.stderr.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+class Observed:
+    """Serves ``/metrics`` and ``/health`` while the process works."""
+
+    def __init__(self, host: str, port: int, health: Health) -> None:
+        self._server = ThreadingHTTPServer((host, port), _handler(health))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, name="observe", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port it answers on."""
+        return int(self._server.server_address[1])
+
+    def __enter__(self) -> Self:
+        """Begin to answer."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Answer no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/metrics":
+                self._answer(200, CONTENT_TYPE_LATEST, generate_latest())
+            elif self.path == "/health":
+                good, facts = health()
+                body = json.dumps({"healthy": good, **facts}, ensure_ascii=False).encode()
+                self._answer(200 if good else 503, "application/json", body)
+            else:
+                self._answer(404, "text/plain", b"there are /metrics and /health\n")
+
+        def _answer(self, status: int, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Scrapes are not worth a line each."""
+
+    return Handler

@@ -1,0 +1,168 @@
+"""All settings, from the environment (``GULDADRA_…``) and one TOML file, refused by name at start.
+
+The TOML file is ``guldadra.toml`` in the working folder or the one that ``GULDADRA_CONFIG`` names; the
+environment wins. Where no broker is set, a running `guldadra up` or `guldadra demo` is used.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from deploy.embedded.runtime import running_stack
+from schemas.definition.folder import load_registries
+from schemas.identity import PseudonymKey, read_key
+from schemas.store import BundledStore, HttpStore, SchemaStore
+
+if TYPE_CHECKING:
+    from schemas.definition.registry import RegistryDefinition
+
+PREFIX = "GULDADRA_"
+
+
+class SettingsError(Exception):
+    """A setting is wrong or missing; the message names it."""
+
+
+class Settings(BaseSettings):
+    """Every setting of every process, with its default."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_nested_delimiter="__")
+
+    bootstrap: str = Field("", description="Kafka brokers, host:port, comma separated")
+    kafka: dict[str, str] = Field(
+        default_factory=dict, description="further librdkafka settings, such as security.protocol"
+    )
+    partitions: int = Field(12, ge=1, le=1000, description="partitions of each topic, for life")
+    retention_days: int = Field(30, ge=1, description="how long the log keeps; the archive is the memory")
+    schema_registry: str = Field("", description="URL of a Confluent-compatible schema registry; empty: bundled files")
+    clickhouse_url: str = Field("", description="ClickHouse over HTTP, http(s)://host:port")
+    clickhouse_user: str = "default"
+    clickhouse_password: SecretStr = SecretStr("")
+    registries: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="folders of registries outside the project, separated as PATH is"
+    )
+    keys: Path = Field(Path(".guldadra/keys"), description="folder of the pseudonym keys, <registry>.key each")
+    data: Path = Field(Path(".guldadra"), description="what the embedded parts keep on this machine")
+    instance: str = Field(
+        default_factory=socket.gethostname, description="this process's name, the same after a restart"
+    )
+    host: str = Field("127.0.0.1", description="address that metrics and health answer on")
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0: any free one")
+    refusal_limit: int = Field(1_000, ge=0, description="stop a registry after so many refusals in a row; 0: never")
+    refusal_share: float = Field(0.5, ge=0, le=1, description="stop it at a larger share refused; 0: never")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    log_format: str = Field("auto", pattern="^(auto|console|json)$")
+
+    @field_validator("registries", mode="before")
+    @classmethod
+    def _split_paths(cls, value: Any) -> Any:  # noqa: ANN401 - what the environment or the file gave
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the code says, then the environment, then the TOML file."""
+        file = Path(os.environ.get(f"{PREFIX}CONFIG", "guldadra.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    def kafka_config(self) -> dict[str, str | int | bool]:
+        """What every Kafka client begins with.
+
+        Raises:
+            SettingsError: no broker is set, and no embedded one runs.
+        """
+        if not self.bootstrap:
+            raise SettingsError(
+                f"no broker: set {PREFIX}BOOTSTRAP to your Kafka brokers, or start an embedded one with `guldadra up`"
+            )
+        return {"bootstrap.servers": self.bootstrap, **self.kafka}
+
+    def definitions(self, only: tuple[str, ...] = ()) -> dict[str, RegistryDefinition]:
+        """All registries, or those named.
+
+        Raises:
+            DefinitionError: a declaration is wrong.
+            SettingsError: one that is named is not there.
+        """
+        known = load_registries(self.registries)
+        if unknown := [name for name in only if name not in known]:
+            raise SettingsError(
+                f"there is no registry {', '.join(unknown)}; there are {', '.join(sorted(known))} "
+                f"(folders outside the project are named in {PREFIX}REGISTRIES)"
+            )
+        return {name: known[name] for name in only} if only else known
+
+    def store(self, definitions: dict[str, RegistryDefinition]) -> SchemaStore:
+        """Where schema ids are looked up."""
+        return HttpStore(self.schema_registry, definitions) if self.schema_registry else BundledStore(definitions)
+
+    def key_path(self, registry: str) -> Path:
+        """Where a registry's pseudonym key is."""
+        return self.keys / f"{registry}.key"
+
+    def key(self, registry: str) -> PseudonymKey:
+        """A registry's pseudonym key.
+
+        Raises:
+            SettingsError: it is not there or not a key.
+        """
+        try:
+            return read_key(self.key_path(registry))
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+
+
+def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - whatever the settings are
+    """Read the settings; those given win over environment and file.
+
+    Raises:
+        SettingsError: one line for each wrong setting, by the name it is set with.
+    """
+    unknown = [name for name in os.environ if name.startswith(PREFIX) and not _is_setting(name)]
+    if unknown:
+        raise SettingsError("\n".join(f"{name}: there is no such setting" for name in sorted(unknown)))
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        lines = [
+            f"{PREFIX}{'__'.join(str(step) for step in fault['loc']).upper()}: {fault['msg']}"
+            for fault in error.errors()
+        ]
+        raise SettingsError("\n".join(lines)) from error
+    if settings.bootstrap:
+        return settings
+    stack = running_stack(settings.data)
+    if stack is None:
+        return settings
+    return settings.model_copy(
+        update={
+            "bootstrap": stack.bootstrap,
+            "clickhouse_url": settings.clickhouse_url or stack.clickhouse_url,
+            "partitions": stack.partitions,
+            "keys": settings.keys if "keys" in settings.model_fields_set else stack.keys,
+            "registries": settings.registries or stack.registries,
+        }
+    )
+
+
+def _is_setting(variable: str) -> bool:
+    name = variable.removeprefix(PREFIX).lower().split("__")[0]
+    return name in Settings.model_fields or name in ("config", "fault_rounds", "require_kafka")

@@ -1,0 +1,318 @@
+"""The intake loop: poll, decide, cut into slices, and commit everything of one poll in one transaction.
+
+Accepted batches, receipts and the consumer's own offsets commit together, so every submission is
+decided exactly once whatever dies in between. Nothing is kept from one turn to the next but counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import structlog
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaException, TopicPartition
+
+from schemas import topics
+from schemas.store import SchemaStoreUnavailableError
+from streams.control import ControlReader, write_control
+from streams.intake import metrics
+from streams.intake.brake import Brake, BrakeLimits
+from streams.intake.decide import MAX_REGISTRATION_BYTES, Accepted, Judge
+from streams.intake.slices import Slice, cut
+from streams.intake.transaction import FencedError, Outbox, TransactionAbortedError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping
+
+    from confluent_kafka import Message
+
+    from schemas.definition.registry import RegistryDefinition
+    from schemas.store import SchemaStore
+    from streams.control import KafkaConfig
+
+log = structlog.get_logger(__name__)
+
+_FIRST_WAIT_S = 0.2
+_GATHER_S = 0.02
+_MOST_MESSAGES = 5_000
+_ANSWER_S = 30.0
+_LONGEST_BACKOFF_S = 10.0
+_LAG_EVERY_S = 2.0
+
+
+_client_log = logging.getLogger("librdkafka")
+
+_Place = tuple[str, int]
+
+
+class IntakeNotReadyError(Exception):
+    """Intake cannot start; the message says what to do."""
+
+
+@dataclass(slots=True)
+class IntakeHealth:
+    """What intake says of itself; times are of the monotonic clock."""
+
+    decided: int = 0
+    last_progress: float = 0.0
+    lag: int = 0
+    stopped: dict[str, str] = field(default_factory=dict)
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeOptions:
+    """How one instance of intake runs.
+
+    Attributes:
+        instance: this instance's own name, the same after a restart: a new start under the name takes
+            over from the old one at once and ends what it left open.
+        group: the consumer group that shares the partitions.
+        brake: when to stop on refusals.
+        max_bytes: the largest message taken.
+        session_timeout_ms: how long a silent instance keeps its partitions.
+    """
+
+    instance: str
+    group: str = "guldadra-intake"
+    brake: BrakeLimits = field(default_factory=BrakeLimits)
+    max_bytes: int = MAX_REGISTRATION_BYTES
+    session_timeout_ms: int = 10_000
+
+
+class Intake:
+    """Decides on the submissions of the registries given."""
+
+    def __init__(
+        self,
+        kafka: KafkaConfig,
+        definitions: Mapping[str, RegistryDefinition],
+        store: SchemaStore,
+        options: IntakeOptions,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.health = IntakeHealth()
+        self._kafka = kafka
+        self._options = options
+        self._now = now
+        self._judges = {
+            name: Judge(definition, store, max_bytes=options.max_bytes) for name, definition in definitions.items()
+        }
+        self._brakes = {name: Brake(options.brake) for name in definitions}
+        self._registry_of = {topics.submitted(name): name for name in definitions}
+        self._paused: set[tuple[str, int]] = set()
+        self._failures = 0
+        self._lag_told = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Take in registrations until told to stop; the turn in hand is finished.
+
+        Raises:
+            IntakeNotReadyError: a registry has no log yet, or its topic has another number of
+                partitions than it was made with.
+            FencedError: another instance runs under the same name.
+        """
+        with ControlReader(self._kafka) as control:
+            consumer = self._consumer()
+            try:
+                self._check_topics(control, consumer)
+                outbox = Outbox(self._kafka, f"guldadra-intake-{self._options.instance}")
+                consumer.subscribe(list(self._registry_of))
+                log.info("intake started", registries=sorted(self._judges), instance=self._options.instance)
+                while not stop.is_set():
+                    self._try_turn(control, consumer, outbox, stop)
+            finally:
+                consumer.close()
+        log.info("intake stopped", decided=self.health.decided)
+
+    def _try_turn(self, control: ControlReader, consumer: Consumer, outbox: Outbox, stop: threading.Event) -> None:
+        """One turn; after a failure the same submissions come again, later each time."""
+        try:
+            self._turn(control, consumer, outbox)
+            self._failures = 0
+        except _BrakeError as brake:
+            self._pull_brake(control, brake)
+        except (TransactionAbortedError, SchemaStoreUnavailableError, KafkaException) as error:
+            self._failures += 1
+            self.health.last_error = str(error)
+            log.warning("intake turn failed, will be taken again", error=str(error), failures=self._failures)
+            stop.wait(min(0.1 * 2**self._failures, _LONGEST_BACKOFF_S))
+
+    def _turn(self, control: ControlReader, consumer: Consumer, outbox: Outbox) -> None:
+        control.poll()
+        self._heed_stop_switches(control, consumer)
+        runs = self._poll(consumer)
+        halted = {place: run for place, run in runs.items() if self._is_stopped(place)}
+        working = {place: run for place, run in runs.items() if place not in halted}
+        _rewind(consumer, halted)
+        if working:
+            try:
+                slices = [piece for place, run in working.items() for piece in self._decide(control, place, run)]
+                outbox.commit(slices, [_after(run) for run in working.values()], consumer.consumer_group_metadata())
+            except BaseException:
+                _rewind(consumer, working)
+                self._brakes = {name: Brake(self._options.brake) for name in self._brakes}
+                raise
+            self._tell_progress(slices)
+        self._tell_lag(consumer)
+
+    def _poll(self, consumer: Consumer) -> dict[_Place, list[Message]]:
+        """What has arrived, in order by partition: a lone registration hardly waits, a flood comes in bulk."""
+        first = consumer.poll(_FIRST_WAIT_S)
+        if first is None:
+            return {}
+        runs: dict[_Place, list[Message]] = {}
+        for message in (first, *consumer.consume(_MOST_MESSAGES - 1, _GATHER_S)):
+            error = message.error()
+            if error is not None and error.fatal():
+                raise FencedError(f"{self._who} has lost its membership: {error.str()}")
+            if error is None:
+                runs.setdefault((str(message.topic()), int(message.partition() or 0)), []).append(message)
+            else:
+                metrics.BROKER_ERRORS.inc()
+                self.health.last_error = error.str()
+                log.warning("the broker reports", error=error.str())
+        return runs
+
+    def _decide(self, control: ControlReader, place: _Place, run: list[Message]) -> list[Slice]:
+        registry = self._registry_of[place[0]]
+        said = control.of(registry)
+        if said is None:
+            raise IntakeNotReadyError(f"registry {registry} has no log: run `guldadra topics create {registry}`")
+        judge = self._judges[registry]
+        now = int(self._now() * 1000)
+        verdicts = []
+        for message in run:
+            submitted_at = _submitted_at(message, now)
+            verdict = judge.decide(message.key(), message.value(), submitted_at)
+            verdicts.append((int(message.offset() or 0), submitted_at, verdict))
+        self._watch(registry, [isinstance(verdict, Accepted) for _, _, verdict in verdicts])
+        return list(cut(registry, place[1], said.epoch, verdicts))
+
+    def _watch(self, registry: str, accepted: list[bool]) -> None:
+        count = sum(accepted)
+        trailing = accepted[::-1].index(True) if count else len(accepted)
+        if reason := self._brakes[registry].take(count, len(accepted) - count, trailing):
+            raise _BrakeError(registry, reason)
+
+    def _pull_brake(self, control: ControlReader, brake: _BrakeError) -> None:
+        """Stop the registry for everybody: whatever refuses so much here would do so elsewhere."""
+        said = control.of(brake.registry)
+        if said is None or said.stopped:
+            return
+        reason = (
+            f"{brake.reason}; they are still in the log. Mend the cause, then `guldadra resume {brake.registry}`, "
+            "or raise GULDADRA_REFUSAL_LIMIT if the refusals are right"
+        )
+        log.error("intake stops the registry", registry=brake.registry, reason=reason)
+        at = int(self._now() * 1000)
+        write_control(self._kafka, replace(said, stopped=True, reason=reason, by=self._who, at=at))
+        self.health.last_error = reason
+
+    def _heed_stop_switches(self, control: ControlReader, consumer: Consumer) -> None:
+        for registry in self._judges:
+            said = control.of(registry)
+            if said is not None and said.stopped != (registry in self.health.stopped):
+                log.warning("stop switch", said=said.sentence)
+                metrics.STOPPED.labels(registry).set(said.stopped)
+            if said is not None and said.stopped:
+                self.health.stopped[registry] = said.sentence
+            else:
+                self.health.stopped.pop(registry, None)
+        for place in [(p.topic, p.partition) for p in consumer.assignment()]:
+            if self._is_stopped(place) and place not in self._paused:
+                consumer.pause([TopicPartition(*place)])
+                self._paused.add(place)
+            elif place in self._paused and not self._is_stopped(place):
+                consumer.resume([TopicPartition(*place)])
+                self._paused.discard(place)
+
+    def _is_stopped(self, place: _Place) -> bool:
+        return self._registry_of[place[0]] in self.health.stopped
+
+    def _tell_progress(self, slices: list[Slice]) -> None:
+        for piece in slices:
+            metrics.ACCEPTED.labels(piece.registry).inc(len(piece.registrations))
+            metrics.REFUSED.labels(piece.registry).inc(len(piece.refusals))
+            self.health.decided += len(piece.registrations) + len(piece.refusals)
+        self.health.last_progress = time.monotonic()
+
+    def _tell_lag(self, consumer: Consumer) -> None:
+        if time.monotonic() - self._lag_told < _LAG_EVERY_S:
+            return
+        self._lag_told = time.monotonic()
+        total = 0
+        for at in consumer.position(consumer.assignment()):
+            _, end = consumer.get_watermark_offsets(at, cached=True)
+            lag = max(0, end - at.offset) if at.offset >= 0 else 0
+            metrics.LAG.labels(self._registry_of[at.topic], at.partition).set(lag)
+            total += lag
+        self.health.lag = total
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            {
+                **self._kafka,
+                "group.id": self._options.group,
+                "group.instance.id": f"{self._options.group}-{self._options.instance}",
+                "session.timeout.ms": self._options.session_timeout_ms,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "fetch.queue.backoff.ms": 10,  # the default of 1,000 idles while catching up
+                "queued.max.messages.kbytes": 32_768,
+            },
+            logger=_client_log,
+        )
+
+    def _check_topics(self, control: ControlReader, consumer: Consumer) -> None:
+        known = consumer.list_topics(timeout=_ANSWER_S).topics
+        for topic, registry in self._registry_of.items():
+            said = control.of(registry)
+            if said is None or topic not in known:
+                raise IntakeNotReadyError(f"registry {registry} has no log: run `guldadra topics create {registry}`")
+            partitions = len(known[topic].partitions)
+            if partitions != said.partitions:
+                raise IntakeNotReadyError(
+                    f"{topic} has {partitions} partitions but was made with {said.partitions}: their number is for "
+                    "life, since it decides where a patient is; another number needs `guldadra restore` into a new log"
+                )
+
+    @property
+    def _who(self) -> str:
+        return f"intake {self._options.instance}"
+
+
+def _submitted_at(message: Message, now: int) -> int:
+    """The broker's own time; where it does not keep one, the sender's, but never later than ours."""
+    kind, moment = message.timestamp()
+    return moment if kind == TIMESTAMP_LOG_APPEND_TIME else min(moment, now) if moment > 0 else now
+
+
+def _after(run: list[Message]) -> TopicPartition:
+    """The offset to go on from after these messages."""
+    last = run[-1]
+    return TopicPartition(str(last.topic()), int(last.partition() or 0), int(last.offset() or 0) + 1)
+
+
+def _rewind(consumer: Consumer, runs: Mapping[_Place, list[Message]]) -> None:
+    """Have the messages come again, but for partitions that are no longer ours."""
+    for (topic, partition), run in runs.items():
+        try:
+            consumer.seek(TopicPartition(topic, partition, int(run[0].offset() or 0)))
+        except KafkaException:
+            log.info("partition left us", topic=topic, partition=partition)
+
+
+class _BrakeError(Exception):
+    """A registry's refusals have reached a limit."""
+
+    def __init__(self, registry: str, reason: str) -> None:
+        super().__init__(f"{registry}: {reason}")
+        self.registry = registry
+        self.reason = reason
