@@ -6,6 +6,9 @@ import json
 import logging
 import sys
 import threading
+import time
+import urllib.error
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
@@ -95,3 +98,25 @@ def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
             """Scrapes are not worth a line each."""
 
     return Handler
+
+
+def read_health(url: str) -> dict[str, object] | None:
+    """What a process says of itself; None where it does not answer."""
+    request = urllib.request.Request(url)  # noqa: S310 - http, from our own settings
+    try:
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - likewise
+            return dict(json.load(answer))
+    except urllib.error.HTTPError as error:
+        return dict(json.load(error)) if error.code == 503 else None  # noqa: PLR2004 - it answers, and is not well
+    except (OSError, ValueError):
+        return None
+
+
+def wait_until(condition: Callable[[], bool], patience_s: float) -> bool:
+    """Whether something became so in time."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

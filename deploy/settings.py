@@ -24,11 +24,14 @@ from deploy.embedded.runtime import running_stack
 from schemas.definition.folder import load_registries
 from schemas.identity import PseudonymKey, read_key
 from schemas.store import BundledStore, HttpStore, SchemaStore
+from sinks.clickhouse.client import connect
 
 if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
 
 PREFIX = "GULDADRA_"
+_OF_THE_TESTS = ("fault_rounds", "real_kafka", "no_skips")
 
 
 class SettingsError(Exception):
@@ -58,8 +61,10 @@ class Settings(BaseSettings):
     instance: str = Field(
         default_factory=socket.gethostname, description="this process's name, the same after a restart"
     )
+    group: str = Field("", description="consumer group of intake or loader; empty: the process's own")
     host: str = Field("127.0.0.1", description="address that metrics and health answer on")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0: any free one")
+    health: dict[str, str] = Field(default_factory=dict, description="where processes answer /health, by name")
     refusal_limit: int = Field(1_000, ge=0, description="stop a registry after so many refusals in a row; 0: never")
     refusal_share: float = Field(0.5, ge=0, le=1, description="stop it at a larger share refused; 0: never")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
@@ -112,7 +117,33 @@ class Settings(BaseSettings):
 
     def store(self, definitions: dict[str, RegistryDefinition]) -> SchemaStore:
         """Where schema ids are looked up."""
-        return HttpStore(self.schema_registry, definitions) if self.schema_registry else BundledStore(definitions)
+        return self.http_store(definitions) if self.schema_registry else BundledStore(definitions)
+
+    def http_store(self, definitions: dict[str, RegistryDefinition]) -> HttpStore:
+        """The schema registry.
+
+        Raises:
+            SettingsError: none is set.
+        """
+        if not self.schema_registry:
+            raise SettingsError(
+                f"no schema registry: set {PREFIX}SCHEMA_REGISTRY (without one, the files are the store)"
+            )
+        return HttpStore(self.schema_registry, definitions)
+
+    def clickhouse(self) -> Client:
+        """A connection to ClickHouse; a context manager.
+
+        Raises:
+            SettingsError: none is set.
+            DatabaseError: it does not answer, or refuses the account or our settings.
+        """
+        if not self.clickhouse_url:
+            raise SettingsError(
+                f"no ClickHouse: set {PREFIX}CLICKHOUSE_URL to http(s)://host:port, or start an embedded one with "
+                "`guldadra up`"
+            )
+        return connect(self.clickhouse_url, self.clickhouse_user, self.clickhouse_password.get_secret_value())
 
     def key_path(self, registry: str) -> Path:
         """Where a registry's pseudonym key is."""
@@ -157,6 +188,7 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - whatever the sett
             "bootstrap": stack.bootstrap,
             "clickhouse_url": settings.clickhouse_url or stack.clickhouse_url,
             "partitions": stack.partitions,
+            "health": settings.health or stack.health,
             "keys": settings.keys if "keys" in settings.model_fields_set else stack.keys,
             "registries": settings.registries or stack.registries,
         }
@@ -165,4 +197,4 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - whatever the sett
 
 def _is_setting(variable: str) -> bool:
     name = variable.removeprefix(PREFIX).lower().split("__")[0]
-    return name in Settings.model_fields or name in ("config", "fault_rounds", "require_kafka")
+    return name in Settings.model_fields or name in ("config", *_OF_THE_TESTS)

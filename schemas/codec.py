@@ -139,9 +139,7 @@ def plain_schema(schema: Mapping[str, Any]) -> Schema:
 @cache
 def event_schema(name: str) -> Schema:
     """One of the platform's own records (``accepted_batch``, ``receipt``, …), in Avro's own numbers."""
-    return plain_schema(
-        json.loads((files("schemas") / "events" / f"{name}.avsc").read_text(encoding="utf-8"))
-    )
+    return plain_schema(json.loads((files("schemas") / "events" / f"{name}.avsc").read_text(encoding="utf-8")))
 
 
 def encode_event(name: str, record: Mapping[str, Any]) -> bytes:

@@ -7,23 +7,30 @@ can be read for ever from the files in ``forms/`` and ``released/``, without any
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Protocol
+import time
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
-from httpx import HTTPError
+from httpx2 import HTTPError
 
 from schemas import topics
 from schemas.codec import FormSchema, canonical_form, fingerprint, form_schema
 from schemas.definition.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from schemas.definition.form import Form
     from schemas.definition.registry import RegistryDefinition
 
+Answer = TypeVar("Answer")
+
 _NOT_FOUND = 404
+_REFUSED = (409, 422)  # incompatible, invalid
+_TIMEOUT_SECONDS = 10
+_UNKNOWN_FOR_SECONDS = 30
+_MOST_UNKNOWN = 10_000
 
 
 class SchemaStoreUnavailableError(Exception):
@@ -67,12 +74,23 @@ class HttpStore:
     read back from the files for ever is not accepted.
     """
 
-    def __init__(self, url: str, registries: Mapping[str, RegistryDefinition]) -> None:
-        self._client = SchemaRegistryClient({"url": url})
+    def __init__(
+        self,
+        url: str,
+        registries: Mapping[str, RegistryDefinition],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = url
+        self._client = SchemaRegistryClient(
+            {"url": url, "timeout": _TIMEOUT_SECONDS, "max.retries": 2, "retries.wait.ms": 200}
+        )
         self._registries = registries
         self._known = {name: known_versions(definition) for name, definition in registries.items()}
         self._by_wire_id: dict[tuple[str, int], FormSchema | None] = {}
         self._wire_ids: dict[tuple[str, str], int] = {}
+        self._unknown_until: dict[int, float] = {}
+        self._clock = clock
 
     def wire_id(self, registry: str, form: str) -> int:
         """See ``SchemaStore``.
@@ -84,38 +102,40 @@ class HttpStore:
         key = (registry, form)
         if key not in self._wire_ids:
             declared = self._registries[registry].forms[form]
-            subject = subject_of(registry, declared)
-            try:
-                found = self._client.lookup_schema(subject, Schema(json.dumps(declared.avro), "AVRO"))
-            except SchemaRegistryError as error:
-                if error.http_status_code != _NOT_FOUND:
-                    raise SchemaStoreUnavailableError(str(error)) from error
+            subject, schema = subject_of(registry, declared), Schema(json.dumps(declared.avro), "AVRO")
+            found = self._ask(lambda: self._client.lookup_schema(subject, schema), subject)
+            if found is None or found.schema_id is None:
                 raise DefinitionError(
                     [f"{subject}: this version is not registered; run `guldadra schemas register {registry}`"]
-                ) from error
-            except (HTTPError, OSError) as error:
-                raise SchemaStoreUnavailableError(str(error)) from error
-            self._wire_ids[key] = int(found.schema_id)  # type: ignore[arg-type]
+                )
+            self._wire_ids[key] = found.schema_id
         return self._wire_ids[key]
 
     def schema_of(self, registry: str, wire_id: int) -> FormSchema | None:
         """See ``SchemaStore``.
+
+        An id that the registry does not know is asked about again after half a minute: it may be
+        registered by then, but a flood of invented ids must not become a flood of requests.
 
         Raises:
             SchemaStoreUnavailableError: no answer; the id may be known when it comes.
         """
         key = (registry, wire_id)
         if key not in self._by_wire_id:
-            try:
-                text = self._client.get_schema(wire_id).schema_str
-            except SchemaRegistryError as error:
-                if error.http_status_code != _NOT_FOUND:
-                    raise SchemaStoreUnavailableError(str(error)) from error
-                return None  # not remembered: it may be registered in the next minute
-            except (HTTPError, OSError) as error:
-                raise SchemaStoreUnavailableError(str(error)) from error
-            self._by_wire_id[key] = self._known.get(registry, {}).get(_fingerprint_of(text))
+            if self._unknown_until.get(wire_id, -1.0) > self._clock():
+                return None
+            found = self._ask(lambda: self._client.get_schema(wire_id), f"schema {wire_id}")
+            if found is None:
+                if len(self._unknown_until) >= _MOST_UNKNOWN:
+                    self._unknown_until.clear()
+                self._unknown_until[wire_id] = self._clock() + _UNKNOWN_FOR_SECONDS
+                return None
+            self._by_wire_id[key] = self._known.get(registry, {}).get(_fingerprint_of(found.schema_str))
         return self._by_wire_id[key]
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
 
     def register(self, registry: str) -> dict[str, int]:
         """Register every released and present version, oldest first; ids by subject.
@@ -131,17 +151,29 @@ class HttpStore:
         registered: dict[str, int] = {}
         for form in definition.forms.values():
             subject = subject_of(registry, form)
-            try:
-                self._client.set_compatibility(subject_name=subject, level="FULL_TRANSITIVE")
-                for version in _versions(definition, form):
-                    registered[subject] = self._client.register_schema(
-                        subject, Schema(json.dumps(version), "AVRO")
-                    )
-            except SchemaRegistryError as error:
-                raise DefinitionError([f"{subject}: {error.error_message}"]) from error
-            except (HTTPError, OSError) as error:
-                raise SchemaStoreUnavailableError(str(error)) from error
+            for version in _versions(definition, form):
+                schema_id = self._ask(lambda s=subject, v=version: self._register(s, v), subject)  # type: ignore[misc]
+                if schema_id is None:
+                    raise SchemaStoreUnavailableError(f"{self._url} has no schema registry: it answers 404")
+                registered[subject] = schema_id
         return registered
+
+    def _register(self, subject: str, version: Mapping[str, object]) -> int:
+        self._client.set_compatibility(subject_name=subject, level="FULL_TRANSITIVE")
+        return self._client.register_schema(subject, Schema(json.dumps(version), "AVRO"))
+
+    def _ask(self, question: Callable[[], Answer], subject: str) -> Answer | None:
+        """The registry's answer; None where it has not found what was asked for."""
+        try:
+            return question()
+        except SchemaRegistryError as error:
+            if error.http_status_code == _NOT_FOUND:
+                return None
+            if error.http_status_code in _REFUSED:
+                raise DefinitionError([f"{subject}: {error.error_message}"]) from error
+            raise SchemaStoreUnavailableError(f"the schema registry {self._url}: {error}") from error
+        except (HTTPError, OSError) as error:
+            raise SchemaStoreUnavailableError(f"the schema registry {self._url} does not answer: {error}") from error
 
 
 def subject_of(registry: str, form: Form) -> str:
@@ -161,12 +193,9 @@ def known_versions(definition: RegistryDefinition) -> dict[int, FormSchema]:
             schema = form_schema(form, version)
             other = known.get(schema.schema_id)
             if other is not None and _meaning(other.avro) != _meaning(version):
-                raise DefinitionError(
-                    [
-                        f"{definition.folder}: forms {other.form.name} and {form.name} have versions that differ "
-                        f"but share the id {schema.schema_id}; change the order of a field or a logical type back"
-                    ]
-                )
+                both = f"forms {other.form.name} and {form.name} have versions that differ but share the id"
+                remedy = "change the order of a field or a logical type back"
+                raise DefinitionError([f"{definition.folder}: {both} {schema.schema_id}; {remedy}"])
             known[schema.schema_id] = schema
     return known
 
@@ -189,7 +218,7 @@ def _meaning(schema: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
                 walk(item)
 
     fields = schema["fields"]
-    walk([field["type"] for field in fields])  # type: ignore[index, attr-defined]
+    walk([field["type"] for field in fields])  # type: ignore[attr-defined]
     return canonical_form(schema), tuple(logical)
 
 

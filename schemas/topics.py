@@ -46,11 +46,15 @@ def topics_of(registry: str, partitions: int, *, retention_days: int = 30) -> li
 
     The log is not the memory: a patient may have everything deleted, so only the archive keeps.
     Submissions carry the broker's own time, for a rule about the future needs a time that the sender
-    does not choose.
+    does not choose; and they may be far too large, for intake refuses with a receipt, the broker without.
     """
     kept = {"retention.ms": str(retention_days * _DAY_MS), "cleanup.policy": "delete"}
     return [
-        TopicSpec(submitted(registry), partitions, {**kept, "message.timestamp.type": "LogAppendTime"}),
+        TopicSpec(
+            submitted(registry),
+            partitions,
+            {**kept, "message.timestamp.type": "LogAppendTime", "max.message.bytes": str(12 * _MIB)},
+        ),
         TopicSpec(accepted(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)}),
         TopicSpec(receipts(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)}),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,33 @@ if TYPE_CHECKING:
 
     from streams.control import KafkaConfig
 
-# pytest_plugins = ["tests.kafka_fixtures"]
+pytest_plugins = ["tests.kafka_fixtures"]
+
+REAL_KAFKA = os.environ.get("GULDADRA_REAL_KAFKA") == "1"
+WHY_SKIPPED = "needs a real Kafka broker (Java 17, Maven): `make test-kafka`, `make faults`"
+NO_SKIPS = os.environ.get("GULDADRA_NO_SKIPS") == "1"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests on a real broker run when they are asked for, and say so where they are not."""
+    if REAL_KAFKA:
+        return
+    real = [item for item in items if item.get_closest_marker("kafka") or item.get_closest_marker("faults")]
+    if NO_SKIPS:
+        items[:] = [item for item in items if item not in real]
+        config.hook.pytest_deselected(items=real)
+        return
+    for item in real:
+        item.add_marker(
+            pytest.mark.skip(reason="needs a real Kafka broker (Java 17, Maven): `make test-kafka`, `make faults`")
+        )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where nothing may be skipped, a skip fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if NO_SKIPS and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

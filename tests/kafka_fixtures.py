@@ -14,8 +14,8 @@ def require_real_kafka() -> None:
     missing = available()
     if missing is None:
         return
-    if os.environ.get("GULDADRA_REQUIRE_KAFKA") == "1":
-        pytest.fail(f"GULDADRA_REQUIRE_KAFKA=1, but {missing}", pytrace=False)
+    if os.environ.get("GULDADRA_REAL_KAFKA") == "1":
+        pytest.fail(f"GULDADRA_REAL_KAFKA=1, but {missing}", pytrace=False)
     pytest.skip(missing)
 
 

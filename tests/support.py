@@ -97,7 +97,9 @@ def send(kafka: KafkaConfig, topic: str, messages: list[tuple[bytes | None, byte
     for key, value in messages:
         while True:
             try:
-                producer.produce(topic, value, key, on_delivery=lambda error, _: failures.append(error) if error else None)
+                producer.produce(
+                    topic, value, key, on_delivery=lambda error, _: failures.append(error) if error else None
+                )
             except BufferError:
                 producer.poll(0.1)
             else:

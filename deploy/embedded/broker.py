@@ -13,8 +13,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from deploy.embedded.process import ChildProcess, ProcessFailedError
+from deploy.ports import HOST, stable_ports
 
-HOST = "127.0.0.1"
 PORT_ATTEMPTS = 3
 
 _silent = logging.getLogger(f"{__name__}.librdkafka")  # refused connections are what waiting looks like
@@ -41,9 +41,12 @@ class EmbeddedBroker:
 
         Raises:
             ProcessFailedError: It died or did not answer in time.
+            RuntimeError: It is started already.
         """
+        if self._process is not None:
+            raise RuntimeError(f"the broker is already started at {self.bootstrap}")
         for attempt in range(1, PORT_ATTEMPTS + 1):
-            port = _free_port()
+            port = stable_ports(1)[0]
             self.bootstrap = f"{HOST}:{port}"
             process = _tansu(port, self.folder / "broker.log")
             try:
@@ -98,13 +101,6 @@ def _tansu(port: int, log_file: Path) -> ChildProcess:
         env={"RUST_LOG": "error"},
         grace_seconds=0.5,  # it waits 5 s for clients to hang up, and has nothing to save
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _answers(port: int) -> bool:

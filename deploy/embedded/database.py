@@ -9,7 +9,7 @@ from typing import Self
 from deploy.embedded.folder import HOST, LOG_FILE, read_owner
 from deploy.embedded.process import ChildProcess
 
-DEFAULT_MEMORY_MB = 600
+DEFAULT_MEMORY_MB = 500
 
 
 class EmbeddedDatabase:
@@ -20,7 +20,7 @@ class EmbeddedDatabase:
             time may have it.
         port: The loopback port; 0 takes any free one.
         memory_mb: What the engine may take for all queries, inserts and merges together, in MB; a query that needs
-            more is refused. The process itself needs about 250 MB besides.
+            more is refused. The engine's code and what its allocator keeps come on top, up to about 350 MB.
         timeout_seconds: How long to wait until it answers.
     """
 

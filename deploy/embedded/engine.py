@@ -6,23 +6,27 @@ request gets its own: settings and the current database live and die with it, an
 
 import re
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
 
 from chdb.state.sqlitelike import Connection
 
-from deploy.embedded.statement import STREAMED_FORMATS, DataInsert, first_words, output_format
+from deploy.embedded.statement import STREAMED_FORMATS, DataInsert, Wanted, find_output, first_words
 
 BAD_REQUEST_CODES = {6, 26, 27, 36, 38, 41, 53, 62, 69, 70, 72, 130, 131, 456, 457}
 NOT_FOUND_CODES = {16, 46, 47, 50, 56, 60, 73, 81, 115}
 SYNTAX_ERROR = 62
 NOT_IMPLEMENTED = 48
 UNKNOWN_EXCEPTION = 1002
-_CODE = re.compile(r"Code: (\d+)\.")
+PIECE_BYTES = 1 << 20
+_CODE = re.compile(r"(?:std::exception\. )?Code: (\d+)[.,]")
+_ADDS_TO_ROWS = re.compile(rb"\b(?:totals|extremes)\b", re.IGNORECASE)  # what the engine leaves out of a stream
 _NEEDS_SESSION = {("SET", ""), ("USE", ""), ("CREATE", "TEMPORARY")}
 
 
@@ -90,11 +94,13 @@ class Engine:
     Args:
         folder: Where its data is; made if needed.
         backups: Where BACKUP … TO File('name') and Disk('backups', 'name') put what they write.
+        spool: Where results that cannot be made piece by piece are put for a while.
         memory_bytes: What all queries, inserts and merges together may take before they are refused.
     """
 
-    def __init__(self, folder: Path, backups: Path, memory_bytes: int) -> None:
+    def __init__(self, folder: Path, backups: Path, spool: Path, memory_bytes: int) -> None:
         self._path = str(folder)
+        self._spool = spool
         for path in (self._path, str(backups)):
             if "?" in path or "&" in path:
                 raise ValueError(f"the engine's options are part of its path, so {path} may contain neither ? nor &")
@@ -133,7 +139,7 @@ class Engine:
                     )
                 if database:
                     connection.query("USE {database:Identifier}", params={"database": database})
-            yield Session(connection)
+            yield Session(connection, self._spool, extremes="extremes" in settings)
         finally:
             connection.close()
 
@@ -143,10 +149,18 @@ class Engine:
 
 
 class Session:
-    """One connection of the engine, for one statement; `progress` tells what it did."""
+    """One connection of the engine, for one statement; `progress` tells what it did.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: The connection; nobody else uses it.
+        spool: Where to put a result that cannot be made piece by piece.
+        extremes: Whether a setting adds extremes to the rows.
+    """
+
+    def __init__(self, connection: Connection, spool: Path, *, extremes: bool) -> None:
         self._connection = connection
+        self._spool = spool
+        self._extremes = extremes
         self._begun = time.monotonic_ns()
         self.progress = Progress()
 
@@ -172,7 +186,8 @@ class Session:
         """Run one statement in text.
 
         A SELECT in a format that can be cut into pieces comes as the engine makes it, so its errors may come in the
-        middle of the pieces; everything else is done when this returns.
+        middle of the pieces; in another format the engine writes it to a file first, so that a large one does not
+        fill the memory. Everything else is small, and done when this returns.
 
         Raises:
             ClickHouseError: ClickHouse's own error, several statements at once, or one that needs a session.
@@ -191,23 +206,37 @@ class Session:
                 "with each request, and use no temporary tables. (NOT_IMPLEMENTED)",
             )
         reads = report["query_class"].name == "READ_ONLY"
-        name = output_format(text, default_format)
-        if reads and first in {"SELECT", "WITH", ""} and name in STREAMED_FORMATS:
-            return Output(name, self._stream(text, params, default_format))
+        wanted = find_output(text, default_format)
+        if reads and first in {"SELECT", "WITH", ""}:
+            adds_to_rows = self._extremes or _ADDS_TO_ROWS.search(text)
+            make = self._stream if wanted.format in STREAMED_FORMATS and not adds_to_rows else self._write
+            return Output(wanted.format, make(text, wanted, params))
         with _clickhouse_errors():
             result = self._connection.query(_sql(text), default_format, params=dict(params))
         self.progress.add(result)
         body = result.bytes()
-        return Output(name if reads or body else None, iter((body,)))
+        return Output(wanted.format if reads or body else None, iter((body,)))
 
-    def _stream(self, text: bytes, params: Mapping[str, str], default_format: str) -> Iterator[bytes]:
+    def _stream(self, text: bytes, wanted: Wanted, params: Mapping[str, str]) -> Iterator[bytes]:
         with (
             _clickhouse_errors(),
-            self._connection.send_query(_sql(text), default_format, params=dict(params)) as chunks,
+            self._connection.send_query(_sql(text), wanted.format, params=dict(params)) as chunks,
         ):
             for chunk in chunks:
                 self.progress.add(chunk)
                 yield chunk.bytes()
+
+    def _write(self, text: bytes, wanted: Wanted, params: Mapping[str, str]) -> Iterator[bytes]:
+        path = self._spool / uuid.uuid4().hex
+        into = f"\nINTO OUTFILE {_text(str(path))} ".encode()
+        tail = text[wanted.start :].strip(b"; \t\r\n") or f"FORMAT {wanted.format}".encode()
+        try:
+            with _clickhouse_errors():
+                self.progress.add(self._connection.query(_sql(text[: wanted.start] + into + tail), params=dict(params)))
+            with path.open("rb") as written:
+                yield from iter(partial(written.read, PIECE_BYTES), b"")
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _name(setting: str) -> str:

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -18,9 +19,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import chain
 from pathlib import Path
+from socketserver import ThreadingTCPServer
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
@@ -28,7 +30,7 @@ import structlog
 
 from deploy.embedded.body import READ_BYTES, BadBodyError, read_body
 from deploy.embedded.engine import ClickHouseError, Engine, Output, Session
-from deploy.embedded.folder import BACKUPS_FOLDER, ENGINE_FOLDER, HOST, FolderError, announce, own_folder
+from deploy.embedded.folder import BACKUPS_FOLDER, ENGINE_FOLDER, HOST, SPOOL_FOLDER, FolderError, announce, own_folder
 from deploy.embedded.request import Request
 from deploy.embedded.statement import find_data_insert
 
@@ -39,23 +41,31 @@ DRAIN_SECONDS = 5.0
 BAD_ARGUMENTS = 36
 
 
-class DatabaseServer(ThreadingHTTPServer):
+class DatabaseServer(ThreadingTCPServer):
     """One thread per connection, all on one engine."""
 
+    allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, folder: Path, engine: Engine) -> None:
+    def __init__(self, port: int, spool: Path, engine: Engine) -> None:
         self.engine = engine
-        self.folder = folder
+        self.spool = spool
         self._idle = threading.Condition()
         self._busy = 0
+        self._closing = False
         super().__init__((HOST, port), Handler)
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Marks a request as under way."""
+        """Mark a request as under way.
+
+        Raises:
+            ConnectionAbortedError: The server is stopping.
+        """
         with self._idle:
+            if self._closing:
+                raise ConnectionAbortedError
             self._busy += 1
         try:
             yield
@@ -65,9 +75,16 @@ class DatabaseServer(ThreadingHTTPServer):
                 self._idle.notify_all()
 
     def drain(self) -> bool:
-        """Wait a little for the requests under way; whether all have ended."""
+        """Take no more requests and wait a little for those under way; whether all have ended."""
         with self._idle:
+            self._closing = True
             return self._idle.wait_for(lambda: self._busy == 0, DRAIN_SECONDS)
+
+    def handle_error(self, *_: object) -> None:
+        """Log what a handler did not expect; a client that hangs up is nothing to report."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError):
+            log.error("request failed", exc_info=error)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -89,18 +106,18 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Run one statement."""
         body = read_body(cast("BinaryIO", self.rfile), self.headers)
-        with self.server.working():
-            try:
+        try:
+            with self.server.working():
                 self._refuse_web_pages()
                 request = Request(self, body)
                 with self.server.engine.session(request.database, request.settings) as session:
                     self._run(request, session)
-            except ClickHouseError as error:
-                self._fail(body, error)
-            except BadBodyError as error:
-                self._fail(body, ClickHouseError(BAD_ARGUMENTS, f"Code: 36. DB::Exception: {error}. (BAD_ARGUMENTS)"))
-            except ConnectionError:
-                self.close_connection = True  # the client hung up; an insert under way is cancelled
+        except ClickHouseError as error:
+            self._fail(body, error)
+        except ValueError as error:  # a body that cannot be read, text that is not UTF-8, a length that is no number
+            self._fail(body, ClickHouseError(BAD_ARGUMENTS, f"Code: 36. DB::Exception: {error}. (BAD_ARGUMENTS)"))
+        except ConnectionError:
+            self.close_connection = True  # the client hung up; an insert under way is cancelled
 
     def _refuse_web_pages(self) -> None:
         name = self.headers.get("Host", HOST).rsplit(":", 1)[0]
@@ -120,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
         }
         if output.format is not None:
             headers["X-ClickHouse-Format"] = output.format
-        with tempfile.SpooledTemporaryFile(SPOOL_BYTES, dir=str(self.server.folder)) as spool:
+        with tempfile.SpooledTemporaryFile(SPOOL_BYTES, dir=str(self.server.spool)) as spool:
             spooled = iter(partial(spool.read, READ_BYTES), b"")
             for piece in output.pieces:
                 spool.write(piece)
@@ -167,7 +184,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             for _ in body:  # a client that is still sending would not read the answer
                 pass
-        except (BadBodyError, ConnectionError):
+        except (ValueError, ConnectionError):
             self.close_connection = True
         message = f"{error}\n".encode()
         with contextlib.suppress(ConnectionError):
@@ -188,11 +205,15 @@ def serve(folder: Path, port: int, memory_bytes: int) -> None:
     stop_signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)  # before there are threads: only sigwait shall take them
     with own_folder(folder) as lock:
-        engine = Engine(folder / ENGINE_FOLDER, folder / BACKUPS_FOLDER, memory_bytes)
-        server = DatabaseServer(port, folder, engine)
+        spool = folder / SPOOL_FOLDER
+        shutil.rmtree(spool, ignore_errors=True)  # what a killed server left behind
+        spool.mkdir()
+        engine = Engine(folder / ENGINE_FOLDER, folder / BACKUPS_FOLDER, spool, memory_bytes)
+        server = DatabaseServer(port, spool, engine)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        announce(lock, server.server_port)
-        log.info("ready", url=f"http://{HOST}:{server.server_port}", version=engine.version)
+        port = server.server_address[1]
+        announce(lock, port)
+        log.info("ready", url=f"http://{HOST}:{port}", version=engine.version)
         signal.sigwait(stop_signals)
         server.shutdown()
         log.info("stopping", all_requests_ended=server.drain())

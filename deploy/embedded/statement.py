@@ -49,13 +49,20 @@ def find_data_insert(text: bytes) -> DataInsert | None:
     return None
 
 
-def output_format(text: bytes, default: str) -> str:
-    """The format that the statement asks for with its last ``FORMAT x``, else the default."""
-    found, after_format = default, False
+class Wanted(NamedTuple):
+    """The output format of a statement, and where in its text the ``FORMAT`` begins, or would."""
+
+    format: str
+    start: int
+
+
+def find_output(text: bytes, default: str) -> Wanted:
+    """Find the format that the statement asks for with its last ``FORMAT x``, else take the default."""
+    found, format_start = Wanted(default, len(text.rstrip(b"; \t\r\n"))), -1
     for word, start, end in _outer_words(text):
-        if after_format:
-            found = text[start:end].decode()
-        after_format = word == b"FORMAT"
+        if format_start >= 0:
+            found = Wanted(text[start:end].decode(), format_start)
+        format_start = start if word == b"FORMAT" else -1
     return found
 
 

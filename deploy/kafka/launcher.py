@@ -24,8 +24,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from deploy.embedded.process import ChildProcess, ProcessFailedError
-from deploy.kafka.ports import HOST, stable_ports
 from deploy.kafka.toolchain import ToolchainError, fetch, find_java, find_maven, run
+from deploy.ports import HOST, stable_ports
 
 BROKER_POM = Path(__file__).with_name("pom.xml")
 REGISTRY_POM = Path(__file__).with_name("schema-registry-pom.xml")
@@ -68,20 +68,6 @@ REASONS_SHOWN = 8
 _silent = logging.getLogger(f"{__name__}.librdkafka")  # refused connections are what waiting looks like
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
-
-
-def _reasons(written: str) -> str:
-    """The errors in what a Java program wrote; its shutdown and its stack traces would bury them."""
-    lines = (line for line in written.splitlines() if re.search(r"\bERROR\b|Exception\b", line))
-    said = dict.fromkeys(line for line in lines if not line.startswith("\tat "))
-    return "\n".join([*said][:REASONS_SHOWN])
-
-
-def _listened_to(port: int) -> bool:
-    with contextlib.suppress(OSError):
-        socket.create_connection((HOST, port), timeout=1.0).close()
-        return True
-    return False
 
 
 def available() -> str | None:
@@ -301,3 +287,17 @@ class SchemaRegistry(JavaServer):
         ):
             return bool(answer.status == http.HTTPStatus.OK)
         return False
+
+
+def _reasons(written: str) -> str:
+    """The errors in what a Java program wrote; its shutdown and its stack traces would bury them."""
+    lines = (line for line in written.splitlines() if re.search(r"\bERROR\b|Exception\b", line))
+    said = dict.fromkeys(line for line in lines if not line.startswith("\tat "))
+    return "\n".join([*said][:REASONS_SHOWN])
+
+
+def _listened_to(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection((HOST, port), timeout=1.0).close()
+        return True
+    return False

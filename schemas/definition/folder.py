@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas.catalogue import Catalogue, read_catalogue
-from schemas.definition.errors import DefinitionError, read_model, read_yaml
+from schemas.definition.errors import DefinitionError, read_json, read_model, read_text, read_yaml
 from schemas.definition.form import CatalogueCodes, Form, read_form
 from schemas.definition.mapping import FormMapping
 from schemas.definition.registry import Registry, RegistryDefinition
@@ -37,7 +37,8 @@ def find_folders(extra: Iterable[Path] = ()) -> dict[str, Path]:
         if not registries:
             raise DefinitionError([f"{place}: no registry.yaml here, nor one folder down"])
         for folder in registries:
-            name = str((read_yaml(folder / "registry.yaml") or {}).get("name", folder.name))
+            declared = read_yaml(folder / "registry.yaml")
+            name = str(declared.get("name", folder.name)) if isinstance(declared, dict) else folder.name
             if name in found:
                 raise DefinitionError([f"{folder}: the name {name} is taken by {found[name]}"])
             found[name] = folder
@@ -69,35 +70,25 @@ def load_registry(folder: Path) -> RegistryDefinition:
         DefinitionError: one line per problem, with the file and the key, field or line.
     """
     problems: list[str] = []
-
-    def attempt(read: Callable[[], Result]) -> Result | None:
-        try:
-            return read()
-        except DefinitionError as error:
-            problems.extend(error.problems)
-            return None
-
     path = folder / "registry.yaml"
-    registry = attempt(lambda: read_model(Registry, read_yaml(path), path))
+    registry = _attempt(problems, _read_registry, path)
     modules = [MODULES / module for module in (registry.modules if registry else ())]
     problems += [f"{path}, modules: there is no module {m.name}" for m in modules if not m.is_dir()]
-    catalogues = {
-        p.stem: attempt(lambda p=p: read_catalogue(p)) for p in sorted(folder.glob("catalogue/*.csv"))
-    }
+    catalogues = {p.stem: _attempt(problems, read_catalogue, p) for p in sorted(folder.glob("catalogue/*.csv"))}
     forms: dict[str, Form] = {}
     released: dict[str, tuple[Mapping[str, Any], ...]] = {}
-    for room in (folder / "forms", *modules):
-        for form_path in sorted(room.glob("*.avsc")):
-            form = attempt(lambda p=form_path: read_form(p))
-            if form is None:
-                continue
-            problems += _form_problems(form, form_path, forms, catalogues)
-            forms[form.name] = form
-            released[form.name] = attempt(lambda p=form_path: read_released(p)) or ()
-    if not forms:
+    form_paths = [p for room in (folder / "forms", *modules) for p in sorted(room.glob("*.avsc"))]
+    for form_path in form_paths:
+        form = _attempt(problems, read_form, form_path)
+        if form is None:
+            continue
+        problems += _form_problems(form, form_path, forms, catalogues)
+        forms[form.name] = form
+        released[form.name] = _attempt(problems, read_released, form_path) or ()
+    if not list(folder.glob("forms/*.avsc")):
         problems.append(f"{folder}: no forms/*.avsc")
     mappings = {
-        p.stem: attempt(lambda p=p: _read_mapping(p, forms)) or {}
+        p.stem: _attempt(problems, lambda path: _read_mapping(path, forms), p) or {}
         for p in sorted(folder.glob("mappings/*.yaml"))
     }
     if problems or registry is None:
@@ -106,19 +97,54 @@ def load_registry(folder: Path) -> RegistryDefinition:
     return RegistryDefinition(folder, registry, forms, released, kept, mappings)
 
 
+def _attempt(problems: list[str], read: Callable[[Path], Result], path: Path) -> Result | None:
+    """What the file says, or None and its problems added to the others."""
+    try:
+        return read(path)
+    except DefinitionError as error:
+        problems += error.problems
+        return None
+
+
+def _read_registry(path: Path) -> Registry:
+    return read_model(Registry, read_yaml(path), path)
+
+
 def released_paths(form_path: Path) -> list[Path]:
-    """The released versions of a form's file, oldest first: ``released/<form>.<number>.avsc``."""
-    paths = form_path.parent.glob(f"released/{form_path.stem}.*.avsc")
-    return sorted(paths, key=lambda path: int(path.suffixes[0][1:]))
+    """The released versions of a form's file, oldest first: ``released/<form>.<number>.avsc``.
+
+    Raises:
+        DefinitionError: their numbers are not 1, 2, 3, …: one has been lost, or has another name.
+    """
+    numbered = re.compile(rf"{re.escape(form_path.stem)}\.([1-9][0-9]*)\.avsc")
+    paths: dict[int, Path] = {}
+    for path in form_path.parent.glob(f"released/{form_path.stem}.*.avsc"):
+        match = numbered.fullmatch(path.name)
+        if match is None:
+            raise DefinitionError([f"{path}: a released version is named {form_path.stem}.<number>.avsc"])
+        paths[int(match[1])] = path
+    if missing := sorted(set(range(1, len(paths) + 1)) - paths.keys()):
+        raise DefinitionError(
+            [f"{form_path.parent / 'released'}: {form_path.stem}.{n}.avsc is missing" for n in missing]
+        )
+    return [paths[number] for number in sorted(paths)]
 
 
 def read_released(form_path: Path) -> tuple[Mapping[str, Any], ...]:
     """The Avro schemas that were released of a form, oldest first.
 
     Raises:
-        DefinitionError: a file of them cannot be read as a form.
+        DefinitionError: a file of them cannot be read as a form, or is another form's.
     """
-    return tuple(read_form(path).avro for path in released_paths(form_path))
+    forms = [(path, read_form(path)) for path in released_paths(form_path)]
+    strangers = [
+        f"{path}: holds the form {form.name}, not {form_path.stem}"
+        for path, form in forms
+        if form.name != form_path.stem
+    ]
+    if strangers:
+        raise DefinitionError(strangers)
+    return tuple(form.avro for _, form in forms)
 
 
 def _form_problems(
@@ -137,9 +163,7 @@ def _form_problems(
             continue
         catalogue = catalogues[field.codes.catalogue]
         if catalogue and not catalogue.codes(field.codes.kind):
-            problems.append(
-                f"{path}, field {field.name}: the catalogue has no row of kind {field.codes.kind}"
-            )
+            problems.append(f"{path}, field {field.name}: the catalogue has no row of kind {field.codes.kind}")
     return problems
 
 
@@ -147,14 +171,18 @@ def _read_mapping(path: Path, forms: Mapping[str, Form]) -> dict[str, FormMappin
     raw = read_yaml(path)
     if not isinstance(raw, dict):
         raise DefinitionError([f"{path}: name the forms, and below each its fields"])
-    problems = []
+    problems: list[str] = []
     mapping: dict[str, FormMapping] = {}
     for name, declared in raw.items():
         form = forms.get(str(name))
         if form is None:
             problems.append(f"{path}, {name}: there is no form {name}; there are {', '.join(forms)}")
             continue
-        mapping[form.name] = read_model(FormMapping, {"fields": declared or {}}, path, f"{name}: ")
+        try:
+            mapping[form.name] = read_model(FormMapping, {"fields": declared or {}}, path, f"{name}: ")
+        except DefinitionError as error:
+            problems += error.problems
+            continue
         known = {field.name for field in form.fields}
         for field, column in mapping[form.name].fields.items():
             problems += [
@@ -168,12 +196,16 @@ def _read_mapping(path: Path, forms: Mapping[str, Form]) -> dict[str, FormMappin
 
 
 def write_released(form_path: Path) -> Path | None:
-    """Keep the form as it stands as its next released version; None where it is released already."""
+    """Keep the form as it stands as its next released version; None where it is released already.
+
+    Raises:
+        DefinitionError: the form or a released version cannot be read.
+    """
     paths = released_paths(form_path)
-    current = json.loads(form_path.read_text(encoding="utf-8"))
-    if paths and json.loads(paths[-1].read_text(encoding="utf-8")) == current:
+    current = read_json(form_path)
+    if paths and read_json(paths[-1]) == current:
         return None
     target = form_path.parent / "released" / f"{form_path.stem}.{len(paths) + 1}.avsc"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(form_path.read_text(encoding="utf-8"), encoding="utf-8")
+    target.write_text(read_text(form_path), encoding="utf-8")
     return target

@@ -6,11 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import fastavro
+from fastavro.schema import SchemaParseException
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from schemas.definition.errors import DefinitionError, read_model
+from schemas.definition.errors import DefinitionError, read_json, read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 Role = Literal[
@@ -26,6 +29,18 @@ REQUIRED_ROLES: dict[Role, Kind] = {
     "recorded_at": "timestamp",
     "retracted": "boolean",
 }
+OPTIONAL_ROLES: dict[Role, Kind] = {
+    "unit": "string",
+    "side": "string",
+    "product": "string",
+    "lot": "string",
+    "serial": "string",
+    "birth_year": "int",
+    "later_date": "date",
+    "implant_reference": "string",
+    "source_text": "string",
+}
+_ONCE_AT_MOST: tuple[Role, ...] = ("unit", "side", "birth_year")
 _LOGICAL: dict[tuple[str, str | None], Kind] = {
     ("int", "date"): "date",
     ("long", "timestamp-millis"): "timestamp",
@@ -70,14 +85,30 @@ class CatalogueCodes(_Strict):
     kind: str | None = None
 
 
+def _codes_by(raw: object) -> str | None:
+    """Which of the three kinds of codes a declaration means: the key that only it has."""
+    keys = raw.keys() if isinstance(raw, dict) else vars(raw).keys()
+    return next((key for key in ("list", "system", "catalogue") if key in keys), None)
+
+
+Codes = Annotated[
+    Annotated[CodeList, Tag("list")]
+    | Annotated[CodePattern, Tag("system")]
+    | Annotated[CatalogueCodes, Tag("catalogue")],
+    Discriminator(
+        _codes_by,
+        custom_error_type="codes",
+        custom_error_message="codes are {list}, {system, pattern} or {catalogue, kind}",
+    ),
+]
+
+
 class FormField(_Strict):
     """One variable.
 
     ``kind`` is its type without the wrapping: ``nullable`` and ``repeated`` say whether it may be
     absent and whether it is a list. ``range`` is inclusive, in ``unit``.
     """
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     kind: Kind
@@ -87,19 +118,31 @@ class FormField(_Strict):
     role: Role | None = None
     unit: str | None = None
     range: tuple[float, float] | None = None
-    codes: CodePattern | CatalogueCodes | CodeList | None = None
+    codes: Codes | None = None
     question: str | None = None
     source: Literal["record system", "typed in"] | None = None
 
     @model_validator(mode="after")
     def _attributes_fit_the_type(self) -> FormField:
-        if self.range and (
-            self.kind not in ("int", "long", "float", "double") or self.range[0] > self.range[1]
-        ):
+        if self.range and (self.kind not in ("int", "long", "float", "double") or self.range[0] > self.range[1]):
             raise ValueError("range needs a number type, and its lower bound first")
         if self.codes and self.kind != "string":
             raise ValueError("codes need type string")
         return self
+
+
+_AVRO_KEYS = ("type", "default")
+_KEYS = (*FormField.model_fields.keys() - {"kind", "nullable", "repeated"}, *_AVRO_KEYS)
+
+
+class _Record(_Strict):
+    """A form's file: what Avro wants of a record, and nothing that would be passed over in silence."""
+
+    type: Literal["record"]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")] | None = None
+    doc: str = ""
+    fields: Annotated[list[dict[str, Any]], Field(min_length=1)]
 
 
 class Form(_Strict):
@@ -134,13 +177,7 @@ def read_form(path: Path) -> Form:
         DefinitionError: not JSON, not a record, or a field that the platform cannot carry; each
             line names the file and the field.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DefinitionError([f"{path}: {error.strerror}"]) from error
-    except json.JSONDecodeError as error:
-        raise DefinitionError([f"{path}, line {error.lineno}: {error.msg}"]) from error
-    return form_of(raw, path)
+    return form_of(read_json(path), path)
 
 
 def form_of(raw: object, path: Path) -> Form:
@@ -149,15 +186,12 @@ def form_of(raw: object, path: Path) -> Form:
     Raises:
         DefinitionError: as ``read_form``.
     """
-    if not isinstance(raw, dict) or raw.get("type") != "record" or not raw.get("name"):
-        raise DefinitionError([f"{path}: a form is one Avro record with a name"])
+    record = read_model(_Record, raw, path)
     problems: list[str] = []
     fields: list[FormField] = []
-    for field in cast("list[dict[str, Any]]", raw.get("fields", [])):
+    for field in record.fields:
         try:
-            kind, nullable, repeated = _kind_of(field.get("type"))
-            described = {**field, "kind": kind, "nullable": nullable, "repeated": repeated}
-            fields.append(read_model(FormField, described, path, f"field {field.get('name')}: "))
+            fields.append(_field_of(field, path))
         except DefinitionError as error:
             problems += error.problems
         except ValueError as error:
@@ -165,17 +199,33 @@ def form_of(raw: object, path: Path) -> Form:
     problems += _role_problems(fields, path)
     if problems:
         raise DefinitionError(problems)
-    namespace = raw.get("namespace")
-    return Form(
-        name=raw["name"],
-        full_name=f"{namespace}.{raw['name']}" if namespace else raw["name"],
-        doc=raw.get("doc", ""),
-        fields=tuple(fields),
-        avro=raw,
-    )
+    avro = cast("dict[str, Any]", raw)
+    try:
+        fastavro.parse_schema(json.loads(json.dumps(avro)))
+    except SchemaParseException as error:
+        raise DefinitionError([f"{path}: {error}"]) from error
+    full_name = f"{record.namespace}.{record.name}" if record.namespace else record.name
+    return Form(name=record.name, full_name=full_name, doc=record.doc, fields=tuple(fields), avro=avro)
 
 
-def _kind_of(avro_type: object) -> tuple[Kind, bool, bool]:
+def _field_of(raw: Mapping[str, Any], path: Path) -> FormField:
+    """One field; DefinitionError or ValueError where the platform cannot carry it."""
+    if unknown := sorted(raw.keys() - set(_KEYS)):
+        raise ValueError(f"unknown key {', '.join(unknown)}; there are {', '.join(sorted(_KEYS))}")
+    avro_type: Any = raw.get("type")
+    kind, nullable, repeated = _kind_of(avro_type)
+    if nullable and "default" in raw and (raw["default"] is not None or avro_type[0] != "null"):
+        raise ValueError("the default of a field that may be null is null, and null stands first in its type")
+    if repeated and raw.get("default", []) != []:
+        raise ValueError("the default of a list is the empty list")
+    if isinstance(raw.get("default"), bool) and kind != "boolean":  # Python's True is an int, Avro's is not
+        raise ValueError(f"the default of {kind} is not a boolean")
+    attributes = {key: value for key, value in raw.items() if key not in _AVRO_KEYS}
+    described = {**attributes, "kind": kind, "nullable": nullable, "repeated": repeated}
+    return read_model(FormField, described, path, f"field {raw.get('name')}: ")
+
+
+def _kind_of(avro_type: Any) -> tuple[Kind, bool, bool]:  # noqa: ANN401 - any JSON
     """(kind, nullable, repeated) of an Avro type; ValueError where forms cannot carry it."""
     nullable = repeated = False
     if isinstance(avro_type, list):
@@ -188,11 +238,9 @@ def _kind_of(avro_type: object) -> tuple[Kind, bool, bool]:
             raise ValueError("a list is never null: let it be empty")
         repeated, avro_type = True, avro_type.get("items")
     name, logical = (
-        (avro_type.get("type"), avro_type.get("logicalType"))
-        if isinstance(avro_type, dict)
-        else (avro_type, None)
+        (avro_type.get("type"), avro_type.get("logicalType")) if isinstance(avro_type, dict) else (avro_type, None)
     )
-    kind = _LOGICAL.get((str(name), logical))
+    kind = _LOGICAL.get((str(name), None if logical is None else str(logical)))
     if kind is None:
         raise ValueError(
             f"type {json.dumps(avro_type)} cannot be carried: use string, int, long, float, double, boolean, "
@@ -209,8 +257,15 @@ def _role_problems(fields: list[FormField], path: Path) -> list[str]:
             problems.append(f"{path}: needs exactly one field with role {role}, has {len(bearers)}")
         elif bearers[0].kind != kind or bearers[0].nullable or bearers[0].repeated:
             problems.append(f"{path}, field {bearers[0].name}: role {role} needs type {kind}, never null")
+    for field in fields:
+        expected = OPTIONAL_ROLES.get(field.role) if field.role else None
+        if expected is not None and field.kind != expected:
+            problems.append(f"{path}, field {field.name}: role {field.role} needs type {expected}")
+    for role in _ONCE_AT_MOST:
+        bearers = [field for field in fields if field.role == role]
+        if len(bearers) > 1:
+            problems.append(f"{path}: only one field may have role {role}: {', '.join(f.name for f in bearers)}")
+        problems += [f"{path}, field {f.name}: role {role} cannot be a list" for f in bearers if f.repeated]
     names = [field.name for field in fields]
-    problems += [
-        f"{path}, field {name}: declared twice" for name in sorted({n for n in names if names.count(n) > 1})
-    ]
+    problems += [f"{path}, field {name}: declared twice" for name in sorted({n for n in names if names.count(n) > 1})]
     return problems

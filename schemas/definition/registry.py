@@ -46,7 +46,7 @@ class Registry(_Strict):
 
     name: Name
     title: Text
-    controller: str | None = None
+    controller: Annotated[str, Field(pattern=r"\S")] | None = None
     stage: Literal["new", "newly established", "established"]
     modules: tuple[str, ...] = ("core",)
     purposes: tuple[str, ...] = ()

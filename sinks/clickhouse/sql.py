@@ -21,6 +21,11 @@ def table(database: str, name: str) -> str:
     return f"{identifier(database)}.{identifier(name)}"
 
 
+_ESCAPES = str.maketrans(
+    {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", "\0": "\\0"}
+)
+
+
 def text(value: str) -> str:
-    """A string literal."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """A string literal, spelt as ClickHouse spells it back."""
+    return "'" + value.translate(_ESCAPES) + "'"

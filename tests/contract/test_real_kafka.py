@@ -1,10 +1,8 @@
-"""What we rely on a real Kafka broker to do, and that ours is started, stopped and explained as promised."""
+"""What we rely on a real Kafka broker to do, and that ours starts, ends and comes back as promised."""
 
 import os
-import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import time
@@ -26,8 +24,8 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from deploy.embedded.process import ProcessFailedError
-from deploy.kafka.launcher import BROKER_POM, KafkaBroker, SchemaRegistry, available
-from deploy.kafka.toolchain import ToolchainError, fetch, find_java
+from deploy.kafka.launcher import BROKER_POM, KafkaBroker, SchemaRegistry
+from deploy.kafka.toolchain import fetch, find_java
 from tests.kafka_fixtures import require_real_kafka
 
 PATIENCE_S = 30.0  # for what must come; nothing is asserted about how long it took
@@ -41,6 +39,15 @@ MURMUR2 = {
     b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
     b"abc": 479470107,
 }
+
+STARTS_A_BROKER = """
+import pathlib, sys, time
+from deploy.kafka.launcher import KafkaBroker
+broker = KafkaBroker(pathlib.Path(sys.argv[1]))
+broker.start()
+print("broker-pid", broker.pid, flush=True)
+time.sleep(600)
+"""
 
 
 def make_topic(broker: KafkaBroker, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
@@ -91,7 +98,7 @@ def listening_addresses(pid: int) -> set[str]:
     links = []
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            links.append(os.readlink(descriptor))
+            links.append(str(descriptor.readlink()))
         except FileNotFoundError:  # closed meanwhile
             continue
     addresses = set()
@@ -142,7 +149,9 @@ def test_a_topic_is_not_made_by_writing_to_it(real_kafka: KafkaBroker) -> None:
     producer.produce(topic, b"lost", on_delivery=lambda error, _: outcomes.append(error))
     producer.flush(PATIENCE_S)
 
-    assert [error.code() for error in outcomes if error] == [KafkaError._UNKNOWN_TOPIC]
+    [error] = outcomes
+    assert error is not None
+    assert error.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # the broker's, librdkafka's
     assert topic not in AdminClient({"bootstrap.servers": real_kafka.bootstrap}).list_topics(timeout=PATIENCE_S).topics
 
 
@@ -170,9 +179,10 @@ def test_librdkafka_and_kafkas_own_producer_put_a_pseudonym_in_the_same_partitio
     keys = ["k1-" + uuid.uuid5(uuid.NAMESPACE_OID, str(n)).hex[: 1 + n % 30] for n in range(200)] + ["Åsa", "ö", "日本"]
     topic = make_topic(real_kafka, 12)
     jars = fetch(BROKER_POM, "copy-dependencies") / "jars"
+    options = ["--bootstrap-server", real_kafka.bootstrap, "--topic", topic]
+    options += ["--property", "parse.key=true", "--property", "key.separator=:"]
     subprocess.run(
-        [find_java(), "-cp", f"{jars}/*", "kafka.tools.ConsoleProducer", "--bootstrap-server", real_kafka.bootstrap]
-        + ["--topic", topic, "--property", "parse.key=true", "--property", "key.separator=:"],
+        [find_java(), "-cp", f"{jars}/*", "kafka.tools.ConsoleProducer", *options],
         input="".join(f"{key}:java\n" for key in keys).encode(),
         env={**os.environ, "JAVA_TOOL_OPTIONS": "-Dfile.encoding=UTF-8"},
         stdout=subprocess.DEVNULL,
@@ -285,10 +295,10 @@ def test_offsets_sent_to_a_transaction_move_only_when_it_commits(real_kafka: Kaf
 @pytest.mark.kafka
 def test_a_killed_broker_comes_back_at_its_address_with_all_that_it_acknowledged(own_kafka: KafkaBroker) -> None:
     topic, bootstrap, first_pid = make_topic(own_kafka), own_kafka.bootstrap, own_kafka.pid
-    before = producer_for(own_kafka, acks="all")
-    for number in range(1000):
-        before.produce(topic, str(number).encode())
-    assert before.flush(PATIENCE_S) == 0
+    with producer_for(own_kafka, acks="all") as producer:
+        for number in range(1000):
+            producer.produce(topic, str(number).encode())
+        assert producer.flush(PATIENCE_S) == 0
     own_kafka.kill()
     assert not own_kafka.alive()
 
@@ -312,25 +322,16 @@ def test_broker_and_registry_listen_on_the_loopback_address_only(
 @pytest.mark.kafka
 def test_the_broker_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     require_real_kafka()
-    starter = "\n".join(
-        [
-            "import sys, time, pathlib",
-            "from deploy.kafka.launcher import KafkaBroker",
-            "broker = KafkaBroker(pathlib.Path(sys.argv[1]))",
-            "broker.start()",
-            "print(f'broker-pid {broker.pid}', flush=True)",
-            "time.sleep(600)",
-        ]
-    )
-    command = [sys.executable, "-c", starter, str(tmp_path)]
+    command = [sys.executable, "-c", STARTS_A_BROKER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        [pid] = (line.split()[1] for line in iter(parent.stdout.readline, "") if line.startswith("broker-pid"))
+        told = iter(parent.stdout.readline, "")
+        pid = next(int(line.split()[1]) for line in told if line.startswith("broker-pid"))
         parent.kill()
     deadline = time.monotonic() + PATIENCE_S
-    while runs(int(pid)) and time.monotonic() < deadline:
+    while runs(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not runs(int(pid))
+    assert not runs(pid)
 
 
 def runs(pid: int) -> bool:
@@ -354,6 +355,8 @@ def test_up_prints_the_settings_and_ends_in_order_on_ctrl_c(tmp_path: Path) -> N
                 told[name] = value
             if len(told) == len(wanted):
                 break
+        else:
+            pytest.fail(f"it ended before it had told both: {up.communicate()}")
         assert AdminClient({"bootstrap.servers": told["GULDADRA_BOOTSTRAP"]}).list_topics(timeout=PATIENCE_S).brokers
         up.send_signal(signal.SIGINT)
         _, errors = up.communicate(timeout=60)
@@ -369,95 +372,3 @@ def test_a_setting_that_kafka_refuses_is_named(tmp_path: Path) -> None:
     broker = KafkaBroker(tmp_path, settings={"log.segment.bytes": "plenty"})
     with pytest.raises(ProcessFailedError, match=r"plenty.*log\.segment\.bytes"):
         broker.start()
-
-
-def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        for server in (KafkaBroker(tmp_path / "kafka", port=port), SchemaRegistry(tmp_path / "registry", port=port)):
-            with pytest.raises(ProcessFailedError, match=f"127.0.0.1:{port} is taken"):
-                server.start()
-
-
-def program(folder: Path, name: str, script: str) -> Path:
-    """A shell script that stands where a program of this name would be installed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return path
-
-
-@pytest.mark.parametrize(
-    ("says", "why"),
-    [
-        ('openjdk version "11.0.21" 2023-10-17', "is Java 11, too old"),
-        ('java version "1.8.0_392"', "is Java 8, too old"),
-        ("command line is broken", "does not work"),
-    ],
-)
-def test_a_java_that_will_not_do_is_named_with_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, why: str
-) -> None:
-    java = program(tmp_path / "bin", "java", f"echo '{says}' >&2")
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    reason = available()
-    assert reason is not None
-    assert str(java) in reason
-    assert why in reason
-    assert "openjdk-17" in reason
-
-
-def test_without_java_or_maven_the_reason_says_which_and_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert "no java on the PATH" in (available() or "")
-
-    program(tmp_path, "java", """echo 'openjdk version "21" 2023-09-19' >&2""")
-    assert "no mvn on the PATH" in (available() or "")
-
-    program(tmp_path, "mvn", "exit 0")
-    assert available() is None
-
-
-def test_a_test_without_its_broker_is_skipped_with_the_reason_or_fails_where_one_is_required(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("JAVA_HOME", "/nowhere")
-    monkeypatch.delenv("GULDADRA_REQUIRE_KAFKA", raising=False)
-    with pytest.raises(pytest.skip.Exception, match=r"no java in JAVA_HOME \(/nowhere\)"):
-        require_real_kafka()
-
-    monkeypatch.setenv("GULDADRA_REQUIRE_KAFKA", "1")
-    with pytest.raises(pytest.fail.Exception, match=r"no java in JAVA_HOME \(/nowhere\)"):
-        require_real_kafka()
-
-
-def test_a_fetch_that_fails_leaves_nothing_and_one_that_works_is_not_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pom = tmp_path / "pom.xml"
-    pom.write_text("<project/>")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    into = 'for argument; do case "$argument" in -Dinto=*) into="${argument#-Dinto=}";; esac; done'
-
-    program(
-        tmp_path, "mvn", f'{into}; mkdir -p "$into/jars"; touch "$into/jars/half.jar"; echo no such artifact; exit 1'
-    )
-    with pytest.raises(ToolchainError, match="no such artifact"):
-        fetch(pom, "copy-dependencies")
-
-    program(tmp_path, "mvn", f'{into}; mkdir -p "$into/jars"; touch "$into/jars/whole.jar"')
-    folder = fetch(pom, "copy-dependencies")
-    assert [path.name for path in folder.glob("jars/*")] == ["whole.jar"]
-
-    program(tmp_path, "mvn", "exit 1")
-    assert fetch(pom, "copy-dependencies") == folder
-
-    pom.write_text("<project><!-- another version --></project>")
-    with pytest.raises(ToolchainError):
-        fetch(pom, "copy-dependencies")
-    shutil.rmtree(tmp_path / "cache")

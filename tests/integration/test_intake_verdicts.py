@@ -93,7 +93,7 @@ def test_each_kind_of_bad_submission_is_refused_by_its_own_rule(kafka: KafkaConf
     assert [row["payload"] for row in result.accepted.values()] == [good[5:]]
     faults = sorted(fault for faults in result.refused.values() for fault in faults)
     assert [field for field, _ in faults] == [
-        *[""] * 8, "age", "cup", "cup_lot", "occurred_on", "occurred_on", "patient",
+        *[""] * 8, "age", "cup", "cup_lot", "occurred_on", "occurred_on", "patient", "recorded_at",
         "registration_id", "side", "unit",
     ]  # fmt: skip
     rules = " | ".join(rule for _, rule in faults)

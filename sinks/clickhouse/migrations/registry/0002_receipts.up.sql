@@ -7,8 +7,7 @@ CREATE TABLE IF NOT EXISTS $database.receipts
     last_offset UInt64 COMMENT 'Last submission offset decided on',
     received UInt32 COMMENT 'Submissions decided on: accepted and refused together',
     accepted UInt32 COMMENT 'How many were accepted',
-    refused UInt32 COMMENT 'How many were refused',
-    loaded_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When the row was written here'
+    refused UInt32 COMMENT 'How many were refused'
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (partition, epoch, first_offset)

@@ -1,0 +1,143 @@
+"""The registries' logs: topics, stop switch, keys, dead letters."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.deadletters import read_dead_letters, replay
+from deploy.logbook import begin_epoch, check_topics, make_topics, set_stopped
+from deploy.settings import Settings, SettingsError, load_settings
+from schemas.identity import new_key, write_key
+from sinks.clickhouse.archive import highest_epoch
+from streams.control import ControlReader
+
+Registry = Annotated[str, typer.Argument(help="The registry's name.")]
+Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
+Reason = Annotated[str, typer.Option(help="Why; whoever meets the switch is told.")]
+
+topics = typer.Typer(no_args_is_help=True, help="The Kafka topics: make them, check them.")
+keys = typer.Typer(no_args_is_help=True, help="Pseudonym keys, held by each registry's controller.")
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Put these commands below ``guldadra``."""
+    parent.add_typer(topics, name="topics")
+    parent.add_typer(keys, name="keys")
+    parent.command()(stop)
+    parent.command()(resume)
+    parent.command("dead-letters")(dead_letters)
+
+
+@topics.command()
+def create(
+    registries: Registries = None,
+    epoch: Annotated[
+        int | None,
+        typer.Option(help="The life of the log that begins; needed only where ClickHouse cannot be asked."),
+    ] = None,
+    replication: Annotated[int, typer.Option(help="Copies of each partition; -1: the broker's default.")] = -1,
+) -> None:
+    """Make the registries' topics and begin their logs. Topics that are there are checked and left alone."""
+    settings = load_settings()
+    kafka = settings.kafka_config()
+    names = list(settings.definitions(tuple(registries or ())))
+    found = make_topics(
+        kafka, names, settings.partitions, retention_days=settings.retention_days, replication=replication
+    )
+    for finding in found:
+        print(f"{finding.name}: {'made' if finding.made else finding.problem or 'is as it must be'}")
+    with ControlReader(kafka) as control:
+        begun = {name for name in names if control.of(name) is not None}
+    for name in names:
+        if name not in begun:
+            begins = first_epoch(settings, name) if epoch is None else epoch
+            begin_epoch(kafka, name, settings.partitions, begins, by=getpass.getuser(), reason="the log begins")
+            print(f"{name}: the log begins, epoch {begins}")
+    raise typer.Exit(1 if any(finding.problem for finding in found) else 0)
+
+
+def first_epoch(settings: Settings, registry: str) -> int:
+    """The epoch that a new log begins with: later than all that the archive has.
+
+    Raises:
+        SettingsError: the archive cannot be asked; a number reused would let new registrations lose
+            against old ones.
+    """
+    if not settings.clickhouse_url:
+        raise SettingsError(
+            "a log's epoch must be later than any in the archive: set GULDADRA_CLICKHOUSE_URL, or give --epoch 0 "
+            "for a registry that has never had one"
+        )
+    with settings.clickhouse() as client:
+        highest = highest_epoch(client, registry)
+    return 0 if highest is None else highest + 1
+
+
+@topics.command()
+def check(registries: Registries = None) -> None:
+    """Check that the topics are as they must be. Exit 1 if one is not."""
+    settings = load_settings()
+    names = list(settings.definitions(tuple(registries or ())))
+    found = check_topics(settings.kafka_config(), names, settings.partitions, retention_days=settings.retention_days)
+    for finding in found:
+        print(f"{finding.name}: {finding.problem or 'is as it must be'}")
+    raise typer.Exit(1 if any(finding.problem for finding in found) else 0)
+
+
+@keys.command("create")
+def create_key(
+    registry: Registry,
+    key_id: Annotated[str, typer.Option(help="The key's id, which stands in every pseudonym.")] = "k1",
+) -> None:
+    """Make a registry's pseudonym key. Keep it where the controller's secrets are kept, and a copy: without
+    it a person's later registrations cannot be joined to the earlier.
+    """  # noqa: D205 - typer shows it as one paragraph
+    settings = load_settings()
+    settings.definitions((registry,))
+    path = settings.key_path(registry)
+    try:
+        write_key(new_key(key_id), path)
+    except FileExistsError as error:
+        raise SettingsError(f"there is a key at {path}; another would tear the registry's persons apart") from error
+    print(f"wrote {path}")
+
+
+def stop(registry: Registry, reason: Reason) -> None:
+    """Halt a registry at once: intake and publishing end, everywhere, until `guldadra resume`."""
+    said = set_stopped(load_settings().kafka_config(), registry, stopped=True, by=getpass.getuser(), reason=reason)
+    print(said.sentence)
+
+
+def resume(registry: Registry, reason: Reason) -> None:
+    """Let a stopped registry go on; nothing that waited is lost."""
+    said = set_stopped(load_settings().kafka_config(), registry, stopped=False, by=getpass.getuser(), reason=reason)
+    print(said.sentence)
+
+
+def dead_letters(
+    again: Annotated[bool, typer.Option("--replay", help="Put them back on the topics they came from.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List what a process could not handle, by topic and offset; --replay has it handled again."""
+    kafka = load_settings().kafka_config()
+    letters = read_dead_letters(kafka)
+    if again:
+        print(f"put back {replay(kafka, letters)} of {len(letters)} dead letters")
+        return
+    table = Table("when", "process", "topic", "partition", "offset", "error")
+    for letter in letters:
+        at = datetime.fromtimestamp(letter["at"] / 1000, UTC).isoformat(timespec="seconds")
+        shown = [at, letter["process"], letter["topic"], letter["partition"], letter["offset"], letter["error"]]
+        if as_json:
+            print(json.dumps(dict(zip(("at", "process", "topic", "partition", "offset", "error"), shown, strict=True))))
+        else:
+            table.add_row(*(str(value) for value in shown))
+    if not as_json:
+        Console().print(table if letters else "no dead letters")

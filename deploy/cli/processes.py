@@ -1,0 +1,142 @@
+"""The processes that run: intake, load, and everything at once on one machine."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+
+from deploy.demo.run import DemoOptions, run_demo
+from deploy.observe import STUCK_AFTER_S, Observed, set_up_logs
+from deploy.settings import load_settings
+from deploy.stack import EmbeddedStack
+from sinks.clickhouse.loader import Loader
+from streams.intake.brake import BrakeLimits
+from streams.intake.loop import Intake, IntakeOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = structlog.get_logger(__name__)
+
+Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Put these commands below ``guldadra``."""
+    for command in (intake, load, up, demo):
+        parent.command()(command)
+
+
+def intake(registries: Registries = None) -> None:
+    """Decide on what is submitted: accepted registrations, and a receipt for every submission.
+
+    Start as many as there are partitions at most, each with its own GULDADRA_INSTANCE. SIGTERM ends it after
+    the transaction in hand.
+    """
+    settings = load_settings()
+    set_up_logs(settings.log_level, settings.log_format)
+    definitions = settings.definitions(tuple(registries or ()))
+    limits = BrakeLimits(consecutive=settings.refusal_limit, share=settings.refusal_share)
+    options = IntakeOptions(settings.instance, group=settings.group or "guldadra-intake", brake=limits)
+    process = Intake(settings.kafka_config(), definitions, settings.store(definitions), options)
+
+    def health() -> tuple[bool, dict[str, Any]]:
+        state = process.health
+        moving = state.lag == 0 or bool(state.stopped) or time.monotonic() - state.last_progress < STUCK_AFTER_S
+        facts = {"process": "intake", "decided": state.decided, "lag": state.lag, "stopped": state.stopped}
+        return moving, {**facts, "last_error": state.last_error}
+
+    with stop_on_signal() as stop, Observed(settings.host, settings.metrics_port, health):
+        process.run(stop)
+
+
+def load(registries: Registries = None) -> None:
+    """Load accepted registrations and receipts into ClickHouse.
+
+    SIGTERM ends it after the batch in hand. A database that is away stops it, and loses nothing.
+    """
+    settings = load_settings()
+    set_up_logs(settings.log_level, settings.log_format)
+    definitions = settings.definitions(tuple(registries or ()))
+    with stop_on_signal() as stop, settings.clickhouse() as client:
+        loader = Loader(settings.kafka_config(), client, definitions, stop=stop, instance=settings.instance)
+        with Observed(settings.host, settings.metrics_port, loader.health):
+            loader.run()
+
+
+def up() -> None:
+    """Run everything on this machine: broker, database, intake and loader. Ctrl-C ends it.
+
+    The other commands find it by themselves. The database is kept in GULDADRA_DATA (.guldadra) from start to start.
+    """
+    settings = load_settings(bootstrap="", clickhouse_url="")
+    set_up_logs("warning", settings.log_format)
+    console = Console(stderr=True)
+    with (
+        stop_on_signal() as stop,
+        EmbeddedStack(settings, settings.data, lambda words: console.print(f"… {words}")) as stack,
+    ):
+        console.print(
+            f"running: broker {stack.settings.bootstrap}, ClickHouse {stack.settings.clickhouse_url}\n"
+            "in another terminal: `guldadra publish hip FILE`, `guldadra company hip`, `guldadra status`.\n"
+            "Ctrl-C ends it"
+        )
+        while not stop.wait(1.0):
+            stack.check()
+
+
+def demo(
+    as_json: Annotated[bool, typer.Option("--json", help="Run without staying and print one JSON object.")] = False,
+    stay: Annotated[
+        bool | None,
+        typer.Option(
+            "--stay/--no-stay", help="Stay with live registrations flowing in; by default on a terminal only."
+        ),
+    ] = None,
+    primaries: Annotated[int, typer.Option(help="How many operations the invented history has.", min=500)] = 24_000,
+    folder: Annotated[Path | None, typer.Option(help="Where the demo keeps its data; emptied first.")] = None,
+) -> None:
+    """The main job on this machine: three years of a national hip register, with the Inter-op case in it.
+
+    Exit 0 only where the counts agree: published = accepted + refused, and loaded = accepted.
+    """
+    settings = load_settings(bootstrap="", clickhouse_url="")
+    set_up_logs("warning", settings.log_format)
+    options = DemoOptions(
+        folder=folder or settings.data / "demo",
+        primaries=primaries,
+        stay=not as_json and (sys.stdout.isatty() if stay is None else stay),
+    )
+    console = Console(stderr=as_json)
+    with stop_on_signal() as stop:
+        result = run_demo(settings, options, console, stop)
+    if as_json:
+        print(json.dumps(result.as_json(), ensure_ascii=False))
+    raise typer.Exit(0 if result.agrees else 1)
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set; a second Ctrl-C interrupts as usual."""
+    stop = threading.Event()
+
+    def heard(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, signal.default_int_handler)
+
+    before = {number: signal.signal(number, heard) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

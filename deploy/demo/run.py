@@ -1,0 +1,163 @@
+"""The demo: invent a history, publish it through the whole platform, wait until everything agrees, show it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deploy.demo.history import LAST_DAY, HistoryPlan, generate, live_rows, write_ndjson
+from deploy.observe import wait_until
+from deploy.publishing import publish_path, told
+from deploy.stack import EmbeddedStack
+from deploy.tables import company_table
+from sinks.clickhouse.archive import OffsetRange, archived_in, counts, duplicates_in
+from sinks.clickhouse.queries.company import company_view
+from streams.publish.publisher import Publisher
+from streams.publish.run import PublishOptions
+
+if TYPE_CHECKING:
+    import threading
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from deploy.settings import Settings
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.queries.company import CompanyRow
+    from streams.publish.run import PublishResult
+
+REGISTRY = "hip"
+COMPONENT = "INTEROP"
+_MAPPING = "demo"
+_LOADED_PATIENCE_S = 120.0
+_LIVE_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """How the demo runs.
+
+    Attributes:
+        folder: what it keeps; emptied first.
+        primaries: how many operations the invented history has.
+        stay: whether to stay, with live registrations flowing in.
+    """
+
+    folder: Path
+    primaries: int
+    stay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demo came to; ``loaded`` counts accepted submissions in the archive."""
+
+    published: int
+    accepted: int
+    refused: int
+    refused_here: int
+    duplicates: int
+    loaded: int
+    seconds: float
+    company_view: list[CompanyRow]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing was lost and nothing came twice."""
+        return self.published == self.accepted + self.refused and self.loaded == self.accepted
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``guldadra demo --json``."""
+        keys = ("component", "unit", "inserted", "reoperated", "share", "component_years", "rate", "lower", "upper")
+        view = [{key: getattr(row, key) for key in keys} for row in self.company_view]
+        return {**asdict(replace(self, company_view=[])), "company_view": view}
+
+
+def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: threading.Event) -> DemoResult:
+    """Run the whole platform on this machine over an invented history.
+
+    Args:
+        settings: as loaded; broker and database in them are not used.
+        options: how.
+        console: where to tell about it.
+        stop: set it to end the staying.
+
+    Raises:
+        SettingsError, ProcessFailedError, PublishError: a part did not start or go on.
+    """
+    started = time.monotonic()
+    shutil.rmtree(options.folder, ignore_errors=True)
+    settings = settings.model_copy(update={"data": options.folder})
+    definition = settings.definitions((REGISTRY,))[REGISTRY]
+    with EmbeddedStack(settings, options.folder, lambda words: console.print(f"… {words}")) as stack:
+        console.print("… inventing three years of a national hip register (1999 to 2001)")
+        plan = HistoryPlan(primaries=options.primaries)
+        file = options.folder / "history.ndjson"
+        rows = write_ndjson(generate(plan), file)
+        console.print(f"… publishing {rows:,} registrations of {file}")
+        with told(console, REGISTRY) as tell:
+            sent = publish_path(stack.settings, definition, file, PublishOptions(mapping=_MAPPING), tell)
+        result = _result(stack, definition, sent, started)
+        show(console, definition, result)
+        if options.stay and not stop.is_set():
+            _stay(stack, definition, plan, console, stop)
+    return result
+
+
+def _result(stack: EmbeddedStack, definition: RegistryDefinition, sent: PublishResult, started: float) -> DemoResult:
+    """Wait until the accepted ones are loaded, then count and look."""
+    ranges = [OffsetRange(*one) for one in sent.ranges]
+    wait_until(lambda: archived_in(stack.client, REGISTRY, ranges) == sent.accepted, _LOADED_PATIENCE_S)
+    stack.check()
+    return DemoResult(
+        published=sent.published,
+        accepted=sent.accepted or 0,
+        refused=sent.refused or 0,
+        refused_here=sent.refused_here,
+        duplicates=duplicates_in(stack.client, REGISTRY, ranges),
+        loaded=archived_in(stack.client, REGISTRY, ranges),
+        seconds=round(time.monotonic() - started, 2),
+        company_view=company_view(stack.client, definition, until=LAST_DAY),
+    )
+
+
+def show(console: Console, definition: RegistryDefinition, result: DemoResult) -> None:
+    """The account and the company view."""
+    console.print(
+        f"published {result.published:,} = accepted {result.accepted:,} + refused {result.refused:,}; "
+        f"loaded {result.loaded:,}, {result.duplicates:,} of them duplicates; "
+        f"{result.refused_here:,} rows refused before they were sent"
+    )
+    own = [row for row in result.company_view if row.component == COMPONENT]
+    totals = [row for row in result.company_view if row.unit is None]
+    by_rate = sorted(totals, key=lambda row: -(row.rate or 0))
+    console.print(company_table(own, definition, highlight=None))
+    console.print(company_table(by_rate, definition, highlight=COMPONENT))
+    if not result.agrees:
+        console.print("[bold red]the counts do not agree[/]")
+
+
+def _stay(
+    stack: EmbeddedStack, definition: RegistryDefinition, plan: HistoryPlan, console: Console, stop: threading.Event
+) -> None:
+    """Go on with a few registrations a second until told to stop."""
+    console.print(
+        "\\nStaying, with new registrations flowing in; Ctrl-C ends it. In another terminal, with "
+        f"GULDADRA_DATA={stack.settings.data}: `guldadra company hip --component {COMPONENT}`, `guldadra status`"
+    )
+    rows = live_rows(plan, np.random.default_rng(), lambda: datetime.now(UTC))
+    settings = stack.settings
+    key = settings.key(REGISTRY)
+    store = settings.store({REGISTRY: definition})
+    with Publisher(settings.kafka_config(), definition, store, key, mapping=_MAPPING) as publisher:
+        while not stop.wait(_LIVE_EVERY_S):
+            row = next(rows)
+            publisher.register(str(row.pop("form")), row)
+            stack.check()
+            found = counts(stack.client, definition)
+            console.print(f"{found.registrations:,} registrations live", end="\\r")

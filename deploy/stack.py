@@ -1,0 +1,165 @@
+"""Everything on one machine with the embedded parts: broker, database, intake and loader, each its own process.
+
+The database keeps its data from start to start; the broker keeps nothing. So every start begins a new
+epoch of each registry's log, and the log's inside is filled again from the archive.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from deploy.embedded.broker import EmbeddedBroker
+from deploy.embedded.database import EmbeddedDatabase
+from deploy.embedded.process import ChildProcess
+from deploy.embedded.runtime import RunningStack, announce, running_stack, withdraw
+from deploy.logbook import begin_epoch, make_topics
+from deploy.observe import read_health
+from deploy.ports import stable_ports
+from deploy.settings import PREFIX, Settings, SettingsError
+from schemas.identity import new_key, write_key
+from sinks.clickhouse.archive import highest_epoch
+from sinks.clickhouse.client import connect
+from sinks.clickhouse.migrations.plan import apply
+from sinks.clickhouse.restore import restore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from sinks.clickhouse.client import Client
+
+PARTITIONS = 4
+_WORKERS = ("intake", "load")
+_READY_S = 60.0
+
+
+class EmbeddedStack:
+    """A whole platform on this machine.
+
+    Args:
+        settings: as loaded; broker and database in them are not used.
+        folder: what the stack keeps: the database, the keys, the logs of its processes.
+        tell: told in a few words what is going on.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, tell: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._tell = tell
+        self._definitions = settings.definitions()
+        self._settings = settings
+        self._parts = ExitStack()
+        self._children: list[ChildProcess] = []
+        self.settings = settings
+        self.client: Client
+
+    def __enter__(self) -> Self:
+        """Start everything, in the order that the data flows backwards.
+
+        Raises:
+            SettingsError: a stack runs on the folder already.
+            ProcessFailedError: a part did not start; the message has the end of its log.
+        """
+        if running := running_stack(self._folder):
+            raise SettingsError(f"an embedded stack runs on {self._folder} already (pid {running.pid})")
+        try:
+            self._start()
+        except BaseException:
+            self._parts.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything, what feeds first."""
+        self._tell("stopping")
+        self._parts.close()
+
+    def _start(self) -> None:
+        self._tell("starting the database (chdb)")
+        database = self._parts.enter_context(EmbeddedDatabase(self._folder / "database"))
+        self._tell("starting the broker (Tansu)")
+        broker = self._parts.enter_context(EmbeddedBroker(self._folder / "logs"))
+        self.settings = self._settings.model_copy(
+            update={
+                "bootstrap": broker.bootstrap,
+                "clickhouse_url": database.url,
+                "partitions": PARTITIONS,
+                "keys": self._folder / "keys",
+                "data": self._folder,
+            }
+        )
+        self.client = self._parts.enter_context(connect(database.url))
+        self._tell("making tables and topics")
+        apply(self.client, self._definitions)
+        self._begin_logs()
+        for name, definition in self._definitions.items():
+            if not self.settings.key_path(name).exists():
+                write_key(new_key(), self.settings.key_path(definition.name))
+        self._tell("starting intake and loader")
+        health = {worker: self._start_worker(worker) for worker in _WORKERS}
+        announce(
+            self._folder,
+            RunningStack(
+                pid=os.getpid(),
+                bootstrap=broker.bootstrap,
+                clickhouse_url=database.url,
+                partitions=PARTITIONS,
+                keys=(self._folder / "keys").absolute(),
+                registries=tuple(path.absolute() for path in self.settings.registries),
+                health=health,
+            ),
+        )
+        self._parts.callback(withdraw, self._folder)
+
+    def _begin_logs(self) -> None:
+        """A new life for every registry's log, filled from what the archive has."""
+        kafka = self.settings.kafka_config()
+        make_topics(kafka, self._definitions, PARTITIONS, retention_days=self.settings.retention_days)
+        for name in self._definitions:
+            highest = highest_epoch(self.client, name)
+            if highest is not None:
+                self._tell(f"filling {name}'s log from the archive")
+                restore(kafka, self.client, name)
+            epoch = 0 if highest is None else highest + 1
+            begin_epoch(kafka, name, PARTITIONS, epoch, by="embedded stack", reason="the stack has started")
+
+    def _start_worker(self, name: str) -> str:
+        """Start one of our own processes; where its health is answered."""
+        port = stable_ports(1)[0]
+        given: Mapping[str, object] = {
+            "BOOTSTRAP": self.settings.bootstrap,
+            "CLICKHOUSE_URL": self.settings.clickhouse_url,
+            "PARTITIONS": PARTITIONS,
+            "KEYS": self.settings.keys,
+            "DATA": self._folder,
+            "REGISTRIES": os.pathsep.join(str(path) for path in self.settings.registries),
+            "METRICS_PORT": port,
+            "INSTANCE": "embedded",
+            "LOG_FORMAT": "json",
+        }
+        child = ChildProcess(
+            name,
+            [sys.executable, "-m", "deploy.cli", name],
+            self._folder / "logs" / f"{name}.log",
+            env={f"{PREFIX}{key}": str(value) for key, value in given.items()},
+        )
+        url = f"http://{self.settings.host}:{port}/health"
+        child.start(lambda: self._answers(url), _READY_S)
+        self._parts.callback(child.stop)
+        self._children.append(child)
+        return url
+
+    def _answers(self, url: str) -> bool:
+        return read_health(url) is not None
+
+    def check(self) -> None:
+        """See that all our own processes still run.
+
+        Raises:
+            SettingsError: one has ended; the message has the end of its log.
+        """
+        for child in self._children:
+            if not child.alive():
+                raise SettingsError(f"{child.name} has ended:\n{child.log_tail()}")

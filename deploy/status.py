@@ -1,0 +1,156 @@
+"""The state of everything: what waits, whether the counts agree, what went wrong last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from deploy.observe import read_health
+from schemas import topics
+from sinks.clickhouse.status import PartitionStatus, partition_status
+from streams.control import ControlReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deploy.settings import Settings
+    from streams.control import KafkaConfig
+
+INTAKE_GROUP = "guldadra-intake"
+LOAD_GROUP = "guldadra-load"
+_ANSWER_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What a process says of itself; not healthy where it does not answer."""
+
+    name: str
+    healthy: bool
+    lag: int
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionAccount:
+    """One partition of a registry from submission to archive.
+
+    Attributes:
+        registry: whose.
+        partition: its number.
+        waiting: submissions that intake has yet to decide on.
+        loading: batches and receipts that the loader has yet to load.
+        decided: submissions with a verdict that ClickHouse knows of; accepted and refused make it up.
+        accepted: accepted ones among them.
+        refused: refused ones among them.
+        archived: accepted submissions in the archive.
+        problem: what does not agree; empty where all does.
+    """
+
+    registry: str
+    partition: int
+    waiting: int
+    loading: int
+    decided: int
+    accepted: int
+    refused: int
+    archived: int
+    problem: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing is missing and nothing is there twice."""
+        return not self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that `guldadra status` shows."""
+
+    processes: list[ProcessState]
+    partitions: list[PartitionAccount]
+    stopped: Mapping[str, str]
+
+    @property
+    def well(self) -> bool:
+        """Whether every process is well and every account agrees."""
+        return all(one.healthy for one in self.processes) and all(one.agrees for one in self.partitions)
+
+
+def read_status(settings: Settings) -> Status:
+    """Ask the broker, the database and the processes.
+
+    Raises:
+        KafkaException, DatabaseError: the broker or the database does not answer.
+    """
+    kafka = settings.kafka_config()
+    definitions = settings.definitions()
+    with ControlReader(kafka) as control:
+        begun = {name: said for name in definitions if (said := control.of(name)) is not None}
+    partitions: list[PartitionAccount] = []
+    with settings.clickhouse() as client:
+        for name, said in begun.items():
+            waiting = _lag(kafka, settings.group or INTAKE_GROUP, topics.submitted(name), said.partitions)
+            batches = _lag(kafka, settings.group or LOAD_GROUP, topics.accepted(name), said.partitions)
+            receipts = _lag(kafka, settings.group or LOAD_GROUP, topics.receipts(name), said.partitions)
+            loaded = {one.partition: one for one in partition_status(client, name)}
+            for partition in range(said.partitions):
+                loading = batches[partition] + receipts[partition]
+                partitions.append(_account(name, partition, waiting[partition], loading, loaded.get(partition)))
+    stopped = {name: said.sentence for name, said in begun.items() if said.stopped}
+    return Status([_process(name, url) for name, url in settings.health.items()], partitions, stopped)
+
+
+def _account(
+    registry: str, partition: int, waiting: int, loading: int, loaded: PartitionStatus | None
+) -> PartitionAccount:
+    if loaded is None:
+        return PartitionAccount(registry, partition, waiting, loading, 0, 0, 0, 0, "")
+    problems = []
+    if loaded.received != loaded.accepted + loaded.refused:
+        problems.append("receipts do not add up")
+    if loaded.overlaps:
+        problems.append(f"{loaded.overlaps} receipts tell of the same submissions as others")
+    if loaded.gaps:
+        problems.append(f"{loaded.gaps} runs of submissions without a receipt")
+    if loaded.archived != loaded.accepted and not loading:
+        problems.append(f"{loaded.accepted} accepted, but {loaded.archived} in the archive")
+    return PartitionAccount(
+        registry,
+        partition,
+        waiting,
+        loading,
+        loaded.received,
+        loaded.accepted,
+        loaded.refused,
+        loaded.archived,
+        "; ".join(problems),
+    )
+
+
+def _process(name: str, url: str) -> ProcessState:
+    said = read_health(url)
+    if said is None:
+        return ProcessState(name, healthy=False, lag=0, last_error=f"does not answer at {url}")
+    error = said.get("last_error")
+    lag = said.get("lag")
+    return ProcessState(
+        name, bool(said["healthy"]), lag if isinstance(lag, int) else 0, None if error is None else str(error)
+    )
+
+
+def _lag(kafka: KafkaConfig, group: str, topic: str, partitions: int) -> list[int]:
+    """How far a group is behind the end of each partition."""
+    places = [TopicPartition(topic, partition) for partition in range(partitions)]
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client leaves it untyped
+    asked = AdminClient(dict(kafka)).list_offsets(dict.fromkeys(places, latest))
+    ends = {place.partition: future.result().offset for place, future in asked.items()}
+    reader = Consumer({**kafka, "group.id": group, "enable.auto.commit": False})
+    try:
+        reached = {place.partition: max(place.offset, 0) for place in reader.committed(places, timeout=_ANSWER_S)}
+    finally:
+        reader.close()
+    return [max(0, ends[partition] - reached[partition]) for partition in range(partitions)]

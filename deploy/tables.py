@@ -1,0 +1,73 @@
+"""Results as tables for people: the company view, and the state of everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deploy.status import Status
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.queries.company import CompanyRow
+
+HIGHLIGHTED = "bold yellow"
+
+
+def company_table(rows: Sequence[CompanyRow], definition: RegistryDefinition, *, highlight: str | None = None) -> Table:
+    """The company view; a registry's notice stands below it, for it belongs to every showing of its data."""
+    notice = definition.registry.notice
+    table = Table(
+        title=f"Company view: {definition.registry.title.en}",
+        caption=notice.en if notice else None,
+        title_justify="left",
+    )
+    table.add_column("component")
+    table.add_column("company")
+    table.add_column("unit")
+    for heading in ("put in", "reoperated", "share", "component-years", "per 100", "95 % limits"):
+        table.add_column(heading, justify="right")
+    units = definition.catalogues["units"].rows if "units" in definition.catalogues else {}
+    for row in rows:
+        unit = "in all" if row.unit is None else f"{row.unit} {units.get(row.unit, {}).get('name', '')}".strip()
+        rate, limits = "", ""
+        if row.rate is not None and row.lower is not None and row.upper is not None:
+            rate, limits = f"{row.rate:.2f}", f"{row.lower:.2f} to {row.upper:.2f}"
+        table.add_row(
+            row.name or row.component,
+            row.company,
+            unit,
+            f"{row.inserted:,}",
+            f"{row.reoperated:,}",
+            f"{100 * row.share:.1f} %",
+            f"{row.component_years:,.2f}",
+            rate,
+            limits,
+            style=HIGHLIGHTED if row.component == highlight else None,
+        )
+    return table
+
+
+def status_tables(status: Status) -> list[Table]:
+    """Processes first, then every partition's account."""
+    processes = Table("process", "well", "lag", "last error", title="Processes", title_justify="left")
+    for process in status.processes:
+        error = "" if process.last_error is None else process.last_error
+        processes.add_row(process.name, "yes" if process.healthy else "NO", str(process.lag), error)
+    accounts = Table(title="Registries, per partition", title_justify="left")
+    for heading in ("registry", "partition", "waiting", "decided", "accepted", "refused", "archived", "agrees"):
+        accounts.add_column(heading, justify="left" if heading == "registry" else "right")
+    for row in status.partitions:
+        accounts.add_row(
+            f"{row.registry}{' (STOPPED)' if row.registry in status.stopped else ''}",
+            str(row.partition),
+            str(row.waiting),
+            str(row.decided),
+            str(row.accepted),
+            str(row.refused),
+            str(row.archived),
+            "yes" if row.agrees else f"NO: {row.problem}",
+        )
+    return [processes, accounts]

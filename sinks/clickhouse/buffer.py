@@ -1,0 +1,177 @@
+"""What has been read from Kafka and not yet inserted, row by row, by the table that it goes to."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from schemas import topics
+from schemas.codec import NotARegistrationError, decode_event, encode_event
+from schemas.store import known_versions
+from sinks.clickhouse import sql
+from sinks.clickhouse.migrations.forms import rows_table
+from sinks.clickhouse.rows import Layout, RowMaker, block, container_header, message_header, row_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from schemas.definition.registry import RegistryDefinition
+
+_BATCH = "accepted_batch"
+_RECEIPT = "receipt"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One message as it was read."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A message, or one registration of it, that cannot be loaded; ``error`` quotes no value."""
+
+    read: Read
+    error: str
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class TableRows:
+    """The rows for one table, written with one schema.
+
+    Attributes:
+        layout: where they go and how they are read.
+        schema_id: the schema of the registrations; None where a row is a whole message.
+        blocks: the rows.
+        registrations: how many registrations (or receipts) they are.
+        sources: the messages that they came from, and ``starts`` their first rows' places.
+    """
+
+    layout: Layout
+    schema_id: int | None
+    blocks: list[bytes] = field(default_factory=list)
+    registrations: int = 0
+    sources: list[Read] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+
+    def rows_of(self, read: Read) -> list[bytes]:
+        """The list to put the rows of this message on."""
+        self.sources.append(read)
+        self.starts.append(len(self.blocks))
+        return self.blocks
+
+    def given_up(self, row: int, error: str) -> GivenUp:
+        """The row, as what it was in its message: the message whole, or its one registration."""
+        source = bisect_right(self.starts, row) - 1
+        read = self.sources[source]
+        if self.schema_id is None or read.value is None:
+            return GivenUp(read, error, read.value)
+        batch = decode_event(_BATCH, read.value)
+        own = [one for one in batch["registrations"] if one["schema_id"] == self.schema_id]
+        return _registration_given_up(read, batch, own[row - self.starts[source]], error)
+
+
+class Buffer:
+    """Takes messages and keeps their rows until ``clear``.
+
+    Args:
+        definitions: the registries whose topics are read.
+
+    Attributes:
+        registrations: how many rows of registrations and receipts it holds.
+        given_up: what could not be made rows of.
+    """
+
+    def __init__(self, definitions: Mapping[str, RegistryDefinition]) -> None:
+        self._takers: dict[str, Callable[[Read, bytes], None]] = {}
+        self._layouts: dict[tuple[str, int | None], Layout] = {}
+        for name, definition in definitions.items():
+            database = sql.database_of(name)
+            self._takers[topics.accepted(name)] = self._take_batch
+            self._takers[topics.receipts(name)] = self._take_receipt
+            for topic, table, event in (
+                (topics.accepted(name), "accepted_messages", _BATCH),
+                (topics.receipts(name), "receipt_messages", _RECEIPT),
+            ):
+                self._layouts[topic, None] = Layout(name, sql.table(database, table), table, message_header(event))
+            for schema_id, schema in known_versions(definition).items():
+                table = rows_table(schema.form.name)
+                self._layouts[topics.accepted(name), schema_id] = Layout(
+                    name, sql.table(database, table), table, container_header(row_schema(schema.avro))
+                )
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._tables: dict[tuple[str, int | None], TableRows] = {}
+        self.given_up: list[GivenUp] = []
+        self.registrations = 0
+
+    @property
+    def tables(self) -> list[TableRows]:
+        """The rows held, the largest tables first."""
+        return sorted(self._tables.values(), key=lambda rows: -rows.registrations)
+
+    def take(self, read: Read) -> None:
+        """Make rows of a message; one that cannot be read is given up, whole."""
+        if read.value is None:
+            self.given_up.append(GivenUp(read, "the message has no value", None))
+            return
+        try:
+            self._takers[read.topic](read, read.value)
+        except NotARegistrationError as error:
+            self.given_up.append(GivenUp(read, str(error), read.value))
+
+    def _take_batch(self, read: Read, value: bytes) -> None:
+        batch = decode_event(_BATCH, value)
+        registrations = batch["registrations"]
+        self._take_whole(read, value, len(registrations))
+        row = RowMaker(batch["partition"], batch["epoch"]).row
+        rows_by_schema: dict[int, list[bytes]] = {}
+        for registration in registrations:
+            schema_id = registration["schema_id"]
+            rows = rows_by_schema.get(schema_id)
+            if rows is None:
+                if (read.topic, schema_id) not in self._layouts:
+                    error = f"schema id {schema_id} is no version of any form declared here"
+                    self.given_up.append(_registration_given_up(read, batch, registration, error))
+                    continue
+                rows = rows_by_schema[schema_id] = self._rows(read, schema_id).rows_of(read)
+            rows.append(row(registration))
+        for schema_id in rows_by_schema:
+            table = self._rows(read, schema_id)
+            table.registrations = len(table.blocks)
+
+    def _take_receipt(self, read: Read, value: bytes) -> None:
+        decode_event(_RECEIPT, value)
+        self._take_whole(read, value, 1)
+
+    def _take_whole(self, read: Read, value: bytes, registrations: int) -> None:
+        table = self._rows(read, None)
+        table.rows_of(read).append(block(value))
+        table.registrations += registrations
+        self.registrations += registrations
+
+    def _rows(self, read: Read, schema_id: int | None) -> TableRows:
+        key = (read.topic, schema_id)
+        rows = self._tables.get(key)
+        if rows is None:
+            rows = self._tables[key] = TableRows(self._layouts[key], schema_id)
+        return rows
+
+
+def _registration_given_up(
+    read: Read, batch: Mapping[str, Any], registration: Mapping[str, Any], error: str
+) -> GivenUp:
+    """One registration of a batch, in a batch of its own that may be replayed; the archive has it."""
+    offset = registration["offset"]
+    alone = {**batch, "first_offset": offset, "last_offset": offset, "registrations": [registration]}
+    place = f"registration at offset {offset} of epoch {batch['epoch']}"
+    return GivenUp(read, f"{error} ({place}; it is in the archive)", encode_event(_BATCH, alone))

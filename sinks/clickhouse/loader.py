@@ -1,0 +1,247 @@
+"""The loader: from the registries' topics to ClickHouse, at least once, exact when read with FINAL.
+
+Messages are buffered as rows until there are many or the first has waited; then the rows go in, all
+tables at once, and only then are the offsets committed. Whatever dies in between, the same rows come
+again and replace themselves. While the database is away the loader reads nothing, stays a member of
+its group, and says so.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from schemas import topics
+from sinks.clickhouse import metrics
+from sinks.clickhouse.buffer import Buffer
+from sinks.clickhouse.dead_letters import DeadLetterBox, insert_finding_refused
+from sinks.clickhouse.errors import DatabaseUnavailableError
+from sinks.clickhouse.migrations.plan import refuse_unmigrated
+from sinks.clickhouse.reader import Reader
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.buffer import GivenUp, TableRows
+    from sinks.clickhouse.client import Client
+
+log = structlog.get_logger(__name__)
+
+_IDLE_S = 0.2
+_PARALLEL_INSERTS = 2
+_FIRST_BACKOFF_S = 0.2
+_LONGEST_BACKOFF_S = 5.0
+_LAG_EVERY_S = 1.0
+_MOST_GIVEN_UP = 100
+_STUCK_AFTER_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """How far the loader is.
+
+    Attributes:
+        loaded: registrations and receipts inserted since the start, repeats included.
+        last_moved: when something was last inserted and committed, of the monotonic clock; the start
+            where nothing was yet.
+        lag: messages not yet read.
+        waiting: registrations and receipts read and not yet inserted.
+        database_up: whether the last insert got through.
+        last_error: what went wrong last, if anything did.
+    """
+
+    loaded: int
+    last_moved: float
+    lag: int = 0
+    waiting: int = 0
+    database_up: bool = True
+    last_error: str | None = None
+
+
+class Loader:
+    """Loads the accepted registrations and the receipts of some registries.
+
+    Args:
+        kafka: the Kafka clients' settings.
+        client: the way to ClickHouse.
+        definitions: the registries, by name.
+        stop: set it, and the loader finishes what it has in hand.
+        flush_interval_s: how long the first row of a buffer may wait.
+        max_rows: how many rows make a buffer full; one poll may bring some thousands more.
+        group: the consumer group; instances in one group share the partitions.
+        instance: this instance's own name, the same after a restart (static membership); None for none.
+    """
+
+    def __init__(
+        self,
+        kafka: Mapping[str, str | int | bool],
+        client: Client,
+        definitions: Mapping[str, RegistryDefinition],
+        *,
+        stop: threading.Event,
+        flush_interval_s: float = 0.5,
+        max_rows: int = 50_000,
+        group: str = "guldadra-load",
+        instance: str | None = None,
+    ) -> None:
+        self._client = client
+        self._definitions = definitions
+        self._stop = stop
+        self._flush_interval_s = flush_interval_s
+        self._max_rows = max_rows
+        self._buffer = Buffer(definitions)
+        self._first_at: float | None = None
+        self._flushing = False
+        self._dead_letters = DeadLetterBox(kafka)
+        self._reader = Reader(
+            kafka,
+            [topic for name in definitions for topic in (topics.accepted(name), topics.receipts(name))],
+            group=group,
+            instance=instance,
+            on_revoke=self._flush_before_revoke,
+        )
+        self._inserts = ThreadPoolExecutor(_PARALLEL_INSERTS, thread_name_prefix="insert")
+        self._progress = LoadProgress(0, time.monotonic())
+        self._lag_told = 0.0
+
+    def progress(self) -> LoadProgress:
+        """How far it is; may be asked from any thread."""
+        return self._progress
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Whether it is well (the database is up, and it moved lately or has nothing to do), and the facts."""
+        now = self._progress
+        idle = now.lag == 0 and now.waiting == 0
+        moving = idle or time.monotonic() - now.last_moved < _STUCK_AFTER_S
+        facts = asdict(now)
+        del facts["last_moved"]
+        return now.database_up and moving, {"process": "load", **facts}
+
+    def run(self) -> None:
+        """Load until told to stop; what is in hand is finished, unless the database is away.
+
+        Raises:
+            MigrationError: the tables are not as declared.
+            ReaderNotReadyError: a topic is missing.
+            StatementError: ClickHouse refuses to let us insert.
+            TooManyRefusedError: it refuses so many rows that it cannot be the rows.
+            KafkaException: the client cannot go on, or dead letters cannot be sent.
+        """
+        refuse_unmigrated(self._client, self._definitions)
+        metrics.DATABASE_UP.set(1)
+        try:
+            self._reader.subscribe()
+            log.info("loader started", registries=sorted(self._definitions))
+            while not self._stop.is_set():
+                self._turn()
+            self._flush()
+        finally:
+            self._reader.close()
+            self._inserts.shutdown()
+        log.info("loader stopped", loaded=self._progress.loaded)
+
+    def _turn(self) -> None:
+        waited = 0.0 if self._first_at is None else time.monotonic() - self._first_at
+        room = _IDLE_S if self._first_at is None else min(_IDLE_S, self._flush_interval_s - waited)
+        for read in self._reader.read(room):
+            self._buffer.take(read)
+            self._first_at = self._first_at or time.monotonic()
+        if self._buffer.registrations >= self._max_rows or (
+            self._first_at is not None and time.monotonic() - self._first_at >= self._flush_interval_s
+        ):
+            self._flush()
+        self._tell_lag()
+
+    def _flush(self) -> None:
+        """Insert the buffer, then commit; while the database is away, wait with it."""
+        if self._first_at is None:
+            return
+        begun = time.monotonic()
+        backoff = _FIRST_BACKOFF_S
+        self._flushing = True
+        try:
+            while not self._try_insert():
+                if self._stop.is_set():
+                    log.warning("stopped without the database: what was read will be read again")
+                    self._clear()
+                    return
+                self._wait(backoff)
+                backoff = min(backoff * 2, _LONGEST_BACKOFF_S)
+            self._reader.go_on()
+            self._reader.commit()
+        finally:
+            self._flushing = False
+        metrics.FLUSH_SECONDS.observe(time.monotonic() - begun)
+        metrics.LAST_FLUSH.set_to_current_time()
+        self._tell(loaded=self._progress.loaded + self._buffer.registrations, last_moved=time.monotonic())
+        self._clear()
+
+    def _flush_before_revoke(self) -> None:
+        """Partitions go: what was read of them is committed if that can be done at once."""
+        if self._flushing or self._first_at is None:
+            return  # the flush under way commits what is still held when it is done
+        if self._try_insert():
+            self._reader.commit()
+            self._clear()
+
+    def _try_insert(self) -> bool:
+        """Insert all tables' rows and send the dead letters; False where the database is away."""
+        tables = self._buffer.tables
+        try:
+            refused = [one for found in self._inserts.map(self._insert, tables) for one in found]
+        except DatabaseUnavailableError as error:
+            log.warning("ClickHouse is not available, the loader waits", error=str(error))
+            metrics.DATABASE_UP.set(0)
+            self._tell(database_up=False, last_error=str(error), waiting=self._buffer.registrations)
+            return False
+        metrics.DATABASE_UP.set(1)
+        self._tell(database_up=True)
+        self._give_up([*self._buffer.given_up, *refused])
+        for rows in tables:
+            metrics.LOADED.labels(rows.layout.registry, rows.layout.name).inc(rows.registrations)
+        return True
+
+    def _insert(self, rows: TableRows) -> list[GivenUp]:
+        layout = rows.layout
+        return insert_finding_refused(
+            rows, lambda data: self._client.insert(layout.table, data, "Avro", patience_s=0.0), _MOST_GIVEN_UP
+        )
+
+    def _give_up(self, letters: list[GivenUp]) -> None:
+        if not letters:
+            return
+        self._dead_letters.send(letters)
+        for letter in letters:
+            log.error(
+                "given up, see the dead letters",
+                topic=letter.read.topic,
+                partition=letter.read.partition,
+                offset=letter.read.offset,
+                error=letter.error,
+            )
+        self._tell(last_error=letters[-1].error)
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._stop.is_set() and time.monotonic() < until:
+            for read in self._reader.wait(min(_IDLE_S, until - time.monotonic())):
+                self._buffer.take(read)
+
+    def _clear(self) -> None:
+        self._buffer.clear()
+        self._first_at = None
+        self._tell(waiting=0)
+
+    def _tell_lag(self) -> None:
+        if time.monotonic() - self._lag_told >= _LAG_EVERY_S:
+            self._lag_told = time.monotonic()
+            self._tell(lag=self._reader.lag(), waiting=self._buffer.registrations)
+
+    def _tell(self, **changes: float | bool | str | None) -> None:
+        self._progress = replace(self._progress, **changes)  # type: ignore[arg-type]  # fields by name

