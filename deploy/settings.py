@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sinks.clickhouse.client import Client
 
 PREFIX = "GULDADRA_"
-_OF_THE_TESTS = ("fault_rounds", "real_kafka", "no_skips")
+_OF_THE_TESTS = ("bench_rounds", "fault_rounds", "real_kafka", "no_skips")
 
 
 class SettingsError(Exception):

@@ -146,7 +146,8 @@ def _lag(kafka: KafkaConfig, group: str, topic: str, partitions: int) -> list[in
     """How far a group is behind the end of each partition."""
     places = [TopicPartition(topic, partition) for partition in range(partitions)]
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client leaves it untyped
-    asked = AdminClient(dict(kafka)).list_offsets(dict.fromkeys(places, latest))
+    admin = AdminClient(dict(kafka))  # kept: its answers come only while it lives
+    asked = admin.list_offsets(dict.fromkeys(places, latest), request_timeout=_ANSWER_S)
     ends = {place.partition: future.result().offset for place, future in asked.items()}
     reader = Consumer({**kafka, "group.id": group, "enable.auto.commit": False})
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich import box
+from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -14,21 +16,33 @@ if TYPE_CHECKING:
     from sinks.clickhouse.queries.company import CompanyRow
 
 HIGHLIGHTED = "bold yellow"
+_WIDE = 110
+# Numbers are never cut short; where a terminal is narrow, the names give way.
+_NUMBERS = {"put in": 6, "reop.": 5, "share": 6, "comp.-years": 9, "per 100": 7, "95 % limits": 15}
+
+
+def console_for(*, stderr: bool = False) -> Console:
+    """A console as wide as the terminal, or as our tables where there is none."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=_WIDE)
 
 
 def company_table(rows: Sequence[CompanyRow], definition: RegistryDefinition, *, highlight: str | None = None) -> Table:
     """The company view; a registry's notice stands below it, for it belongs to every showing of its data."""
     notice = definition.registry.notice
+    by_unit = any(row.unit is not None for row in rows)
     table = Table(
         title=f"Company view: {definition.registry.title.en}",
         caption=notice.en if notice else None,
         title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    table.add_column("component")
-    table.add_column("company")
-    table.add_column("unit")
-    for heading in ("put in", "reoperated", "share", "component-years", "per 100", "95 % limits"):
-        table.add_column(heading, justify="right")
+    for heading in ("component", "unit" if by_unit else "company"):
+        table.add_column(heading, no_wrap=True, overflow="ellipsis")
+    for heading, width in _NUMBERS.items():
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
     units = definition.catalogues["units"].rows if "units" in definition.catalogues else {}
     for row in rows:
         unit = "in all" if row.unit is None else f"{row.unit} {units.get(row.unit, {}).get('name', '')}".strip()
@@ -37,8 +51,7 @@ def company_table(rows: Sequence[CompanyRow], definition: RegistryDefinition, *,
             rate, limits = f"{row.rate:.2f}", f"{row.lower:.2f} to {row.upper:.2f}"
         table.add_row(
             row.name or row.component,
-            row.company,
-            unit,
+            unit if by_unit else row.company,
             f"{row.inserted:,}",
             f"{row.reoperated:,}",
             f"{100 * row.share:.1f} %",

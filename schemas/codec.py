@@ -1,4 +1,4 @@
-"""Bytes to registrations and back: the Confluent wire format on fastavro.
+"""Bytes to registrations and back: the Confluent wire format, compiled per schema, resolved by fastavro.
 
 Registrations are handled in Avro's own numbers: a date is days since 1970-01-01, a timestamp is
 milliseconds since then. Making Python dates of them would cost more than all the rest of a decoding.
@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import fastavro
 from fastavro.schema import to_parsing_canonical_form
 
-from schemas.plain_avro import NotPlainAvroError, plain_reader
+from schemas.compiled import NotPlainAvroError
+from schemas.compiled_reader import compile_reader
+from schemas.compiled_writer import compile_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,52 +78,47 @@ class FormSchema:
         schema_id: the fingerprint of the version that the bytes are written with.
         avro: that version's Avro schema as written down.
         current: whether the version is the form as it is declared now.
-        writer: the version, parsed, in Avro's own numbers.
-        reader: the form as declared now, parsed likewise; None where they are one.
-        read_plain: reads bytes of the version, in its own shape, where they are plain Avro.
+        encode: the Avro bytes of a registration (all fields, in Avro's own numbers), without header;
+            raises ValueError or TypeError that names the field which does not fit.
+        read: a registration from plain Avro bytes, in the version's own shape; see ``decode``.
+        resolve: brings plain Avro bytes into the present shape; None where the version is the present.
     """
 
     form: Form
     schema_id: int
     avro: Mapping[str, Any]
     current: bool
-    writer: Schema
-    reader: Schema | None
-    read_plain: Callable[[bytes], dict[str, Any]]
-
-    def encode(self, registration: Mapping[str, Any]) -> bytes:
-        """The Avro bytes of a registration (dates and timestamps as Avro's numbers), without header.
-
-        Raises:
-            ValueError, TypeError: a value does not fit its type; fastavro names the field.
-        """
-        out = io.BytesIO()
-        fastavro.schemaless_writer(out, self.writer, registration, strict=True)
-        return out.getvalue()
+    encode: Callable[[Mapping[str, Any]], bytes]
+    read: Callable[[bytes], dict[str, Any]]
+    resolve: Callable[[bytes], dict[str, Any]] | None
 
     def decode(self, payload: bytes) -> dict[str, Any]:
         """The registration in the form's present shape; fields it did not have get their defaults.
 
         Raises:
-            NotARegistrationError: truncated, malformed, not plain Avro (see ``schemas.plain_avro``), or
+            NotARegistrationError: truncated, malformed, not plain Avro (see ``compiled_reader``), or
                 followed by more bytes.
         """
         try:
-            registration = self.read_plain(payload)
+            registration = self.read(payload)
         except NotPlainAvroError as error:
             raise NotARegistrationError(str(error)) from error
-        if self.reader is None:
-            return registration
-        # The bytes are known to be sound: fastavro brings an older version into the present shape.
-        return fastavro.schemaless_reader(io.BytesIO(payload), self.writer, self.reader)  # type: ignore[return-value]
+        return registration if self.resolve is None else self.resolve(payload)
 
 
 def form_schema(form: Form, version: Mapping[str, Any]) -> FormSchema:
     """Prepare one version of a form (the present one or a released one)."""
-    own = plain_schema(version)
     same = canonical_form(version) == canonical_form(form.avro)
-    present = None if same else plain_schema(form.avro)
-    return FormSchema(form, fingerprint(version), version, same, own, present, plain_reader(own))
+    written = dict(version)
+    resolve = None if same else _resolver(plain_schema(version), plain_schema(form.avro))
+    return FormSchema(
+        form, fingerprint(version), version, same, compile_writer(written), compile_reader(written), resolve
+    )
+
+
+def _resolver(writer: Schema, reader: Schema) -> Callable[[bytes], dict[str, Any]]:
+    """Avro's schema resolution is fastavro's; the bytes that come here are known to be sound."""
+    return lambda payload: fastavro.schemaless_reader(io.BytesIO(payload), writer, reader)  # type: ignore[return-value]
 
 
 def plain_schema(schema: Mapping[str, Any]) -> Schema:
@@ -136,26 +133,44 @@ def plain_schema(schema: Mapping[str, Any]) -> Schema:
     return parsed
 
 
-@cache
-def event_schema(name: str) -> Schema:
-    """One of the platform's own records (``accepted_batch``, ``receipt``, …), in Avro's own numbers."""
-    return plain_schema(json.loads((files("schemas") / "events" / f"{name}.avsc").read_text(encoding="utf-8")))
+class _Event:
+    """One of the platform's own records: its present version, and the versions before it."""
+
+    def __init__(self, name: str) -> None:
+        folder = files("schemas") / "events"
+        present = json.loads((folder / f"{name}.avsc").read_text(encoding="utf-8"))
+        self.header = wire_header(fingerprint(present))
+        self.encode = compile_writer(present)
+        self.readers: dict[bytes, Callable[[bytes], dict[str, Any]]] = {self.header: compile_reader(present)}
+        for path in (folder / "released").iterdir() if (folder / "released").is_dir() else ():
+            if path.name.startswith(f"{name}."):
+                version = json.loads(path.read_text(encoding="utf-8"))
+                resolve = _resolver(plain_schema(version), plain_schema(present))
+                self.readers.setdefault(wire_header(fingerprint(version)), resolve)
+
+
+_event = cache(_Event)
 
 
 def encode_event(name: str, record: Mapping[str, Any]) -> bytes:
-    """The Avro bytes of one of the platform's own records."""
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, event_schema(name), record)
-    return out.getvalue()
+    """One of the platform's own records (``accepted_batch``, ``receipt``, …) in the wire format.
+
+    Every field must be there, in Avro's own numbers.
+    """
+    event = _event(name)
+    return event.header + event.encode(record)
 
 
-def decode_event(name: str, payload: bytes) -> dict[str, Any]:
-    """One of the platform's own records from its Avro bytes.
+def decode_event(name: str, message: bytes) -> dict[str, Any]:
+    """One of the platform's own records from the wire format, in its present shape.
 
     Raises:
         NotARegistrationError: the bytes are not such a record.
     """
+    read = _event(name).readers.get(message[:HEADER_BYTES])
+    if read is None:
+        raise NotARegistrationError(f"the message is not a {name}")
     try:
-        return fastavro.schemaless_reader(io.BytesIO(payload), event_schema(name), None)  # type: ignore[return-value]
-    except Exception as error:
-        raise NotARegistrationError(f"the message is not a {name}") from error
+        return read(message[HEADER_BYTES:])
+    except ValueError as error:
+        raise NotARegistrationError(f"the message is not a {name}: {error}") from error

@@ -6,9 +6,10 @@ they say, and nothing after the datum.
 
 How the generated function stays quick and safe: it takes the bytes from a stream in memory by ``more(n)``
 and looks single bytes up in tables, so that no position is ever computed (positions in a long message
-cost more than all the rest). ``more`` gives fewer bytes at the end, never an error; so six zero bytes
-are put behind the data, and a datum is whole exactly if they are all that is left at the end. Lengths
-and counts that could be large are held against the bytes that remain before anything is done with them.
+cost more than all the rest). ``more`` gives fewer bytes at the end, never an error; so five zero bytes
+are put behind the data, enough for six to be taken from the last one on, and a datum is whole exactly
+if they are all that is left at the end. Lengths and counts that could be large are held against the
+bytes that remain before anything is done with them.
 """
 
 from __future__ import annotations
@@ -180,7 +181,7 @@ def _when_not_null(source: Source, shape: Nullable, null: str) -> Iterator[None]
 
 
 _CONTINUES = 128
-_END = bytes(6)
+_END = bytes(5)
 _TOO_WIDE = {32: NOT_32_BITS, 64: NOT_64_BITS}
 _BYTES = tuple(bytes([byte]) for byte in range(256))
 # A length, a count of items or a union's branch in one byte; where the byte is not all of it, or the

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
@@ -12,12 +15,14 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.logbook import begin_epoch, make_topics
 from schemas import topics
-from schemas.codec import decode_event, fingerprint, form_schema, wire_header
+from schemas.codec import decode_event, form_schema, wire_header
 from schemas.definition.folder import load_registries
+from schemas.definition.form import form_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from schemas.codec import FormSchema
     from schemas.definition.registry import RegistryDefinition
     from streams.control import KafkaConfig
 
@@ -76,11 +81,22 @@ def registration(definition: RegistryDefinition, form: str, number: int = 1, **f
     return {**common, **BODIES[form], **fields}
 
 
+@cache
+def _schema_of(avro: str) -> FormSchema:
+    form = form_of(json.loads(avro), Path("form.avsc"))
+    return form_schema(form, form.avro)
+
+
+def present_schema(definition: RegistryDefinition, form: str) -> FormSchema:
+    """A form's present version; preparing one takes milliseconds, so it is done once."""
+    return _schema_of(json.dumps(definition.forms[form].avro))
+
+
 def message(definition: RegistryDefinition, form: str, number: int = 1, **fields: Any) -> tuple[bytes, bytes]:
     """Key and value of a submission, written with the bundled schema id."""
     body = registration(definition, form, number, **fields)
-    schema = form_schema(definition.forms[form], definition.forms[form].avro)
-    return str(body["patient"]).encode(), wire_header(fingerprint(schema.avro)) + schema.encode(body)
+    schema = present_schema(definition, form)
+    return str(body["patient"]).encode(), wire_header(schema.schema_id) + schema.encode(body)
 
 
 def make_log(kafka: KafkaConfig, *registries: RegistryDefinition, partitions: int = 4, epoch: int = 0) -> None:

@@ -19,6 +19,8 @@ from deploy.demo.run import DemoOptions, run_demo
 from deploy.observe import STUCK_AFTER_S, Observed, set_up_logs
 from deploy.settings import load_settings
 from deploy.stack import EmbeddedStack
+from deploy.status import INTAKE_GROUP, LOAD_GROUP
+from deploy.tables import console_for
 from sinks.clickhouse.loader import Loader
 from streams.intake.brake import BrakeLimits
 from streams.intake.loop import Intake, IntakeOptions
@@ -47,7 +49,7 @@ def intake(registries: Registries = None) -> None:
     set_up_logs(settings.log_level, settings.log_format)
     definitions = settings.definitions(tuple(registries or ()))
     limits = BrakeLimits(consecutive=settings.refusal_limit, share=settings.refusal_share)
-    options = IntakeOptions(settings.instance, group=settings.group or "guldadra-intake", brake=limits)
+    options = IntakeOptions(settings.instance, group=settings.group or INTAKE_GROUP, brake=limits)
     process = Intake(settings.kafka_config(), definitions, settings.store(definitions), options)
 
     def health() -> tuple[bool, dict[str, Any]]:
@@ -69,7 +71,14 @@ def load(registries: Registries = None) -> None:
     set_up_logs(settings.log_level, settings.log_format)
     definitions = settings.definitions(tuple(registries or ()))
     with stop_on_signal() as stop, settings.clickhouse() as client:
-        loader = Loader(settings.kafka_config(), client, definitions, stop=stop, instance=settings.instance)
+        loader = Loader(
+            settings.kafka_config(),
+            client,
+            definitions,
+            stop=stop,
+            group=settings.group or LOAD_GROUP,
+            instance=settings.instance,
+        )
         with Observed(settings.host, settings.metrics_port, loader.health):
             loader.run()
 
@@ -117,7 +126,7 @@ def demo(
         primaries=primaries,
         stay=not as_json and (sys.stdout.isatty() if stay is None else stay),
     )
-    console = Console(stderr=as_json)
+    console = console_for(stderr=as_json)
     with stop_on_signal() as stop:
         result = run_demo(settings, options, console, stop)
     if as_json:

@@ -18,7 +18,7 @@ from deploy.cli.logs import first_epoch
 from deploy.logbook import begin_epoch
 from deploy.settings import SettingsError, load_settings
 from deploy.status import Status, read_status
-from deploy.tables import company_table, status_tables
+from deploy.tables import company_table, console_for, status_tables
 from sinks.clickhouse.backup import backup as make_backup
 from sinks.clickhouse.backup import export_archive, import_archive, restore_backup
 from sinks.clickhouse.migrations.plan import apply, plan, revert
@@ -57,7 +57,7 @@ def company(
     if as_json:
         print(json.dumps([asdict(row) for row in shown], ensure_ascii=False))
     else:
-        Console().print(company_table(shown, definition))
+        console_for().print(company_table(shown, definition))
 
 
 def status(as_json: AsJson = False) -> None:
@@ -71,7 +71,7 @@ def status(as_json: AsJson = False) -> None:
         print(json.dumps(asdict(found), ensure_ascii=False, default=str))
     else:
         for table in status_tables(found):
-            Console().print(table)
+            console_for().print(table)
     raise typer.Exit(0 if found.well else 1)
 
 

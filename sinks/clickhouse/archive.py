@@ -167,7 +167,7 @@ def _read_partition(client: Client, registry: str, partition: int, slice_rows: i
     first = 0
     while True:
         parameters = {"partition": partition, "first": first, "rows": slice_rows}
-        rows = client.bytes_rows(query, parameters, ["payload"])
+        rows = client.rows(query, parameters, binary=["payload"])
         for version, *fields in rows:
             # without FINAL, which would read the rest of the partition for every slice, a row that was
             # inserted again stands behind itself

@@ -30,6 +30,10 @@ _PLACE = re.compile(r"^(Disk|File|S3|AzureBlobStorage)\(.+\)$", re.DOTALL)
 _PIECE = 1 << 20
 _MANIFEST = "manifest.json"
 _COLUMNS = "partition, epoch, offset, submitted_at, form, schema_id, patient, registration_id, payload"
+_FILE_SETTINGS = (  # what every Avro library reads: text as text, the payload as bytes
+    "output_format_avro_codec = 'deflate', "
+    "output_format_avro_string_column_pattern = '^(form|patient|registration_id)$'"
+)
 
 
 class BackupError(Exception):
@@ -139,7 +143,7 @@ def _export_partition(client: Client, registry: str, folder: Path, partition: in
     rows = client.rows(f"SELECT count() {until}")[0][0]
     name = f"archive-{partition:04d}.avro"
     digest = hashlib.sha256()
-    select = f"SELECT {_COLUMNS} {until} ORDER BY version SETTINGS output_format_avro_codec = 'deflate'"
+    select = f"SELECT {_COLUMNS} {until} ORDER BY version SETTINGS {_FILE_SETTINGS}"
     with (folder / name).open("wb") as file:
         for piece in client.read_format(select, "Avro"):
             file.write(piece)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
-from schemas.codec import NotARegistrationError, decode_event, encode_event
+from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, encode_event
 from schemas.store import known_versions
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.forms import rows_table
-from sinks.clickhouse.rows import Layout, RowMaker, block, container_header, message_header, row_schema
+from sinks.clickhouse.rows import Layout, RowMaker, block, container_header, message_headers, row_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _BATCH = "accepted_batch"
 _RECEIPT = "receipt"
+_Key = tuple[str, int | bytes]  # a topic, and a form's schema id or the wire header of whole messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Buffer:
 
     def __init__(self, definitions: Mapping[str, RegistryDefinition]) -> None:
         self._takers: dict[str, Callable[[Read, bytes], None]] = {}
-        self._layouts: dict[tuple[str, int | None], Layout] = {}
+        self._layouts: dict[_Key, Layout] = {}
         for name, definition in definitions.items():
             database = sql.database_of(name)
             self._takers[topics.accepted(name)] = self._take_batch
@@ -100,7 +101,8 @@ class Buffer:
                 (topics.accepted(name), "accepted_messages", _BATCH),
                 (topics.receipts(name), "receipt_messages", _RECEIPT),
             ):
-                self._layouts[topic, None] = Layout(name, sql.table(database, table), table, message_header(event))
+                for wire, header in message_headers(event).items():
+                    self._layouts[topic, wire] = Layout(name, sql.table(database, table), table, header)
             for schema_id, schema in known_versions(definition).items():
                 table = rows_table(schema.form.name)
                 self._layouts[topics.accepted(name), schema_id] = Layout(
@@ -110,7 +112,7 @@ class Buffer:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._tables: dict[tuple[str, int | None], TableRows] = {}
+        self._tables: dict[_Key, TableRows] = {}
         self.given_up: list[GivenUp] = []
         self.registrations = 0
 
@@ -154,15 +156,16 @@ class Buffer:
         self._take_whole(read, value, 1)
 
     def _take_whole(self, read: Read, value: bytes, registrations: int) -> None:
-        table = self._rows(read, None)
-        table.rows_of(read).append(block(value))
+        table = self._rows(read, value[:HEADER_BYTES])
+        table.rows_of(read).append(block(value[HEADER_BYTES:]))
         table.registrations += registrations
         self.registrations += registrations
 
-    def _rows(self, read: Read, schema_id: int | None) -> TableRows:
-        key = (read.topic, schema_id)
+    def _rows(self, read: Read, written_with: int | bytes) -> TableRows:
+        key = (read.topic, written_with)
         rows = self._tables.get(key)
         if rows is None:
+            schema_id = written_with if isinstance(written_with, int) else None
             rows = self._tables[key] = TableRows(self._layouts[key], schema_id)
         return rows
 

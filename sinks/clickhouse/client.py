@@ -50,6 +50,7 @@ SETTINGS: Mapping[str, str] = {
     "input_format_avro_allow_missing_fields": "1",
     "input_format_defaults_for_omitted_fields": "1",
     "input_format_null_as_default": "0",
+    "input_format_avro_null_as_default": "0",
 }
 """What every request is sent with, and what the server must say that it works with."""
 
@@ -62,6 +63,7 @@ SETTINGS_OF_SOME_VERSIONS: Mapping[str, str] = {
 
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 5.0
+_PIECE = 1 << 20
 
 
 class Client:
@@ -69,50 +71,45 @@ class Client:
 
     Args:
         driver: clickhouse-connect's client, its settings asserted.
-        patience_s: how long a call tries again while the database is unavailable, where the call
-            itself says nothing else.
+        patience_s: how long a call tries again while the database is unavailable.
     """
 
     def __init__(self, driver: Driver, patience_s: float) -> None:
         self._driver = driver
         self._patience_s = patience_s
 
-    @property
-    def server_version(self) -> str:
-        """The server's version."""
-        return str(self._driver.server_version)
+    def with_patience(self, patience_s: float) -> Client:
+        """The same way to the database with another patience; 0 for whoever waits in a manner of their own."""
+        return Client(self._driver, patience_s)
 
     def rows(
-        self, sql: str, parameters: Mapping[str, Any] | None = None, *, patience_s: float | None = None
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        binary: Sequence[str] = (),
     ) -> list[tuple[Any, ...]]:
-        """The rows of a query; ``{name:Type}`` in it stands for a parameter.
+        """The rows of a query.
+
+        Args:
+            sql: the query; ``{name:Type}`` in it stands for a parameter.
+            parameters: the values of the parameters.
+            binary: columns whose strings are wanted as bytes.
 
         Raises:
             DatabaseUnavailableError: it stayed away longer than the patience.
             StatementError: it refuses the query.
         """
-        return self._named(sql, parameters, patience_s)[1]
-
-    def records(
-        self, sql: str, parameters: Mapping[str, Any] | None = None, *, patience_s: float | None = None
-    ) -> list[dict[str, Any]]:
-        """The rows of a query by their columns' names; raises as ``rows``."""
-        names, rows = self._named(sql, parameters, patience_s)
-        return [dict(zip(names, row, strict=True)) for row in rows]
-
-    def command(self, sql: str, *, patience_s: float | None = None) -> None:
-        """Run a statement that gives no rows; raises as ``rows``."""
-        self._attempt(lambda: self._driver.command(sql), patience_s, sort_statement_error)
-
-    def bytes_rows(self, sql: str, parameters: Mapping[str, Any], binary: Sequence[str]) -> list[tuple[Any, ...]]:
-        """As ``rows``, with the strings of the ``binary`` columns as bytes."""
         formats: dict[str, str | dict[str, str]] = dict.fromkeys(binary, "bytes")
         result = self._attempt(
-            lambda: self._driver.query(sql, parameters=dict(parameters), column_formats=formats),
-            None,
+            lambda: self._driver.query(sql, parameters=dict(parameters or {}), column_formats=formats),
             sort_statement_error,
         )
         return [tuple(row) for row in result.result_rows]
+
+    def command(self, sql: str) -> None:
+        """Run a statement that gives no rows; raises as ``rows``."""
+        self._attempt(lambda: self._driver.command(sql), sort_statement_error)
 
     def read_format(self, sql: str, fmt: str) -> Iterator[bytes]:
         """The bytes of a query's answer in one of ClickHouse's formats, as they come.
@@ -120,11 +117,9 @@ class Client:
         Raises:
             DatabaseError: as ``rows``; also in the middle, where the connection breaks.
         """
-        stream = cast(
-            "IOBase", self._attempt(lambda: self._driver.raw_stream(sql, fmt=fmt), None, sort_statement_error)
-        )
+        stream = cast("IOBase", self._attempt(lambda: self._driver.raw_stream(sql, fmt=fmt), sort_statement_error))
         try:
-            while chunk := stream.read(1 << 20):
+            while chunk := stream.read(_PIECE):
                 yield chunk
         except ClickHouseError as error:
             raise sort_statement_error(error) from error
@@ -133,24 +128,19 @@ class Client:
         finally:
             stream.close()
 
-    def insert(self, table: str, data: bytes | Iterator[bytes], fmt: str, *, patience_s: float | None = None) -> None:
-        """Insert the bytes of one of ClickHouse's formats; a stream of bytes is sent once only.
+    def insert(self, table: str, data: bytes | Iterator[bytes], fmt: str) -> None:
+        """Insert the bytes of one of ClickHouse's formats; what comes piece by piece is sent once only.
 
         Raises:
             DatabaseUnavailableError: it stayed away longer than the patience.
             RowsRefusedError: it cannot read or keep them.
             StatementError: no such table, or no right to it.
         """
-        patience = patience_s if isinstance(data, bytes) else 0.0
-        self._attempt(
+        _patiently(
             lambda: self._driver.raw_insert(table, insert_block=data, fmt=fmt),  # type: ignore[arg-type]
-            patience,
+            self._patience_s if isinstance(data, bytes) else 0.0,
             lambda error: sort_insert_error(error, table),
         )
-
-    def ping(self) -> bool:
-        """Whether it answers now."""
-        return bool(self._driver.ping())
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -164,20 +154,8 @@ class Client:
     ) -> None:
         self.close()
 
-    def _named(
-        self, sql: str, parameters: Mapping[str, Any] | None, patience_s: float | None
-    ) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
-        bound = dict(parameters or {})
-        result = self._attempt(lambda: self._driver.query(sql, parameters=bound), patience_s, sort_statement_error)
-        return result.column_names, [tuple(row) for row in result.result_rows]
-
-    def _attempt(
-        self,
-        work: Callable[[], Result],
-        patience_s: float | None,
-        sort: Callable[[ClickHouseError], DatabaseError],
-    ) -> Result:
-        return _patiently(work, self._patience_s if patience_s is None else patience_s, sort)
+    def _attempt(self, work: Callable[[], Result], sort: Callable[[ClickHouseError], DatabaseError]) -> Result:
+        return _patiently(work, self._patience_s, sort)
 
 
 def connect(
@@ -200,8 +178,10 @@ def connect(
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise StatementError(f"{url} is no address of ClickHouse: write http(s)://host:port")
-    # It warns of every refused connection with a traceback; we say so ourselves, and once.
-    logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)
+    # They warn of every refused connection with the whole request, a query's parameters (patients) among
+    # it; we say so ourselves, and once.
+    for name in ("clickhouse_connect", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     driver = _patiently(
         lambda: clickhouse_connect.get_client(
             interface=parts.scheme,

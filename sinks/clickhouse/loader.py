@@ -25,7 +25,7 @@ from sinks.clickhouse.reader import Reader
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.buffer import GivenUp, TableRows
@@ -90,7 +90,7 @@ class Loader:
         group: str = "guldadra-load",
         instance: str | None = None,
     ) -> None:
-        self._client = client
+        self._client = client.with_patience(0.0)  # while the database is away, this waits in its own way
         self._definitions = definitions
         self._stop = stop
         self._flush_interval_s = flush_interval_s
@@ -133,9 +133,8 @@ class Loader:
             TooManyRefusedError: it refuses so many rows that it cannot be the rows.
             KafkaException: the client cannot go on, or dead letters cannot be sent.
         """
-        refuse_unmigrated(self._client, self._definitions)
-        metrics.DATABASE_UP.set(1)
         try:
+            self._wait_for_tables()
             self._reader.subscribe()
             log.info("loader started", registries=sorted(self._definitions))
             while not self._stop.is_set():
@@ -145,6 +144,18 @@ class Loader:
             self._reader.close()
             self._inserts.shutdown()
         log.info("loader stopped", loaded=self._progress.loaded)
+
+    def _wait_for_tables(self) -> None:
+        for backoff in _backoffs():
+            try:
+                refuse_unmigrated(self._client, self._definitions)
+            except DatabaseUnavailableError as error:
+                self._database_away(error)
+                if self._stop.wait(backoff):
+                    return
+            else:
+                self._database_back()
+                return
 
     def _turn(self) -> None:
         waited = 0.0 if self._first_at is None else time.monotonic() - self._first_at
@@ -156,14 +167,18 @@ class Loader:
             self._first_at is not None and time.monotonic() - self._first_at >= self._flush_interval_s
         ):
             self._flush()
-        self._tell_lag()
+        if time.monotonic() - self._lag_told >= _LAG_EVERY_S:
+            self._lag_told = time.monotonic()
+            if self._first_at is None:
+                self._reader.commit()  # what a refused commit left, and the marks of transactions passed since
+            self._tell(lag=self._reader.lag(), waiting=self._buffer.registrations)
 
     def _flush(self) -> None:
         """Insert the buffer, then commit; while the database is away, wait with it."""
         if self._first_at is None:
             return
         begun = time.monotonic()
-        backoff = _FIRST_BACKOFF_S
+        backoffs = _backoffs()
         self._flushing = True
         try:
             while not self._try_insert():
@@ -171,8 +186,7 @@ class Loader:
                     log.warning("stopped without the database: what was read will be read again")
                     self._clear()
                     return
-                self._wait(backoff)
-                backoff = min(backoff * 2, _LONGEST_BACKOFF_S)
+                self._wait(next(backoffs))
             self._reader.go_on()
             self._reader.commit()
         finally:
@@ -196,12 +210,9 @@ class Loader:
         try:
             refused = [one for found in self._inserts.map(self._insert, tables) for one in found]
         except DatabaseUnavailableError as error:
-            log.warning("ClickHouse is not available, the loader waits", error=str(error))
-            metrics.DATABASE_UP.set(0)
-            self._tell(database_up=False, last_error=str(error), waiting=self._buffer.registrations)
+            self._database_away(error)
             return False
-        metrics.DATABASE_UP.set(1)
-        self._tell(database_up=True)
+        self._database_back()
         self._give_up([*self._buffer.given_up, *refused])
         for rows in tables:
             metrics.LOADED.labels(rows.layout.registry, rows.layout.name).inc(rows.registrations)
@@ -210,7 +221,7 @@ class Loader:
     def _insert(self, rows: TableRows) -> list[GivenUp]:
         layout = rows.layout
         return insert_finding_refused(
-            rows, lambda data: self._client.insert(layout.table, data, "Avro", patience_s=0.0), _MOST_GIVEN_UP
+            rows, lambda data: self._client.insert(layout.table, data, "Avro"), _MOST_GIVEN_UP
         )
 
     def _give_up(self, letters: list[GivenUp]) -> None:
@@ -233,15 +244,27 @@ class Loader:
             for read in self._reader.wait(min(_IDLE_S, until - time.monotonic())):
                 self._buffer.take(read)
 
+    def _database_away(self, error: DatabaseUnavailableError) -> None:
+        log.warning("ClickHouse is not available, the loader waits", error=str(error))
+        metrics.DATABASE_UP.set(0)
+        self._tell(database_up=False, last_error=str(error), waiting=self._buffer.registrations)
+
+    def _database_back(self) -> None:
+        metrics.DATABASE_UP.set(1)
+        self._tell(database_up=True)
+
     def _clear(self) -> None:
         self._buffer.clear()
         self._first_at = None
         self._tell(waiting=0)
 
-    def _tell_lag(self) -> None:
-        if time.monotonic() - self._lag_told >= _LAG_EVERY_S:
-            self._lag_told = time.monotonic()
-            self._tell(lag=self._reader.lag(), waiting=self._buffer.registrations)
-
     def _tell(self, **changes: float | bool | str | None) -> None:
         self._progress = replace(self._progress, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+def _backoffs() -> Iterator[float]:
+    """How long to wait before the next attempt, for ever."""
+    backoff = _FIRST_BACKOFF_S
+    while True:
+        yield backoff
+        backoff = min(backoff * 2, _LONGEST_BACKOFF_S)

@@ -55,6 +55,7 @@ class Reader:
         self._on_revoke = on_revoke
         self._names = list(names)
         self._taken: dict[_Place, int] = {}
+        self._read_from: set[_Place] = set()
         self._ended: set[_Place] = set()
         self._paused = False
         self._consumer = Consumer(
@@ -99,6 +100,8 @@ class Reader:
                 yield self._taken_in(place, message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public constant is spelt so
                 self._ended.add(place)
+                if place in self._read_from:  # the end lies behind the marks of transactions: so far it is read
+                    self._taken[place] = int(message.offset() or 0)
             elif error.fatal():
                 raise KafkaException(error)
             else:
@@ -146,9 +149,9 @@ class Reader:
         """Messages not yet read over all partitions held; also told to Prometheus."""
         total = 0
         for at in self._consumer.position(self._consumer.assignment()):
-            _, end = self._consumer.get_watermark_offsets(at, cached=True)
+            first, end = self._consumer.get_watermark_offsets(at, cached=True)
             # the end counts transaction markers too, so a partition read to its end says so itself
-            behind = 0 if (at.topic, at.partition) in self._ended else max(end - max(at.offset, 0), 0)
+            behind = 0 if (at.topic, at.partition) in self._ended else max(end - max(at.offset, first, 0), 0)
             metrics.LAG.labels(at.topic, at.partition).set(behind)
             total += behind
         return total
@@ -160,6 +163,7 @@ class Reader:
     def _taken_in(self, place: _Place, message: Message) -> Read:
         offset = int(message.offset() or 0)
         self._taken[place] = offset + 1
+        self._read_from.add(place)
         self._ended.discard(place)
         key = message.key()
         return Read(*place, offset, key.encode() if isinstance(key, str) else key, message.value())
@@ -180,6 +184,7 @@ class Reader:
     def _forget(self, partitions: list[TopicPartition]) -> None:
         for place in partitions:
             self._taken.pop((place.topic, place.partition), None)
+            self._read_from.discard((place.topic, place.partition))
             self._ended.discard((place.topic, place.partition))
             metrics.LAG.remove(place.topic, str(place.partition))
 

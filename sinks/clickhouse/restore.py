@@ -19,6 +19,8 @@ from sinks.clickhouse.archive import partitions, read_archive
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from confluent_kafka import Message
+
     from sinks.clickhouse.archive import Archived
     from sinks.clickhouse.client import Client
 
@@ -72,9 +74,10 @@ def restore(
     try:
         places = _places(consumer, topic)
         _refuse_unfit(consumer, topic, places, partitions(client, registry), onto_filled=onto_filled)
-        sent = _send(kafka, topic, registry, read_archive(client, registry), on_progress)
-        if loaded_by:
-            _commit_ends(consumer, topic, places)
+        sent, ends = _send(kafka, topic, registry, read_archive(client, registry), on_progress)
+        if loaded_by and ends:
+            after = [TopicPartition(topic, partition, offset + 1) for partition, offset in ends.items()]
+            consumer.commit(offsets=after, asynchronous=False)
     finally:
         consumer.close()
     log.info("log restored", registry=registry, registrations=sent)
@@ -104,7 +107,18 @@ def _batch(registry: str, gathered: list[Archived]) -> tuple[int, int, bytes]:
         "epoch": first.epoch,
         "first_offset": first.offset,
         "last_offset": last.offset,
-        "registrations": [one._asdict() for one in gathered],
+        "registrations": [
+            {
+                "offset": one.offset,
+                "submitted_at": one.submitted_at,
+                "form": one.form,
+                "schema_id": one.schema_id,
+                "patient": one.patient,
+                "registration_id": one.registration_id,
+                "payload": one.payload,
+            }
+            for one in gathered
+        ],
     }
     return first.partition, len(gathered), encode_event("accepted_batch", record)
 
@@ -128,8 +142,8 @@ def _refuse_unfit(consumer: Consumer, topic: str, places: list[int], wanted: lis
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ANSWER_S)
         if high > low:
             raise RestoreError(
-                f"{topic} is not empty (partition {partition} has offsets {low} to {high - 1}). A log that was "
-                "restored in part is made anew before it is restored again: delete the topic and create it"
+                f"{topic} is not empty: partition {partition} has messages. A log that was restored in part is "
+                "made anew before it is restored again: delete the topic and create it"
             )
 
 
@@ -139,8 +153,18 @@ def _send(
     registry: str,
     archived: Iterable[Archived],
     on_progress: Callable[[int], None] | None,
-) -> int:
+) -> tuple[int, dict[int, int]]:
+    """Send everything; how many registrations, and each partition's last offset on the log."""
     failures: list[KafkaError] = []
+    ends: dict[int, int] = {}
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            failures.append(error)
+        else:
+            partition, offset = message.partition() or 0, message.offset() or 0
+            ends[partition] = max(offset, ends.get(partition, -1))
+
     producer = Producer(
         {
             **kafka,
@@ -154,7 +178,7 @@ def _send(
     )
     sent = 0
     for partition, count, value in batches(registry, archived):
-        _produce(producer, topic, partition, value, failures)
+        _produce(producer, topic, partition, value, delivered)
         sent += count
         if failures:
             break
@@ -167,14 +191,16 @@ def _send(
         raise KafkaException(
             KafkaError(KafkaError._MSG_TIMED_OUT, f"{topic} did not take {left} batches in {_SEND_S:.0f} s")  # noqa: SLF001 - the client's public constant is spelt so
         )
-    return sent
+    return sent, ends
 
 
-def _produce(producer: Producer, topic: str, partition: int, value: bytes, failures: list[KafkaError]) -> None:
-    def delivered(error: KafkaError | None, _: object) -> None:
-        if error is not None:
-            failures.append(error)
-
+def _produce(
+    producer: Producer,
+    topic: str,
+    partition: int,
+    value: bytes,
+    delivered: Callable[[KafkaError | None, Message], None],
+) -> None:
     while True:
         try:
             producer.produce(topic, value, partition=partition, on_delivery=delivered)
@@ -183,15 +209,3 @@ def _produce(producer: Producer, topic: str, partition: int, value: bytes, failu
         else:
             producer.poll(0)
             return
-
-
-def _commit_ends(consumer: Consumer, topic: str, places: list[int]) -> None:
-    ends = [
-        TopicPartition(
-            topic,
-            partition,
-            consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ANSWER_S)[1],
-        )
-        for partition in places
-    ]
-    consumer.commit(offsets=ends, asynchronous=False)

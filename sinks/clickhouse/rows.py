@@ -14,6 +14,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from schemas.codec import fingerprint, wire_header
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -84,10 +86,16 @@ def row_schema(form: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def message_header(event: str) -> bytes:
-    """The container header for whole messages of one of the platform's own records."""
-    text = (files("schemas") / "events" / f"{event}.avsc").read_text(encoding="utf-8")
-    return container_header(json.loads(text))
+def message_headers(event: str) -> Mapping[bytes, bytes]:
+    """The container headers for whole messages of one of the platform's own records.
+
+    By the wire header that a message begins with: the record may have versions.
+    """
+    folder = files("schemas") / "events"
+    released = folder / "released"
+    older = [path for path in released.iterdir() if path.name.startswith(f"{event}.")] if released.is_dir() else []
+    versions = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / f"{event}.avsc", *older)]
+    return {wire_header(fingerprint(version)): container_header(version) for version in versions}
 
 
 class RowMaker:

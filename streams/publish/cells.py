@@ -75,6 +75,10 @@ class Memo:
         self._size = size
         self._made: dict[Any, Any] = {}
 
+    def __len__(self) -> int:
+        """How many values are remembered."""
+        return len(self._made)
+
     def of(self, column: Sequence[Any]) -> list[Any]:
         """What each value of a column becomes."""
         try:

@@ -167,12 +167,23 @@ def field_converter(
             return None
         raise BrokenRuleError("is missing")
 
-    return convert_field
+    return _text_first(convert_field) if kind == "string" and recode is None else convert_field
 
 
 def no_default() -> object:
     """The mark of a field without a default (null is a default like any other)."""
     return _NO_DEFAULT
+
+
+def _text_first(convert_field: Convert) -> Convert:
+    """The short way for what most values are: text in plain letters."""
+
+    def convert_text(raw: object) -> Any:  # noqa: ANN401 - text, or what an absent one becomes
+        if isinstance(raw, str) and (text := raw.strip()) and text.isascii():
+            return text
+        return convert_field(raw)
+
+    return convert_text
 
 
 def _list_converter(convert: Convert, recode: Convert | None, default: object) -> Convert:

@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     from schemas.definition.form import Form, FormField
     from schemas.definition.mapping import FormMapping
     from schemas.definition.registry import RegistryDefinition
-    from schemas.identity import PseudonymKey
+    from schemas.identity import IdentityKind
     from schemas.rules import Rules
     from streams.publish.convert import Convert
 
     Clock = Callable[[], int]
-
-_REMEMBERED_PATIENTS = 100_000
+    Pseudonym = Callable[[str, IdentityKind], str]
 
 
 class Field(NamedTuple):
@@ -73,7 +72,7 @@ def fields_of(
     definition: RegistryDefinition,
     form: Form,
     mapping: FormMapping,
-    key: PseudonymKey | None,
+    pseudonym: Pseudonym | None,
     now_ms: Clock,
     *,
     decimal_comma: bool,
@@ -93,7 +92,7 @@ def fields_of(
             column = mapped.column or source_texts[declared.name]
             convert = _verbatim_converter(nullable=declared.nullable)
         elif declared.role == "patient":
-            convert = _patient_converter(mapped, key)
+            convert = _patient_converter(mapped, pseudonym)
         else:
             convert = field_converter(
                 declared.kind,
@@ -217,8 +216,7 @@ def _cells(
     if declared.role == "retracted":  # a retraction has rules of its own
         return Cells(_each(_or_doubt(convert, encode, lambda value: not value)))
     if declared.role == "patient":
-        pieces = _each(_or_doubt(convert, encode, PSEUDONYM.fullmatch))
-        return Cells(pieces, _REMEMBERED_PATIENTS)
+        return Cells(_each(_or_doubt(convert, encode, PSEUDONYM.fullmatch)))
     name, retracted = declared.name, form.name_of("retracted")
     rules = _rules_of(definition, form, [declared])
     # A list's rule is that of each item, so many values can be asked about as if they were one list.
@@ -264,7 +262,7 @@ def _rules_of(definition: RegistryDefinition, form: Form, fields: Iterable[FormF
     return compile_rules(definition, form.model_copy(update={"fields": tuple(chosen)}))
 
 
-def _patient_converter(mapped: ColumnMapping, key: PseudonymKey | None) -> Convert:
+def _patient_converter(mapped: ColumnMapping, pseudonym: Pseudonym | None) -> Convert:
     """Whatever names a patient to the pseudonym.
 
     A pseudonym is no personal identity number, so among those it can stay as it is.
@@ -277,13 +275,13 @@ def _patient_converter(mapped: ColumnMapping, key: PseudonymKey | None) -> Conve
         identity = text_of(raw)
         if kind == "pseudonym" or (kind == "personal_identity_number" and PSEUDONYM.fullmatch(identity)):
             return identity
-        if key is None:
+        if pseudonym is None:
             raise NoKeyError(
                 f"patients are given by {kind.replace('_', ' ')}, and there is no key to make pseudonyms with: "
                 "publish where the controller's key is (`guldadra keys create` makes one)"
             )
         try:
-            return key.pseudonym(identity, kind)
+            return pseudonym(identity, kind)
         except ValueError as error:
             raise BrokenRuleError(f"is {error}") from None
 

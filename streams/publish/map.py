@@ -8,7 +8,7 @@ about which there is no doubt, and asks the other for the rest. A test holds the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from schemas.codec import form_schema, wire_header
@@ -17,7 +17,7 @@ from schemas.rules import Fault, compile_rules
 from streams.publish.convert import BrokenRuleError
 from streams.publish.errors import InputError
 from streams.publish.fields import Together, fields_of
-from streams.publish.slices import FORM_COLUMN, PREVIOUS_PATIENT_COLUMN, REFUSED_COLUMNS, is_absent
+from streams.publish.slices import FORM_COLUMN, PREVIOUS_PATIENT_COLUMN, REFUSED_COLUMNS, REFUSED_TEXT, is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from schemas.definition.form import Form
     from schemas.definition.registry import RegistryDefinition
     from schemas.identity import PseudonymKey
+    from streams.publish.fields import Pseudonym
     from streams.publish.slices import Slice, Table
 
 LARGEST_MESSAGE = 900_000
 """Bytes of a registration; a broker takes a megabyte unless it is told otherwise."""
+
+_REMEMBERED_PATIENTS = 100_000
 
 Faults = tuple[Fault, ...]
 
@@ -88,7 +91,7 @@ class FormMapper:
         definition: the registry.
         form: one of its forms.
         mapping: where the form's fields come from.
-        key: what patients become pseudonyms with; None where they are pseudonyms already.
+        pseudonym: makes pseudonyms; None where there is no key, as patients are pseudonyms already.
         wire_id: asked once for the id on the wire of the form's present version.
         now_ms: the time of submission, in milliseconds since 1970.
         ignore_columns: whether columns that the form has no field for are left out in silence.
@@ -101,7 +104,7 @@ class FormMapper:
         form: Form,
         *,
         mapping: FormMapping,
-        key: PseudonymKey | None,
+        pseudonym: Pseudonym | None,
         wire_id: Callable[[], int],
         now_ms: Callable[[], int],
         ignore_columns: bool = False,
@@ -115,7 +118,7 @@ class FormMapper:
         self._rules = compile_rules(definition, form)
         self._patient = form.name_of("patient")
         self._retracted = form.name_of("retracted")
-        self._fields = fields_of(definition, form, mapping, key, now_ms, decimal_comma=decimal_comma)
+        self._fields = fields_of(definition, form, mapping, pseudonym, now_ms, decimal_comma=decimal_comma)
         self._together = Together(definition, form, self._fields, now_ms)
         by_name = {own.name: own for own in self._fields}
         self._to_pseudonym = by_name[self._patient].convert
@@ -138,7 +141,8 @@ class FormMapper:
 
         Args:
             columns: the first rows.
-            others: the columns of the registry's other forms, which may be there if they are empty.
+            others: the columns of the registry's other forms: they may be there, and a row that fills one is
+                refused by itself. A column that every row fills is no slip.
             all_there: whether a column that is needed and missing now is missing in all rows.
 
         Raises:
@@ -148,7 +152,7 @@ class FormMapper:
         unknown = [
             name or "(no name)"
             for name in self._unknown(columns)
-            if name not in others or not all(map(is_absent, columns[name]))
+            if name not in others or not any(map(is_absent, columns[name]))
         ]
         if unknown:
             raise InputError(
@@ -275,7 +279,8 @@ class RegistryMapper:
         self._mapping = definition.mappings[mapping] if mapping is not None else {}
         self._wire_id = wire_id
         self._options: dict[str, Any] = {
-            "key": key,
+            # One memory for all forms: a pseudonym costs as much as all the rest of a row.
+            "pseudonym": lru_cache(_REMEMBERED_PATIENTS)(key.pseudonym) if key else None,
             "now_ms": now_ms,
             "ignore_columns": ignore_columns,
             "decimal_comma": decimal_comma,
@@ -305,9 +310,9 @@ class RegistryMapper:
         tables = [table for table in first.tables if table.form in self._definition.forms]
         if not tables:
             return
-        known = frozenset[str]().union(*(self.mapper(form).known_columns for form in self._definition.forms))
+        others = frozenset({REFUSED_TEXT}).union(*(self.mapper(form).known_columns for form in self._definition.forms))
         for table in tables:
-            self.mapper(str(table.form)).check_columns(table.columns, known, all_there=tabular)
+            self.mapper(str(table.form)).check_columns(table.columns, others, all_there=tabular)
 
     def map(self, part: Slice) -> Mapped:
         """The messages of a slice in the order of its rows, and the faults of the rows refused."""

@@ -13,28 +13,27 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 _SEED = 0x9747B28C
 _M = np.uint32(0x5BD1E995)
 _R = np.uint32(24)
 _WORD = 4
 
 
-def partitions_of(keys: Sequence[bytes], partitions: int) -> list[int]:
+def partitions_of(keys: Sequence[bytes], partitions: int) -> NDArray[np.uint32]:
     """The partition of every key."""
     lengths = set(map(len, keys))
     if len(lengths) == 1:
         return _of_one_length(keys, lengths.pop(), partitions)
-    found = [0] * len(keys)
+    found = np.zeros(len(keys), dtype=np.uint32)
     for length in lengths:
         places = [place for place, key in enumerate(keys) if len(key) == length]
-        for place, partition in zip(
-            places, _of_one_length([keys[place] for place in places], length, partitions), strict=True
-        ):
-            found[place] = partition
+        found[places] = _of_one_length([keys[place] for place in places], length, partitions)
     return found
 
 
-def _of_one_length(keys: Sequence[bytes], length: int, partitions: int) -> list[int]:
+def _of_one_length(keys: Sequence[bytes], length: int, partitions: int) -> NDArray[np.uint32]:
     octets = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), length)
     whole = length // _WORD * _WORD
     words = np.ascontiguousarray(octets[:, :whole]).view("<u4")
@@ -50,5 +49,4 @@ def _of_one_length(keys: Sequence[bytes], length: int, partitions: int) -> list[
     digest ^= digest >> np.uint32(13)
     digest *= _M
     digest ^= digest >> np.uint32(15)
-    positive = (digest & np.uint32(0x7FFFFFFF)) % np.uint32(partitions)
-    return [int(partition) for partition in positive.tolist()]
+    return (digest & np.uint32(0x7FFFFFFF)) % np.uint32(partitions)

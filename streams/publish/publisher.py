@@ -8,6 +8,7 @@ with Publisher(kafka, definition, store, key) as publisher:
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -83,15 +84,20 @@ class Publisher:
         broker_patience_s: how long a submission may wait for the broker.
         clock: the time of submission, in milliseconds since 1970.
         while_waiting: called while there is nothing to do but wait.
+        journal: where an interrupted run of a file may have stopped.
 
     Attributes:
         mapper: rows to messages.
         ledger: rows and offsets.
+        receipts: what intake said so far.
         epoch: the life of the log that is submitted to.
+        resumed: where an interrupted run had come to; None where this one began anew.
     """
 
     ledger: Ledger
+    receipts: Receipts
     epoch: int
+    resumed: Resumed | None
 
     def __init__(
         self,
@@ -106,12 +112,14 @@ class Publisher:
         broker_patience_s: float = BROKER_PATIENCE_S,
         clock: Callable[[], int] = now_ms,
         while_waiting: Callable[[], None] = lambda: None,
+        journal: Journal | None = None,
     ) -> None:
         self._kafka = kafka
         self._definition = definition
         self._store = store
         self._broker_patience_s = broker_patience_s
         self._tell_waiting = while_waiting
+        self._journal = journal
         self._gate = Gate(kafka, definition)
         self._registered = 0
         self.mapper = RegistryMapper(
@@ -131,42 +139,30 @@ class Publisher:
             RegistryClosedError: the registry may not be published to; the message says what to do.
             BrokerError: no answer.
         """
-        return self.open()
-
-    def open(self, journal: Journal | None = None) -> Self:
-        """Connect, and go on where a journal's run stopped; see ``__enter__``."""
-        self._gate.__enter__()
-        try:
-            control = self._gate.control
+        name = self._definition.name
+        with ExitStack() as opened:
+            control = opened.enter_context(self._gate).control
             self.epoch = control.epoch
-            self.resumed: Resumed | None = journal.read(control.partitions, control.epoch) if journal else None
+            self.resumed = self._journal.read(control.partitions, control.epoch) if self._journal else None
             self.ledger = self.resumed.ledger if self.resumed else Ledger(control.partitions)
             self._sender = Sender(
-                self._kafka,
-                self._definition.name,
-                self.ledger,
-                patience_s=self._broker_patience_s,
-                while_waiting=self._wait_open,
+                self._kafka, name, self.ledger, patience_s=self._broker_patience_s, while_waiting=self._wait_open
             )
+            opened.callback(self._sender.close)
             self._check_partitions(self._sender.partitions(), control.partitions)
             begin = self.resumed.receipts_begin if self.resumed else None
-            self.receipts = Receipts(self._kafka, self._definition.name, self.epoch, self.ledger, begin)
-        except BaseException:
-            self._gate.__exit__(None, None, None)
-            raise
+            self.receipts = Receipts(self._kafka, name, self.epoch, self.ledger, begin)
+            opened.callback(self.receipts.close)
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Wait until the broker has everything, unless something went wrong; then let go."""
-        try:
+        with self._opened:
             if kind is None:
                 self.flush()
-        finally:
-            self._sender.close()
-            self.receipts.close()
-            self._gate.__exit__(None, None, None)
 
     def register(self, form: str, registration: Mapping[str, Any]) -> int:
         """Submit one registration; returns when it is queued.

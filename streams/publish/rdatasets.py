@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -70,7 +70,7 @@ class NafldSource:
         self.beside = beside
         people, measurements, events = map(_data_set, _FORMS)
         index = people.select("id", index_day=_FIRST_INDEX_DAY + pl.duration(days=pl.col("id") * _STEP % _INDEX_DAYS))
-        self._persons = _persons(people.join(index, on="id", how="left", maintain_order="left").sort("id"))
+        persons = people.join(index, on="id", how="left").sort("id").with_row_index("row", 1)
         findings = pl.concat(
             [
                 measurements.select("id", "days", "rownames", "test", "value", form=pl.lit("measurement")),
@@ -78,31 +78,44 @@ class NafldSource:
             ],
             how="diagonal",
         )
-        self._findings = _findings(findings.join(index, on="id", how="left").sort("id", "days", "form", "rownames"))
+        found = findings.join(index, on="id", how="left").sort("id", "days", "form", "rownames")
+        found = found.with_row_index("row", 1 + persons.height)
+        self._forms = {
+            "person": _persons(persons),
+            "measurement": _findings(found.filter(form="measurement"), "nafld2", "test", "value"),
+            "event": _findings(found.filter(form="event"), "nafld3", "event"),
+        }
 
     def fingerprint(self) -> str:
         """A digest over all rows."""
         digest = hashlib.sha256()
-        for frame in (self._persons, self._findings):
+        for frame in self._forms.values():
             digest.update(frame.hash_rows(seed=0).to_numpy().tobytes())
         return digest.hexdigest()
 
     def total_rows(self) -> int:
         """How many rows there are."""
-        return self._persons.height + self._findings.height
+        return sum(frame.height for frame in self._forms.values())
 
     def slices(self) -> Iterator[Slice]:
         """All rows."""
-        row = 0
-        for frame in (self._persons, self._findings):
-            for part in frame.iter_slices(ROWS_PER_SLICE):
-                yield Slice(row + part.height, _tables(part, row + 1))
-                row += part.height
+        total = self.total_rows()
+        last_rows = pl.Series([*range(ROWS_PER_SLICE, total, ROWS_PER_SLICE), total], dtype=pl.UInt32)
+        ends = {form: frame["row"].search_sorted(last_rows, "right").to_list() for form, frame in self._forms.items()}
+        begins = dict.fromkeys(ends, 0)
+        for nth, last_row in enumerate(last_rows):
+            tables = []
+            for form, frame in self._forms.items():
+                begin, begins[form] = begins[form], ends[form][nth]
+                if own := begins[form] - begin:
+                    columns = {column.name: column.to_list() for column in frame.slice(begin, own).get_columns()}
+                    tables.append(Table(form, columns.pop("row"), columns))
+            yield Slice(last_row, tuple(tables))
 
 
 def _persons(people: pl.DataFrame) -> pl.DataFrame:
     return people.select(
-        form=pl.lit("person"),
+        "row",
         registration_id=pl.format("nafld1-{}", "rownames"),
         **_who_where_when(pl.col("index_day")),
         birth_year=pl.col("index_day").dt.year() - pl.col("age"),
@@ -115,15 +128,12 @@ def _persons(people: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _findings(findings: pl.DataFrame) -> pl.DataFrame:
-    data_set = pl.when(form="measurement").then(pl.lit("nafld2")).otherwise(pl.lit("nafld3"))
+def _findings(findings: pl.DataFrame, data_set: str, *columns: str) -> pl.DataFrame:
     return findings.select(
-        "form",
-        registration_id=pl.format("{}-{}", data_set, "rownames"),
+        "row",
+        *columns,
+        registration_id=pl.format(f"{data_set}-{{}}", "rownames"),
         **_who_where_when(pl.col("index_day") + pl.duration(days="days")),
-        test=pl.col("test"),
-        value=pl.col("value"),
-        event=pl.col("event"),
     )
 
 
@@ -133,23 +143,8 @@ def _who_where_when(day: pl.Expr) -> dict[str, pl.Expr]:
         "person": pl.col("id").cast(pl.String),
         "unit": pl.format("C{}", centre),
         "occurred_on": day,
-        "recorded_at": day.cast(pl.Datetime("ms", "UTC")).dt.offset_by("12h"),
+        "recorded_at": day.cast(pl.Datetime("ms")).dt.offset_by("12h"),
     }
-
-
-def _tables(part: pl.DataFrame, first_row: int) -> tuple[Table, ...]:
-    """One table per form, with the columns that the form has."""
-    tables = []
-    for (form,), own in (
-        part.with_row_index("row", first_row).partition_by("form", as_dict=True, maintain_order=True).items()
-    ):
-        columns: dict[str, Any] = {
-            column.name: column.to_list()
-            for column in own.drop("row", "form").get_columns()
-            if form == "person" or column.null_count() < own.height
-        }
-        tables.append(Table(str(form), own["row"].to_list(), columns))
-    return tuple(tables)
 
 
 def _data_set(name: str) -> pl.DataFrame:

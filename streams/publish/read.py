@@ -248,7 +248,7 @@ def _objects(lines: list[bytes], first_row: int) -> tuple[Sequence[int], list[di
     rows, objects, broken = [], [], []
     for row, line in enumerate(lines, first_row):
         try:
-            parsed = json.loads(line.decode())
+            parsed = json.loads(line.decode().rstrip("\r\n"))
         except UnicodeDecodeError:
             broken.append(Broken(row, "is not UTF-8", _text(line)))
         except json.JSONDecodeError as error:

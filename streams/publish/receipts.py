@@ -71,6 +71,7 @@ class Receipts:
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
                 "fetch.queue.backoff.ms": 10,
+                "fetch.wait.max.ms": 100,
                 "queued.max.messages.kbytes": 16_384,
             },
             logger=_client_log,

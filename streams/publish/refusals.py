@@ -13,11 +13,15 @@ from streams.publish.convert import plain_text
 from streams.publish.slices import FORM_COLUMN, REFUSED_COLUMNS, REFUSED_TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
     from streams.publish.map import Faults
-    from streams.publish.slices import Source
+    from streams.publish.slices import Slice, Source
+
+    Row = dict[str, Any]
+
+_KEPT = 10_000
 
 
 class Refusal(NamedTuple):
@@ -32,54 +36,91 @@ class Refusal(NamedTuple):
         return "; ".join(f"{fault.field} {fault.rule}".strip() for fault in self.faults)
 
 
-def refused_path(beside: Path) -> Path:
-    """Where the refused rows of an input stand."""
-    return beside.with_name(f"{beside.name}.refused.csv")
+class Refusals:
+    """What was refused of one source.
 
+    The first rows are kept as they pass; where there are more, or intake refuses one that has passed,
+    the source is read once more.
 
-def write_refusals(source: Source, refusals: Mapping[int, Refusal]) -> Path | None:
-    """Write the refused rows of an input, reading it once more for them; without any, remove an old file.
-
-    Returns:
-        The file's path, None without refusals.
-
-    Raises:
-        InputError: the input cannot be read any more.
-        OSError: the file cannot be written.
+    Attributes:
+        here: how many rows were refused before they were sent.
     """
-    path = refused_path(source.beside)
-    if not refusals:
-        with suppress(FileNotFoundError):
-            path.unlink()
-        return None
-    columns = dict.fromkeys(name for _, row in _rows(source, refusals) for name in row)
-    aside = path.with_name(f"{path.name}.new")
-    with aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*REFUSED_COLUMNS, *columns], delimiter=source.delimiter, restval="")
-        writer.writeheader()
-        for number, row in _rows(source, refusals):
-            refusal = refusals[number]
-            why = dict(zip(REFUSED_COLUMNS, (number, refusal.by, refusal.because), strict=True))
-            writer.writerow({**{name: plain_text(raw) for name, raw in row.items()}, **why})
-    aside.replace(path)
-    return path
 
+    def __init__(self, source: Source) -> None:
+        self.here = 0
+        self._source = source
+        self._refusals: dict[int, Refusal] = {}
+        self._kept: dict[int, Row] = {}
+        self._columns: dict[str, None] = {}
 
-def _rows(source: Source, wanted: Mapping[int, Refusal]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The wanted rows as they stood, in order, their form first."""
-    left = set(wanted)
-    for part in source.slices():
-        found: dict[int, dict[str, Any]] = {}
-        for table in part.tables:
-            for place, row in enumerate(table.rows):
-                if row in left:
-                    values = {name: column[place] for name, column in table.columns.items()}
-                    found[row] = {FORM_COLUMN: table.form, **values}
-        for broken in part.broken:
-            if broken.row in left:
-                found[broken.row] = {REFUSED_TEXT: broken.text}
-        left.difference_update(found)
-        for row in sorted(found):
-            yield row, {name: raw for name, raw in found[row].items() if name not in REFUSED_COLUMNS}
-        if not left:
+    @property
+    def path(self) -> Path:
+        """Where the refused rows stand."""
+        beside = self._source.beside
+        return beside.with_name(f"{beside.name}.refused.csv")
+
+    def add(self, part: Slice, refused: Mapping[int, Faults]) -> None:
+        """What became of one slice; to be told of every slice."""
+        self._columns.update(dict.fromkeys(name for table in part.tables for name in table.columns))
+        if not refused:
             return
+        self.here += len(refused)
+        self._refusals.update({row: Refusal("publish", faults) for row, faults in refused.items()})
+        if len(self._kept) < _KEPT:
+            self._kept.update(_rows_of(part, refused))
+
+    def add_of_intake(self, refused: Mapping[int, Faults]) -> None:
+        """What intake refused."""
+        self._refusals.update({row: Refusal("intake", faults) for row, faults in refused.items()})
+
+    def write(self) -> Path | None:
+        """Write the file in the order of the rows; without refusals, remove an old one.
+
+        Returns:
+            The file's path, None without refusals.
+
+        Raises:
+            InputError: the source cannot be read any more.
+            OSError: the file cannot be written.
+        """
+        if not self._refusals:
+            with suppress(FileNotFoundError):
+                self.path.unlink()
+            return None
+        columns = [name for name in self._columns if name not in REFUSED_COLUMNS]
+        if any(not fault.field for refusal in self._refusals.values() for fault in refusal.faults):
+            columns.append(REFUSED_TEXT)
+        aside = self.path.with_name(f"{self.path.name}.new")
+        with aside.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter=self._source.delimiter)
+            writer.writerow([*REFUSED_COLUMNS, FORM_COLUMN, *columns])
+            for number, row in self._rows():
+                refusal = self._refusals[number]
+                values = (plain_text(row.get(name)) for name in (FORM_COLUMN, *columns))
+                writer.writerow([number, refusal.by, refusal.because, *values])
+        aside.replace(self.path)
+        return self.path
+
+    def _rows(self) -> Iterator[tuple[int, Row]]:
+        if self._kept.keys() >= self._refusals.keys():
+            yield from sorted(self._kept.items())
+            return
+        left = len(self._refusals)
+        for part in self._source.slices():
+            found = _rows_of(part, self._refusals)
+            yield from sorted(found.items())
+            left -= len(found)
+            if not left:
+                return
+
+
+def _rows_of(part: Slice, wanted: Container[int]) -> dict[int, Row]:
+    """The wanted rows of a slice as they stood, and their forms."""
+    found: dict[int, Row] = {}
+    for table in part.tables:
+        for place, row in enumerate(table.rows):
+            if row in wanted:
+                found[row] = {name: column[place] for name, column in table.columns.items()}
+                found[row][FORM_COLUMN] = table.form
+    found.update({broken.row: {REFUSED_TEXT: broken.text} for broken in part.broken if broken.row in wanted})
+    return found

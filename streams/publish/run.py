@@ -15,7 +15,7 @@ from streams.publish.journal import Journal
 from streams.publish.map import RegistryMapper
 from streams.publish.publisher import BROKER_PATIENCE_S, RECEIPTS_PATIENCE_S, Publisher, now_ms
 from streams.publish.read import open_source
-from streams.publish.refusals import Refusal, write_refusals
+from streams.publish.refusals import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from schemas.store import SchemaStore
     from streams.control import KafkaConfig
     from streams.publish.ledger import OffsetRange
-    from streams.publish.map import Faults
     from streams.publish.slices import Slice, Source
 
 log = structlog.get_logger(__name__)
@@ -199,7 +198,7 @@ class _Run:
         self._definition = definition
         self._observe = observe
         self._began = time.monotonic()
-        self._refusals: dict[int, Refusal] = {}
+        self._refusals = Refusals(source)
         self._state: State = "reading"
         self._progress = Progress(self._state, 0, source.total_rows())
         self._told = 0.0
@@ -217,7 +216,7 @@ class _Run:
             decimal_comma=self._source.decimal_comma,
         )
         for part in self._slices(mapper):
-            self._refuse(mapper.map(part).refused)
+            self._refusals.add(part, mapper.map(part).refused)
             self._tell(rows=part.last_row)
         return self._result(published=0, accepted=None, refused=None, resumed_after=0, ranges=())
 
@@ -225,6 +224,9 @@ class _Run:
         self, kafka: KafkaConfig, store: SchemaStore, key: PseudonymKey | None, clock: Callable[[], int]
     ) -> PublishResult:
         """Send everything, wait for the receipts."""
+        journal = Journal(self._source.beside, self._fingerprint(key))
+        if self.options.from_start:
+            journal.remove()
         publisher = self._publisher = Publisher(
             kafka,
             self._definition,
@@ -236,11 +238,9 @@ class _Run:
             broker_patience_s=self.options.broker_patience_s,
             clock=clock,
             while_waiting=self._tell,
+            journal=journal,
         )
-        journal = Journal(self._source.beside, self._fingerprint(key))
-        if self.options.from_start:
-            journal.remove()
-        with publisher.open(journal):
+        with publisher:
             try:
                 self._send(publisher, journal)
                 if self.options.wait_for_receipts:
@@ -261,7 +261,7 @@ class _Run:
         self._tell(state="publishing")
         for part in self._slices(publisher.mapper):
             mapped = publisher.mapper.map(part)
-            self._refuse(mapped.refused)
+            self._refusals.add(part, mapped.refused)
             publisher.send(mapped.after(resumed_after))
             publisher.receipts.poll()
             self._tell(rows=part.last_row)
@@ -274,8 +274,7 @@ class _Run:
         """The journal stays until all receipts are there: it knows whose they are."""
         self._tell(state="waiting for receipts")
         results = publisher.results(self.options.receipts_patience_s)
-        for row, faults in results.refusals.items():
-            self._refusals[row] = Refusal("intake", faults)
+        self._refusals.add_of_intake(results.refusals)
         self._write(publisher, journal)
 
     def _finish(self, publisher: Publisher) -> PublishResult:
@@ -294,17 +293,13 @@ class _Run:
                 mapper.check_columns(part, tabular=self._source.tabular)
             yield part
 
-    def _refuse(self, refused: dict[int, Faults]) -> None:
-        for row, faults in refused.items():
-            self._refusals[row] = Refusal("publish", faults)
-
     def _stopped(self, publisher: Publisher, journal: Journal, error: BaseException) -> BaseException:
         """Keep what has been reached, and say it."""
         publisher.halt(answers_may_be_lost=not isinstance(error, PublishError))
         self._write(publisher, journal)
         stopped = InterruptedPublishError("interrupted") if isinstance(error, KeyboardInterrupt) else error
         if isinstance(stopped, PublishError) and (published := publisher.ledger.acknowledged):
-            row = publisher.ledger.last_row(self._progress.rows)
+            row = self._last_row(publisher)
             stopped.progress = (
                 f"{published:,} submissions are in the log, with everything up to row {row:,} of the input; "
                 "the same command goes on from there"
@@ -313,8 +308,12 @@ class _Run:
 
     def _write(self, publisher: Publisher, journal: Journal) -> None:
         if publisher.ledger.acknowledged:
-            last_row = publisher.ledger.last_row(self._progress.rows)
-            journal.write(last_row, publisher.epoch, publisher.ledger, publisher.receipts.begin)
+            journal.write(self._last_row(publisher), publisher.epoch, publisher.ledger, publisher.receipts.begin)
+
+    def _last_row(self, publisher: Publisher) -> int:
+        """The row up to which nothing is missing at the broker; what an earlier run reached is not lost again."""
+        before = publisher.resumed.last_row if publisher.resumed else 0
+        return publisher.ledger.last_row(max(before, self._progress.rows))
 
     def _result(
         self,
@@ -326,7 +325,7 @@ class _Run:
         ranges: tuple[OffsetRange, ...],
     ) -> PublishResult:
         try:
-            path = write_refusals(self._source, self._refusals)
+            path = self._refusals.write()
         except OSError as error:
             raise PublishError(
                 f"{error.filename}: {error.strerror}; the refused rows stand beside the input"
@@ -335,7 +334,7 @@ class _Run:
         return PublishResult(
             rows=self._progress.rows,
             published=published,
-            refused_here=self._progress.refused_here,
+            refused_here=self._refusals.here,
             accepted=accepted,
             refused=refused,
             seconds=time.monotonic() - self._began,
@@ -357,7 +356,7 @@ class _Run:
         self._progress = replace(
             self._progress,
             state="waiting for the broker" if publisher and publisher.waiting_for_broker else self._state,
-            refused_here=sum(refusal.by == "publish" for refusal in self._refusals.values()),
+            refused_here=self._refusals.here,
             published=publisher.ledger.acknowledged if publisher else 0,
             accepted=publisher.receipts.accepted if publisher else 0,
             refused=publisher.receipts.refused if publisher else 0,

@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from schemas import topics
@@ -102,12 +103,15 @@ class Sender:
         if not rows:
             return
         self._make_room(len(values), max(map(len, values)))
-        messages: dict[int, list[dict[str, bytes]]] = {}
+        messages = [{"key": key, "value": value} for key, value in zip(keys, values, strict=True)]
+        numbers = np.asarray(rows, dtype=np.int64)
         sent = self._ledger.rows
-        for row, key, value, partition in zip(rows, keys, values, partitions_of(keys, len(sent)), strict=True):
-            messages.setdefault(partition, []).append({"key": key, "value": value})
-            sent[partition].append(row)
-        for partition, batch in messages.items():
+        partitions = partitions_of(keys, len(sent))
+        for partition, places in ((own, np.flatnonzero(partitions == own)) for own in range(len(sent))):
+            if not len(places):
+                continue
+            sent[partition].frombytes(numbers[places].tobytes())
+            batch = [messages[place] for place in places.tolist()]
             queued = self._producer.produce_batch(self._topic, batch, partition=partition, on_delivery=self._delivered)
             if queued != len(batch):
                 self.freeze()

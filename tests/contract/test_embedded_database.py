@@ -217,6 +217,14 @@ def test_an_insert_that_fails_midway_leaves_nothing(client: Client, table: str) 
     assert content(client, table) == []
 
 
+@pytest.mark.parametrize("rows", [1_000_000, 10_000_000])
+def test_a_large_insert_that_is_refused_at_once_hears_why(client: Client, rows: int) -> None:
+    with pytest.raises(DatabaseError, match="nowhere") as caught:
+        client.raw_insert("contract.nowhere", ["a"], b"1\n" * rows, fmt="CSV")
+    assert caught.value.code == 60
+    assert client.command("SELECT 1") == 1
+
+
 def test_a_client_that_hangs_up_within_an_insert_leaves_nothing(
     embedded_database: EmbeddedDatabase, client: Client, table: str
 ) -> None:

@@ -10,8 +10,8 @@ import pytest
 from confluent_kafka import Producer
 
 from schemas import topics
-from tests.faults.drills import REGISTRATIONS, ROUNDS, Worker, registry_folder
 from tests.support import make_log, message, outcome, read_events, wait_for
+from tests.workers import REGISTRATIONS, ROUNDS, Worker, registry_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.faults
 
 
-def test_nothing_is_lost_and_nothing_decided_twice(real_kafka: KafkaBroker, tmp_path: Path, unused_port: int) -> None:
+def test_nothing_is_lost_and_nothing_decided_twice(real_kafka: KafkaBroker, tmp_path: Path) -> None:
     kafka = {"bootstrap.servers": real_kafka.bootstrap}
     registry = registry_folder(tmp_path, "metabolic")
     make_log(kafka, registry, partitions=4)
-    worker = Worker("intake", registry, unused_port, tmp_path, {"GULDADRA_BOOTSTRAP": real_kafka.bootstrap,
+    worker = Worker("intake", registry, tmp_path, {"GULDADRA_BOOTSTRAP": real_kafka.bootstrap,
                     "GULDADRA_REFUSAL_LIMIT": "0", "GULDADRA_REFUSAL_SHARE": "0"})  # fmt: skip
     worker.start()
     producer = Producer({**kafka, "partitioner": topics.MURMUR2, "enable.idempotence": True, "linger.ms": 5})

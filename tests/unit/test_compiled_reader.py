@@ -57,7 +57,8 @@ TIMESTAMP = {"type": "long", "logicalType": "timestamp-millis"}
         ("string", "06666f6f", "foo"),
         ("string", "08c3a5c3a4", "åä"),
         ("string", "8001" + "61" * 64, "a" * 64),
-        ("string", "80800161" + "61" * 8191, "a" * 8192),
+        ("string", "fe7f" + "61" * 8191, "a" * 8191),
+        ("string", "808001" + "61" * 8192, "a" * 8192),
         (["null", "string"], "00", None),
         (["null", "string"], "020261", "a"),
         (["string", "null"], "000261", "a"),
@@ -95,6 +96,7 @@ def test_reads_what_the_specification_says(schema: Any, data: str, value: Any) -
         ("int", "8180808000", "longer than needed"),
         ("int", "8080808010", "does not fit 32 bits"),
         ("int", "808080808001", "does not fit 32 bits"),
+        ("int", "80808080ff01", "does not fit 32 bits"),
         (DATE, "808000", "longer than needed"),
         (DATE, "80", "ends too early"),
         (DATE, "8080808010", "does not fit 32 bits"),
@@ -125,6 +127,8 @@ def test_reads_what_the_specification_says(schema: Any, data: str, value: Any) -
         (array("long"), "8000", "longer than needed"),
         (array("long"), "0306063600", "not as long as it says"),
         (array("long"), "0302063600", "more items than the payload can hold"),
+        (array("double"), "8001" + "00" * 100, "more items than the payload can hold"),
+        (array(record("float", ["null", "int"])), "8001" + "00" * 319, "more items than the payload can hold"),
         (array("long"), "03060636", "ends too early"),
         (array("long"), "0305063600", "length is negative"),
         (array("long"), "03fe7f063600", "ends too early"),
@@ -185,10 +189,10 @@ def test_eight_levels_compile_and_more_are_refused() -> None:
     for _ in range(8):
         schema = array(schema)
     assert compile_reader(schema)(b"\x02" * 9 + b"\x00" * 8) == [[[[[[[[1]]]]]]]]
-    for _ in range(10_000):
+    for _ in range(1000):
         schema = array(schema)
-    with pytest.raises(ValueError, match="deeper"):
-        compile_reader(schema)
+        with pytest.raises(ValueError, match="deeper"):
+            compile_reader(schema)
 
 
 def test_a_projection_returns_just_the_fields_asked_for_in_the_schemas_order() -> None:

@@ -103,7 +103,7 @@ def test_a_payload_with_more_after_it_is_refused(schema: FormSchema, more: bytes
     ],
 )
 def test_what_is_not_plain_avro_is_refused(schema: FormSchema, changes: dict[str, bytes]) -> None:
-    """The database's own reader would refuse each of these, or read it otherwise: see ``schemas.plain_avro``."""
+    """The database's own reader would refuse each of these, or read it otherwise: see ``schemas.compiled_reader``."""
     with pytest.raises(NotARegistrationError):
         schema.decode(payload(**changes))
 

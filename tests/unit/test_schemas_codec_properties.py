@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codec import FormSchema, NotARegistrationError, form_schema
+from schemas.codec import FormSchema, NotARegistrationError, form_schema, plain_schema
 from schemas.definition.folder import load_registries
 from schemas.definition.form import FormField, form_of
 from tests.unit.registry_folders import DATE, TIMESTAMP, field, form, optional
@@ -63,7 +63,7 @@ def generated_forms(draw: st.DrawFn) -> FormSchema:
 
 
 def read_by_fastavro(schema: FormSchema, payload: bytes) -> object:
-    return fastavro.schemaless_reader(io.BytesIO(payload), schema.writer, None)
+    return fastavro.schemaless_reader(io.BytesIO(payload), plain_schema(schema.avro), None)
 
 
 @pytest.mark.parametrize("schema", BUNDLED, ids=lambda schema: schema.form.full_name)

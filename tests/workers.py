@@ -1,4 +1,4 @@
-"""What the fault drills share: our own processes on a real broker, killed and started again."""
+"""Our own processes as others run them, for fault drills and benchmarks: started, watched, killed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 
 from deploy.embedded.process import ChildProcess
 from deploy.observe import read_health
+from deploy.ports import stable_ports
 from schemas.definition.folder import BUNDLED, load_registry
 from tests.support import bundled, wait_for
 
@@ -38,9 +39,8 @@ def registry_folder(tmp_path: Path, name: str) -> RegistryDefinition:
 class Worker:
     """One ``guldadra`` process that can be killed and started again under the same name."""
 
-    def __init__(
-        self, command: str, registry: RegistryDefinition, port: int, folder: Path, env: Mapping[str, str]
-    ) -> None:
+    def __init__(self, command: str, registry: RegistryDefinition, folder: Path, env: Mapping[str, str]) -> None:
+        port = stable_ports(1)[0]
         self._command = command
         self._registry = registry
         self._folder = folder
@@ -60,6 +60,12 @@ class Worker:
         argv = [sys.executable, "-m", "deploy.cli", self._command, self._registry.name]
         self._process = ChildProcess(self._command, argv, self._folder / f"{self._command}.log", env=self._env)
         self._process.start(lambda: self.health() is not None, 60)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
 
     def health(self) -> dict[str, object] | None:
         """What it says of itself."""
