@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from streams.publish.errors import InputError
-from streams.publish.slices import FORM_COLUMN, ROWS_PER_SLICE, Broken, Slice, Table
+from streams.publish.slices import FORM_COLUMN, ROWS_PER_SLICE, Broken, Slice, Table, is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -85,22 +85,32 @@ class FileSource:
     def _tables(self, rows: Sequence[int], columns: dict[str, Sequence[Any]]) -> tuple[Table, ...]:
         """The rows as one table per form, each without the column that says the form."""
         said = columns.pop(FORM_COLUMN, None)
-        if self._form is not None or said is None:
-            return (Table(self._form or self._form_by_name, rows, columns),)
-        places: dict[str | None, list[int]] = {}
-        for place, raw in enumerate(said):
-            form = str(raw).strip() or None if raw is not None else None
-            places.setdefault(form or self._form_by_name, []).append(place)
-        if len(places) == 1:
-            return (Table(next(iter(places)), rows, columns),)
+        if said is None:
+            return (Table(self._form_of(None), rows, columns),)
+        groups = self._by_form(said)
+        if len(groups) == 1:
+            return tuple(Table(form, rows, columns) for form in groups)
         return tuple(
             Table(
                 form,
-                [rows[place] for place in chosen],
-                {name: [column[place] for place in chosen] for name, column in columns.items()},
+                [rows[place] for place in places],
+                {name: [column[place] for place in places] for name, column in columns.items()},
             )
-            for form, chosen in places.items()
+            for form, places in groups.items()
         )
+
+    def _by_form(self, said: Sequence[Any]) -> dict[str | None, Sequence[int]]:
+        """The places of each form's rows."""
+        if said.count(said[0]) == len(said):
+            return {self._form_of(said[0]): range(len(said))}
+        groups: dict[str | None, list[int]] = {}
+        for place, raw in enumerate(said):
+            groups.setdefault(self._form_of(raw), []).append(place)
+        return {**groups}
+
+    def _form_of(self, said: object) -> str | None:
+        """The form of a row that says this."""
+        return self._form or (None if is_absent(said) else str(said).strip()) or self._form_by_name
 
     def _need_a_form(self, columns: Collection[str]) -> None:
         if self._form is None and self._form_by_name is None and FORM_COLUMN not in columns:
@@ -219,17 +229,15 @@ class NdjsonSource(FileSource):
                     yield Slice(last, self._tables_of(rows, objects), broken)
 
     def _tables_of(self, rows: Sequence[int], objects: list[dict[str, Any]]) -> tuple[Table, ...]:
-        """Objects of one form have the same keys, mostly; so they are put together before they become columns."""
-        said = [item.get(FORM_COLUMN) for item in objects]
-        if said.count(said[0]) == len(said) if said else True:
-            return self._tables(rows, _columns(objects)) if objects else ()
-        places: dict[str, list[int]] = {}
-        for place, form in enumerate(said):
-            places.setdefault(str(form), []).append(place)
+        """Objects of one form have the same keys, mostly, so they are put together before they become columns."""
+        if not objects:
+            return ()
+        groups = self._by_form([item.pop(FORM_COLUMN, None) for item in objects])
+        if len(groups) == 1:
+            return tuple(Table(form, rows, _columns(objects)) for form in groups)
         return tuple(
-            table
-            for chosen in places.values()
-            for table in self._tables([rows[place] for place in chosen], _columns([objects[place] for place in chosen]))
+            Table(form, [rows[place] for place in places], _columns([objects[place] for place in places]))
+            for form, places in groups.items()
         )
 
 
@@ -266,10 +274,14 @@ def _objects(lines: list[bytes], first_row: int) -> tuple[Sequence[int], list[di
 
 def _columns(objects: list[dict[str, Any]]) -> dict[str, Sequence[Any]]:
     """Objects to columns; what an object does not have is None."""
-    names = dict.fromkeys(chain.from_iterable(objects))
-    if len(names) > 1 and len(names) * len(objects) == sum(map(len, objects)):
-        return dict(zip(names, zip(*map(itemgetter(*names), objects), strict=True), strict=True))
-    return {name: [item.get(name) for item in objects] for name in names}
+    names = tuple(objects[0])
+    if len(names) > 1 and sum(map(len, objects)) == len(names) * len(objects):
+        try:
+            return dict(zip(names, zip(*map(itemgetter(*names), objects), strict=True), strict=True))
+        except KeyError:
+            pass
+    every = dict.fromkeys(chain.from_iterable(objects))
+    return {name: [item.get(name) for item in objects] for name in every}
 
 
 def _text(line: bytes) -> str:
