@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from streams.control import KafkaConfig
 
 _PATIENCE_S = 30.0
+_UNDERWAY = 1_000  # letters on their way at once: the client's queue takes no end of them
 
 
 def read_dead_letters(kafka: KafkaConfig) -> list[dict[str, Any]]:
@@ -65,5 +66,7 @@ def replay(kafka: KafkaConfig, letters: list[dict[str, Any]]) -> int:
         producer.produce(
             letter["topic"], letter["value"], letter["key"], partition=letter["partition"], on_delivery=count
         )
+        if len(producer) >= _UNDERWAY:
+            producer.flush()
     producer.flush()
     return taken

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,12 +11,15 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
+from deploy.settings import SettingsError
 from schemas.topics import all_topics
+from sinks.clickhouse.archive import highest_epoch
 from streams.control import ControlReader, RegistryControl, write_control
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from deploy.settings import Settings
     from schemas.topics import TopicSpec
     from streams.control import KafkaConfig
 
@@ -69,6 +74,23 @@ def check_topics(
     return [TopicFinding(spec.name, made=False, problem=problem) for spec, problem in _problems(admin, wanted)]
 
 
+def first_epoch(settings: Settings, registry: str) -> int:
+    """The epoch that a new log begins with: later than all that the archive has.
+
+    Raises:
+        SettingsError: the archive cannot be asked; a number reused would let new registrations lose
+            against old ones.
+    """
+    if not settings.clickhouse_url:
+        raise SettingsError(
+            "a log's epoch must be later than any in the archive: set GULDADRA_CLICKHOUSE_URL, or give --epoch 0 "
+            "for a registry that has never had one"
+        )
+    with settings.clickhouse() as client:
+        highest = highest_epoch(client, registry)
+    return 0 if highest is None else highest + 1
+
+
 def begin_epoch(kafka: KafkaConfig, registry: str, partitions: int, epoch: int, *, by: str, reason: str) -> None:
     """Say that the registry's log begins a life.
 
@@ -81,6 +103,30 @@ def begin_epoch(kafka: KafkaConfig, registry: str, partitions: int, epoch: int, 
         raise LogError(f"registry {registry} is in epoch {said.epoch} already; {epoch} would not be later")
     at = int(time.time() * 1000)
     write_control(kafka, RegistryControl(registry, epoch, partitions, stopped=False, reason=reason, by=by, at=at))
+
+
+def begin_next_epoch(settings: Settings, registry: str, *, reason: str) -> int:
+    """Begin a life of the log that is later than all that the archive has and all that was said; its number.
+
+    `guldadra topics create` has said a first word on a log already when `guldadra restore` has filled it.
+
+    Raises:
+        SettingsError: the archive cannot be asked.
+    """
+    kafka = settings.kafka_config()
+    with ControlReader(kafka) as control:
+        said = control.of(registry)
+    epoch = max(first_epoch(settings, registry), 0 if said is None else said.epoch + 1)
+    begin_epoch(kafka, registry, settings.partitions, epoch, by=operator(), reason=reason)
+    return epoch
+
+
+def operator() -> str:
+    """Who says what is said on the command line."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as containers have
+        return f"user {os.getuid()}"
 
 
 def set_stopped(kafka: KafkaConfig, registry: str, *, stopped: bool, by: str, reason: str) -> RegistryControl:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -19,6 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnreadableValueError
 
 from deploy.embedded.runtime import running_stack
 from schemas.definition.folder import load_registries
@@ -27,6 +29,8 @@ from schemas.store import BundledStore, HttpStore, SchemaStore
 from sinks.clickhouse.client import connect
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
@@ -45,7 +49,9 @@ class Settings(BaseSettings):
 
     bootstrap: str = Field("", description="Kafka brokers, host:port, comma separated")
     kafka: dict[str, str] = Field(
-        default_factory=dict, description="further librdkafka settings, such as security.protocol"
+        default_factory=dict,
+        repr=False,  # sasl.password stands here
+        description="further librdkafka settings, such as security.protocol",
     )
     partitions: int = Field(12, ge=1, le=1000, description="partitions of each topic, for life")
     retention_days: int = Field(30, ge=1, description="how long the log keeps; the archive is the memory")
@@ -75,6 +81,17 @@ class Settings(BaseSettings):
     def _split_paths(cls, value: Any) -> Any:  # noqa: ANN401 - what the environment or the file gave
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
+    @field_validator("clickhouse_url", "schema_registry")
+    @classmethod
+    def _without_account(cls, value: str) -> str:
+        """An address is shown in messages and logs, so nothing secret may stand in it."""
+        if "@" in value:
+            raise ValueError(
+                "an address with an account in it would show the password in messages; leave the account out"
+                f" (ClickHouse's goes into {PREFIX}CLICKHOUSE_USER and {PREFIX}CLICKHOUSE_PASSWORD)"
+            )
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -85,8 +102,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What the code says, then the environment, then the TOML file."""
-        file = Path(os.environ.get(f"{PREFIX}CONFIG", "guldadra.toml"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_file())
 
     def kafka_config(self) -> dict[str, str | int | bool]:
         """What every Kafka client begins with.
@@ -170,14 +186,16 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - whatever the sett
     unknown = [name for name in os.environ if name.startswith(PREFIX) and not _is_setting(name)]
     if unknown:
         raise SettingsError("\n".join(f"{name}: there is no such setting" for name in sorted(unknown)))
+    if f"{PREFIX}CONFIG" in os.environ and not _file().exists():
+        raise SettingsError(f"{PREFIX}CONFIG: there is no file {_file()}")
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        lines = [
-            f"{PREFIX}{'__'.join(str(step) for step in fault['loc']).upper()}: {fault['msg']}"
-            for fault in error.errors()
-        ]
-        raise SettingsError("\n".join(lines)) from error
+        raise SettingsError("\n".join(_in_words(fault) for fault in error.errors())) from None  # it quotes the values
+    except UnreadableValueError as error:
+        raise SettingsError(f"{error}; write it as JSON") from None  # likewise
+    except TOMLDecodeError as error:
+        raise SettingsError(f"{_file()}: {error}") from error
     if settings.bootstrap:
         return settings
     stack = running_stack(settings.data)
@@ -193,6 +211,17 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - whatever the sett
             "registries": settings.registries or stack.registries,
         }
     )
+
+
+def _file() -> Path:
+    return Path(os.environ.get(f"{PREFIX}CONFIG", "guldadra.toml"))
+
+
+def _in_words(fault: ErrorDetails) -> str:
+    if fault["type"] == "extra_forbidden":  # an unknown variable has been refused before
+        return f"{_file()}: there is no such setting as {'.'.join(str(step) for step in fault['loc'])}"
+    name = f"{PREFIX}{'__'.join(str(step) for step in fault['loc']).upper()}"
+    return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def _is_setting(variable: str) -> bool:

@@ -6,18 +6,21 @@ epoch of each registry's log, and the log's inside is filled again from the arch
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
+from pydantic import SecretStr
+
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.database import EmbeddedDatabase
-from deploy.embedded.process import ChildProcess
+from deploy.embedded.process import ChildProcess, ProcessFailedError
 from deploy.embedded.runtime import RunningStack, announce, running_stack, withdraw
 from deploy.logbook import begin_epoch, make_topics
 from deploy.observe import read_health
-from deploy.ports import stable_ports
+from deploy.ports import HOST, stable_ports
 from deploy.settings import PREFIX, Settings, SettingsError
 from schemas.identity import new_key, write_key
 from sinks.clickhouse.archive import highest_epoch
@@ -34,6 +37,15 @@ if TYPE_CHECKING:
 PARTITIONS = 4
 _WORKERS = ("intake", "load")
 _READY_S = 60.0
+# What a production broker and database are reached with has no meaning for the embedded ones.
+_OF_PRODUCTION: Mapping[str, object] = {
+    "kafka": {},
+    "schema_registry": "",
+    "clickhouse_user": "default",
+    "clickhouse_password": SecretStr(""),
+    "group": "",
+    "host": HOST,
+}
 
 
 class EmbeddedStack:
@@ -52,6 +64,7 @@ class EmbeddedStack:
         self._settings = settings
         self._parts = ExitStack()
         self._children: list[ChildProcess] = []
+        self._servers: dict[str, EmbeddedBroker | EmbeddedDatabase] = {}
         self.settings = settings
         self.client: Client
 
@@ -81,8 +94,10 @@ class EmbeddedStack:
         database = self._parts.enter_context(EmbeddedDatabase(self._folder / "database"))
         self._tell("starting the broker (Tansu)")
         broker = self._parts.enter_context(EmbeddedBroker(self._folder / "logs"))
+        self._servers = {"database": database, "broker": broker}
         self.settings = self._settings.model_copy(
             update={
+                **_OF_PRODUCTION,
                 "bootstrap": broker.bootstrap,
                 "clickhouse_url": database.url,
                 "partitions": PARTITIONS,
@@ -130,7 +145,17 @@ class EmbeddedStack:
         port = stable_ports(1)[0]
         given: Mapping[str, object] = {
             "BOOTSTRAP": self.settings.bootstrap,
+            "CONFIG": os.devnull,  # all that it says is here
             "CLICKHOUSE_URL": self.settings.clickhouse_url,
+            "CLICKHOUSE_USER": self.settings.clickhouse_user,
+            "CLICKHOUSE_PASSWORD": self.settings.clickhouse_password.get_secret_value(),
+            "KAFKA": json.dumps(self.settings.kafka),
+            "SCHEMA_REGISTRY": self.settings.schema_registry,
+            "GROUP": self.settings.group,
+            "HOST": self.settings.host,
+            "REFUSAL_LIMIT": self.settings.refusal_limit,
+            "REFUSAL_SHARE": self.settings.refusal_share,
+            "LOG_LEVEL": self.settings.log_level,
             "PARTITIONS": PARTITIONS,
             "KEYS": self.settings.keys,
             "DATA": self._folder,
@@ -155,11 +180,14 @@ class EmbeddedStack:
         return read_health(url) is not None
 
     def check(self) -> None:
-        """See that all our own processes still run.
+        """See that all processes still run.
 
         Raises:
-            SettingsError: one has ended; the message has the end of its log.
+            ProcessFailedError: one has ended; the message has the end of its log, or says where it is.
         """
+        for name, server in self._servers.items():
+            if not server.alive():
+                raise ProcessFailedError(f"the {name} has ended; its log is below {self._folder}")
         for child in self._children:
             if not child.alive():
-                raise SettingsError(f"{child.name} has ended:\n{child.log_tail()}")
+                raise ProcessFailedError(f"{child.name} has ended:\n{child.log_tail()}")

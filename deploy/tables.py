@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HIGHLIGHTED = "bold yellow"
 _WIDE = 110
+_LEGEND = "per 100: reoperations per 100 component-years, with exact 95 % limits"
 # Numbers are never cut short; where a terminal is narrow, the names give way.
 _NUMBERS = {"put in": 6, "reop.": 5, "share": 6, "comp.-years": 9, "per 100": 7, "95 % limits": 15}
 
@@ -27,14 +28,17 @@ def console_for(*, stderr: bool = False) -> Console:
     return console if console.is_terminal else Console(stderr=stderr, width=_WIDE)
 
 
-def company_table(rows: Sequence[CompanyRow], definition: RegistryDefinition, *, highlight: str | None = None) -> Table:
+def company_table(
+    rows: Sequence[CompanyRow], definition: RegistryDefinition, *, title: str = "", highlight: str | None = None
+) -> Table:
     """The company view; a registry's notice stands below it, for it belongs to every showing of its data."""
     notice = definition.registry.notice
     by_unit = any(row.unit is not None for row in rows)
     table = Table(
-        title=f"Company view: {definition.registry.title.en}",
-        caption=notice.en if notice else None,
+        title=f"{definition.registry.title.en}: {title or 'company view'}",
+        caption=f"{_LEGEND}\n{notice.en}" if notice else _LEGEND,
         title_justify="left",
+        caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
@@ -67,7 +71,7 @@ def status_tables(status: Status) -> list[Table]:
     """Processes first, then every partition's account."""
     processes = Table("process", "well", "lag", "last error", title="Processes", title_justify="left")
     for process in status.processes:
-        error = "" if process.last_error is None else process.last_error
+        error = process.last_error or ""
         processes.add_row(process.name, "yes" if process.healthy else "NO", str(process.lag), error)
     accounts = Table(title="Registries, per partition", title_justify="left")
     for heading in ("registry", "partition", "waiting", "decided", "accepted", "refused", "archived", "agrees"):

@@ -38,12 +38,14 @@ class AcceptedLog:
     epoch: int = 0
     next_offset: int = 0
     registrations: list[dict[str, Any]] = field(default_factory=list)
+    _schemas: dict[str, FormSchema] = field(default_factory=dict)
 
     def add(self, form: str, number: int = 1, **fields: Any) -> int:
         """Accept a valid registration of the form's present version; its version."""
-        declared = self.definition.forms[form]
-        body = registration(self.definition, form, number, **fields)
-        return self.add_written(form_schema(declared, declared.avro), body)
+        if form not in self._schemas:
+            declared = self.definition.forms[form]
+            self._schemas[form] = form_schema(declared, declared.avro)
+        return self.add_written(self._schemas[form], registration(self.definition, form, number, **fields))
 
     def add_written(self, schema: FormSchema, body: Mapping[str, Any]) -> int:
         """Accept a registration written with a schema of one's own; its version."""

@@ -1,22 +1,14 @@
 """The registries' logs: topics, stop switch, keys, dead letters."""
 
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that `--help` need not wait
+
 from __future__ import annotations
 
-import getpass
 import json
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-
-from deploy.deadletters import read_dead_letters, replay
-from deploy.logbook import begin_epoch, check_topics, make_topics, set_stopped
-from deploy.settings import Settings, SettingsError, load_settings
-from schemas.identity import new_key, write_key
-from sinks.clickhouse.archive import highest_epoch
-from streams.control import ControlReader
 
 Registry = Annotated[str, typer.Argument(help="The registry's name.")]
 Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
@@ -28,11 +20,11 @@ keys = typer.Typer(no_args_is_help=True, help="Pseudonym keys, held by each regi
 
 def add_to(parent: typer.Typer) -> None:
     """Put these commands below ``guldadra``."""
-    parent.add_typer(topics, name="topics")
-    parent.add_typer(keys, name="keys")
-    parent.command()(stop)
-    parent.command()(resume)
-    parent.command("dead-letters")(dead_letters)
+    parent.add_typer(topics, name="topics", rich_help_panel="Setting up")
+    parent.add_typer(keys, name="keys", rich_help_panel="Setting up")
+    for command in (stop, resume):
+        parent.command(rich_help_panel="When something happens")(command)
+    parent.command("dead-letters", rich_help_panel="When something happens")(dead_letters)
 
 
 @topics.command()
@@ -44,7 +36,15 @@ def create(
     ] = None,
     replication: Annotated[int, typer.Option(help="Copies of each partition; -1: the broker's default.")] = -1,
 ) -> None:
-    """Make the registries' topics and begin their logs. Topics that are there are checked and left alone."""
+    """Make the registries' topics and begin their logs. Topics that are there are checked and left alone.
+
+    Exit 1 if one is not as it must be; that registry's log is not begun.
+    """
+    from deploy.logbook import begin_epoch, first_epoch, make_topics, operator
+    from deploy.settings import load_settings
+    from schemas.topics import topics_of
+    from streams.control import ControlReader
+
     settings = load_settings()
     kafka = settings.kafka_config()
     names = list(settings.definitions(tuple(registries or ())))
@@ -53,36 +53,23 @@ def create(
     )
     for finding in found:
         print(f"{finding.name}: {'made' if finding.made else finding.problem or 'is as it must be'}")
+    wrong = {finding.name for finding in found if finding.problem}
     with ControlReader(kafka) as control:
         begun = {name for name in names if control.of(name) is not None}
     for name in names:
-        if name not in begun:
+        if name not in begun and wrong.isdisjoint(spec.name for spec in topics_of(name, settings.partitions)):
             begins = first_epoch(settings, name) if epoch is None else epoch
-            begin_epoch(kafka, name, settings.partitions, begins, by=getpass.getuser(), reason="the log begins")
+            begin_epoch(kafka, name, settings.partitions, begins, by=operator(), reason="the log begins")
             print(f"{name}: the log begins, epoch {begins}")
     raise typer.Exit(1 if any(finding.problem for finding in found) else 0)
-
-
-def first_epoch(settings: Settings, registry: str) -> int:
-    """The epoch that a new log begins with: later than all that the archive has.
-
-    Raises:
-        SettingsError: the archive cannot be asked; a number reused would let new registrations lose
-            against old ones.
-    """
-    if not settings.clickhouse_url:
-        raise SettingsError(
-            "a log's epoch must be later than any in the archive: set GULDADRA_CLICKHOUSE_URL, or give --epoch 0 "
-            "for a registry that has never had one"
-        )
-    with settings.clickhouse() as client:
-        highest = highest_epoch(client, registry)
-    return 0 if highest is None else highest + 1
 
 
 @topics.command()
 def check(registries: Registries = None) -> None:
     """Check that the topics are as they must be. Exit 1 if one is not."""
+    from deploy.logbook import check_topics
+    from deploy.settings import load_settings
+
     settings = load_settings()
     names = list(settings.definitions(tuple(registries or ())))
     found = check_topics(settings.kafka_config(), names, settings.partitions, retention_days=settings.retention_days)
@@ -99,6 +86,9 @@ def create_key(
     """Make a registry's pseudonym key. Keep it where the controller's secrets are kept, and a copy: without
     it a person's later registrations cannot be joined to the earlier.
     """  # noqa: D205 - typer shows it as one paragraph
+    from deploy.settings import SettingsError, load_settings
+    from schemas.identity import new_key, write_key
+
     settings = load_settings()
     settings.definitions((registry,))
     path = settings.key_path(registry)
@@ -111,26 +101,43 @@ def create_key(
 
 def stop(registry: Registry, reason: Reason) -> None:
     """Halt a registry at once: intake and publishing end, everywhere, until `guldadra resume`."""
-    said = set_stopped(load_settings().kafka_config(), registry, stopped=True, by=getpass.getuser(), reason=reason)
-    print(said.sentence)
+    _turn(registry, stopped=True, reason=reason)
 
 
 def resume(registry: Registry, reason: Reason) -> None:
     """Let a stopped registry go on; nothing that waited is lost."""
-    said = set_stopped(load_settings().kafka_config(), registry, stopped=False, by=getpass.getuser(), reason=reason)
-    print(said.sentence)
+    _turn(registry, stopped=False, reason=reason)
+
+
+def _turn(registry: str, *, stopped: bool, reason: str) -> None:
+    from deploy.logbook import operator, set_stopped
+    from deploy.settings import load_settings
+
+    settings = load_settings()
+    settings.definitions((registry,))
+    print(set_stopped(settings.kafka_config(), registry, stopped=stopped, by=operator(), reason=reason).sentence)
 
 
 def dead_letters(
     again: Annotated[bool, typer.Option("--replay", help="Put them back on the topics they came from.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """List what a process could not handle, by topic and offset; --replay has it handled again."""
+    """List what a process could not handle, by topic and offset; --replay has it handled again.
+
+    Mend the cause first. They stay on the list until the topic's time is over; replaying twice counts nothing twice.
+    """
+    from rich.table import Table
+
+    from deploy.deadletters import read_dead_letters, replay
+    from deploy.settings import load_settings
+    from deploy.tables import console_for
+
     kafka = load_settings().kafka_config()
     letters = read_dead_letters(kafka)
     if again:
-        print(f"put back {replay(kafka, letters)} of {len(letters)} dead letters")
-        return
+        taken = replay(kafka, letters)
+        print(f"put back {taken} of {len(letters)} dead letters")
+        raise typer.Exit(0 if taken == len(letters) else 1)
     table = Table("when", "process", "topic", "partition", "offset", "error")
     for letter in letters:
         at = datetime.fromtimestamp(letter["at"] / 1000, UTC).isoformat(timespec="seconds")
@@ -140,4 +147,4 @@ def dead_letters(
         else:
             table.add_row(*(str(value) for value in shown))
     if not as_json:
-        Console().print(table if letters else "no dead letters")
+        console_for().print(table if letters else "no dead letters")

@@ -1,5 +1,7 @@
 """The processes that run: intake, load, and everything at once on one machine."""
 
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that `--help` need not wait
+
 from __future__ import annotations
 
 import json
@@ -11,32 +13,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import structlog
 import typer
-from rich.console import Console
-
-from deploy.demo.run import DemoOptions, run_demo
-from deploy.observe import STUCK_AFTER_S, Observed, set_up_logs
-from deploy.settings import load_settings
-from deploy.stack import EmbeddedStack
-from deploy.status import INTAKE_GROUP, LOAD_GROUP
-from deploy.tables import console_for
-from sinks.clickhouse.loader import Loader
-from streams.intake.brake import BrakeLimits
-from streams.intake.loop import Intake, IntakeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-log = structlog.get_logger(__name__)
 
 Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
 
 
 def add_to(parent: typer.Typer) -> None:
     """Put these commands below ``guldadra``."""
-    for command in (intake, load, up, demo):
-        parent.command()(command)
+    for command in (demo, up):
+        parent.command(rich_help_panel="On this machine")(command)
+    for command in (intake, load):
+        parent.command(rich_help_panel="Processes")(command)
 
 
 def intake(registries: Registries = None) -> None:
@@ -45,6 +35,12 @@ def intake(registries: Registries = None) -> None:
     Start as many as there are partitions at most, each with its own GULDADRA_INSTANCE. SIGTERM ends it after
     the transaction in hand.
     """
+    from deploy.observe import STUCK_AFTER_S, Observed, set_up_logs
+    from deploy.settings import load_settings
+    from deploy.status import INTAKE_GROUP
+    from streams.intake.brake import BrakeLimits
+    from streams.intake.loop import Intake, IntakeOptions
+
     settings = load_settings()
     set_up_logs(settings.log_level, settings.log_format)
     definitions = settings.definitions(tuple(registries or ()))
@@ -67,6 +63,11 @@ def load(registries: Registries = None) -> None:
 
     SIGTERM ends it after the batch in hand. A database that is away stops it, and loses nothing.
     """
+    from deploy.observe import Observed, set_up_logs
+    from deploy.settings import load_settings
+    from deploy.status import LOAD_GROUP
+    from sinks.clickhouse.loader import Loader
+
     settings = load_settings()
     set_up_logs(settings.log_level, settings.log_format)
     definitions = settings.definitions(tuple(registries or ()))
@@ -88,6 +89,12 @@ def up() -> None:
 
     The other commands find it by themselves. The database is kept in GULDADRA_DATA (.guldadra) from start to start.
     """
+    from rich.console import Console
+
+    from deploy.observe import set_up_logs
+    from deploy.settings import load_settings
+    from deploy.stack import EmbeddedStack
+
     settings = load_settings(bootstrap="", clickhouse_url="")
     set_up_logs("warning", settings.log_format)
     console = Console(stderr=True)
@@ -97,8 +104,9 @@ def up() -> None:
     ):
         console.print(
             f"running: broker {stack.settings.bootstrap}, ClickHouse {stack.settings.clickhouse_url}\n"
-            "in another terminal: `guldadra publish hip FILE`, `guldadra company hip`, `guldadra status`.\n"
-            "Ctrl-C ends it"
+            "in another terminal: `guldadra publish hip FILE`, `guldadra company hip`, `guldadra status`\n"
+            "Ctrl-C ends it",
+            soft_wrap=True,
         )
         while not stop.wait(1.0):
             stack.check()
@@ -119,6 +127,11 @@ def demo(
 
     Exit 0 only where the counts agree: published = accepted + refused, and loaded = accepted.
     """
+    from deploy.demo.run import DemoOptions, run_demo
+    from deploy.observe import set_up_logs
+    from deploy.settings import load_settings
+    from deploy.tables import console_for
+
     settings = load_settings(bootstrap="", clickhouse_url="")
     set_up_logs("warning", settings.log_format)
     options = DemoOptions(

@@ -1,30 +1,17 @@
 """What is read: the company view, the state of everything, the database's tables, backups, restores."""
 
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that `--help` need not wait
+
 from __future__ import annotations
 
-import getpass
 import json
 import re
 from dataclasses import asdict
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
-
-from deploy.cli.logs import first_epoch
-from deploy.logbook import begin_epoch
-from deploy.settings import SettingsError, load_settings
-from deploy.status import Status, read_status
-from deploy.tables import company_table, console_for, status_tables
-from sinks.clickhouse.backup import backup as make_backup
-from sinks.clickhouse.backup import export_archive, import_archive, restore_backup
-from sinks.clickhouse.migrations.plan import apply, plan, revert
-from sinks.clickhouse.migrations.plan import status as migration_status
-from sinks.clickhouse.queries.company import company_view
-from sinks.clickhouse.restore import restore as refill
 
 Registry = Annotated[str, typer.Argument(help="The registry's name.")]
 Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
@@ -33,31 +20,50 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def add_to(parent: typer.Typer) -> None:
     """Put these commands below ``guldadra``."""
-    for command in (company, status, migrate, restore, backup):
-        parent.command()(command)
+    parent.command(rich_help_panel="Registrations and answers")(company)
+    parent.command(rich_help_panel="Registrations and answers")(status)
+    parent.command(rich_help_panel="Setting up")(migrate)
+    parent.command(rich_help_panel="When something happens")(backup)
+    parent.command(rich_help_panel="When something happens")(restore)
 
 
 def company(
     registry: Registry,
     kind: Annotated[str, typer.Option(help="The kind of component compared.")] = "cup",
     component: Annotated[str | None, typer.Option(help="One component's code: shown per unit and in all.")] = None,
-    until: Annotated[str | None, typer.Option(help="Last day of follow-up, YYYY-MM-DD; else the latest known.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of follow-up; else the latest known.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """The company view, live: put in, reoperated, component-years, rate with exact limits.
 
-    All components of a kind beside each other; with --component one of them, per unit and in all.
+    All components of a kind beside each other, the highest rate first; with --component one of them, per unit and
+    in all.
     """
+    from deploy.settings import SettingsError, load_settings
+    from deploy.tables import company_table, console_for
+    from sinks.clickhouse.queries.company import company_view
+
     settings = load_settings()
     definition = settings.definitions((registry,))[registry]
-    last_day = None if until is None else date.fromisoformat(until)
     with settings.clickhouse() as client:
-        rows = company_view(client, definition, kind=kind, until=last_day)
+        try:
+            rows = company_view(client, definition, kind=kind, until=until.date() if until else None)
+        except ValueError as error:
+            raise SettingsError(f"no company view of {registry}: {error}") from error
     shown = [row for row in rows if (row.unit is None if component is None else row.component == component)]
+    if rows and not shown:
+        known = ", ".join(sorted({row.component for row in rows}))
+        raise SettingsError(f"no {kind} {component} has been put in; there are {known}")
+    if component is None:
+        shown.sort(key=lambda row: -(row.rate or 0))
     if as_json:
         print(json.dumps([asdict(row) for row in shown], ensure_ascii=False))
-    else:
+    elif shown:
         console_for().print(company_table(shown, definition))
+    else:
+        print(f"nothing has been registered in {registry} yet")
 
 
 def status(as_json: AsJson = False) -> None:
@@ -65,8 +71,12 @@ def status(as_json: AsJson = False) -> None:
 
     Exit 1 where something does not agree or a process is not well.
     """
+    from deploy.settings import load_settings
+    from deploy.status import read_status
+    from deploy.tables import console_for, status_tables
+
     settings = load_settings()
-    found: Status = read_status(settings)
+    found = read_status(settings)
     if as_json:
         print(json.dumps(asdict(found), ensure_ascii=False, default=str))
     else:
@@ -80,9 +90,15 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")] = False,
     show: Annotated[bool, typer.Option("--status", help="Which numbered migrations are applied.")] = False,
     down_to: Annotated[int | None, typer.Option(help="Go back to this numbered migration; 0 takes all away.")] = None,
-    allow_data_loss: Annotated[bool, typer.Option(help="Say that rows may be lost by going back.")] = False,
+    allow_data_loss: Annotated[
+        bool, typer.Option("--allow-data-loss", help="Say that rows may be lost by going back.")
+    ] = False,
 ) -> None:
     """Bring ClickHouse to what is declared: numbered migrations, a table and a view for each form, catalogues."""
+    from deploy.settings import load_settings
+    from sinks.clickhouse.migrations.plan import apply, plan, revert
+    from sinks.clickhouse.migrations.plan import status as migration_status
+
     settings = load_settings()
     definitions = settings.definitions(tuple(registries or ()))
     with settings.clickhouse() as client:
@@ -106,16 +122,22 @@ def migrate(
 def restore(registry: Registry) -> None:
     """Refill a lost log from the archive: same partitions, order, versions and bytes. Then a new epoch begins.
 
-    Make the topics first (`guldadra topics create`), and start intake and the processes after.
+    Make the topics first (`guldadra topics create`), and start intake and the loader after.
     """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from deploy.logbook import begin_next_epoch
+    from deploy.settings import load_settings
+    from sinks.clickhouse.restore import restore as refill
+
     settings = load_settings()
     settings.definitions((registry,))
     kafka = settings.kafka_config()
     with settings.clickhouse() as client, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task(f"{registry}: archive → log", total=None)
         refilled = refill(kafka, client, registry, on_progress=lambda count: progress.update(task, completed=count))
-    epoch = first_epoch(settings, registry)
-    begin_epoch(kafka, registry, settings.partitions, epoch, by=getpass.getuser(), reason="restored from the archive")
+    epoch = begin_next_epoch(settings, registry, reason="restored from the archive")
     print(f"{registry}: {refilled} registrations are in the log again; epoch {epoch} begins")
 
 
@@ -133,6 +155,10 @@ def backup(
     To File(…), Disk(…) or S3(…), ClickHouse makes the backup itself, of the whole database. To a folder, the
     archive is written here, a file a partition, with a manifest; form tables are then made of it anew.
     """
+    from deploy.settings import SettingsError, load_settings
+    from sinks.clickhouse.backup import backup as make_backup
+    from sinks.clickhouse.backup import export_archive, import_archive, restore_backup
+
     settings = load_settings()
     definition = settings.definitions((registry,))[registry]
     if (to is None) == (back_from is None):

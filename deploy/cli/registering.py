@@ -1,23 +1,18 @@
 """``guldadra publish``: from a file of registrations to receipts."""
 
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that `--help` need not wait
+
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-
-from deploy.observe import set_up_logs
-from deploy.publishing import account, publish_path, publish_source, told
-from deploy.settings import SettingsError, load_settings
-from streams.publish import rdatasets
-from streams.publish.run import PublishOptions
 
 
 def add_to(parent: typer.Typer) -> None:
     """Put these commands below ``guldadra``."""
-    parent.command()(publish)
+    parent.command(rich_help_panel="Registrations and answers")(publish)
 
 
 def publish(
@@ -25,12 +20,19 @@ def publish(
     files: Annotated[list[Path] | None, typer.Argument(help="CSV, Parquet or NDJSON files.")] = None,
     form: Annotated[str | None, typer.Option(help="The form; else a column `form`, or the file's name.")] = None,
     mapping: Annotated[str | None, typer.Option(help="One of the registry's mappings/, by name.")] = None,
-    ignore_columns: Annotated[bool, typer.Option(help="Leave out columns that the form has no field for.")] = False,
+    ignore_columns: Annotated[
+        bool, typer.Option("--ignore-columns", help="Leave out columns that the form has no field for.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate, write refused rows, send nothing.")] = False,
-    from_start: Annotated[bool, typer.Option(help="Begin anew after an interruption, instead of going on.")] = False,
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Begin anew after an interruption, instead of going on.")
+    ] = False,
     from_rdatasets: Annotated[
         bool,
-        typer.Option(help="Publish the 452,012 real records of survival/nafld1 to 3 (calendar and centres invented)."),
+        typer.Option(
+            "--from-rdatasets",
+            help="Publish the 452,012 real records of survival/nafld1 to 3 (calendar and centres invented).",
+        ),
     ] = False,
 ) -> None:
     """Publish registrations and wait until each has its receipt.
@@ -41,6 +43,14 @@ def publish(
 
     Exit 0: all accepted; 1: some refused; 2: could not run.
     """
+    from rich.console import Console
+
+    from deploy.observe import set_up_logs
+    from deploy.publishing import account, publish_path, publish_source, told
+    from deploy.settings import SettingsError, load_settings
+    from streams.publish import rdatasets
+    from streams.publish.run import PublishOptions
+
     settings = load_settings()
     set_up_logs("warning", settings.log_format)
     definition = settings.definitions((registry,))[registry]

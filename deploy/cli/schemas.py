@@ -1,16 +1,13 @@
 """``guldadra schemas``: what the registries declare, checked, frozen, registered, written out."""
 
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that `--help` need not wait
+
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from deploy.settings import load_settings
-from schemas.compatibility import check as problems_of
-from schemas.definition.folder import MODULES, write_released
-from schemas.docs import variable_catalogue
 
 Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
 
@@ -19,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="The registries' forms: check, rele
 
 def add_to(parent: typer.Typer) -> None:
     """Put these commands below ``guldadra``."""
-    parent.add_typer(app, name="schemas")
+    parent.add_typer(app, name="schemas", rich_help_panel="Setting up")
 
 
 @app.command()
@@ -27,6 +24,9 @@ def check(registries: Registries = None) -> None:
     """Check the declarations: every version must read every other (FULL_TRANSITIVE), every field be
     documented, none hold who a person is, and the present forms be released. Exit 1 if anything is wrong.
     """  # noqa: D205 - typer shows it as one paragraph
+    from deploy.settings import load_settings
+    from schemas.compatibility import check as problems_of
+
     wrong = 0
     for definition in load_settings().definitions(tuple(registries or ())).values():
         found = problems_of(definition)
@@ -42,8 +42,21 @@ def check(registries: Registries = None) -> None:
 def release(registries: Registries = None) -> None:
     """Freeze the forms as they stand under forms/released/, so that what is published with them can be
     read for ever. Do this before the first publishing and after each change.
+
+    Where one may not be released (`guldadra schemas check` tells the same), none is: exit 1.
     """  # noqa: D205 - typer shows it as one paragraph
-    for definition in load_settings().definitions(tuple(registries or ())).values():
+    from deploy.settings import load_settings
+    from schemas.compatibility import release_problems
+    from schemas.definition.folder import MODULES, write_released
+
+    definitions = load_settings().definitions(tuple(registries or ()))
+    problems = [problem for definition in definitions.values() for problem in release_problems(definition)]
+    for problem in problems:
+        print(problem)
+    if problems:
+        print("nothing was released")
+        raise typer.Exit(1)
+    for definition in definitions.values():
         rooms = (definition.folder / "forms", *(MODULES / module for module in definition.registry.modules))
         made = [path for room in rooms for form in sorted(room.glob("*.avsc")) if (path := write_released(form))]
         for path in made:
@@ -57,6 +70,8 @@ def register(registries: Registries = None) -> None:
     """Register all versions with the schema registry that GULDADRA_SCHEMA_REGISTRY names. Never done by
     itself.
     """  # noqa: D205 - typer shows it as one paragraph
+    from deploy.settings import load_settings
+
     settings = load_settings()
     definitions = settings.definitions(tuple(registries or ()))
     store = settings.http_store(definitions)
@@ -71,6 +86,9 @@ def docs(
     out: Annotated[Path | None, typer.Option(help="Folder to write <registry>.md into; printed if left out.")] = None,
 ) -> None:
     """Write the variable catalogue: every variable with its meaning, codes, range and history."""
+    from deploy.settings import load_settings
+    from schemas.docs import variable_catalogue
+
     for definition in load_settings().definitions(tuple(registries or ())).values():
         text = variable_catalogue(definition)
         if out is None:

@@ -99,7 +99,7 @@ def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: t
         plan = HistoryPlan(primaries=options.primaries)
         file = options.folder / "history.ndjson"
         rows = write_ndjson(generate(plan), file)
-        console.print(f"… publishing {rows:,} registrations of {file}")
+        console.print(f"… publishing {rows:,} registrations of {file}", soft_wrap=True)
         with told(console, REGISTRY) as tell:
             sent = publish_path(stack.settings, definition, file, PublishOptions(mapping=_MAPPING), tell)
         result = _result(stack, definition, sent, started)
@@ -129,15 +129,16 @@ def _result(stack: EmbeddedStack, definition: RegistryDefinition, sent: PublishR
 def show(console: Console, definition: RegistryDefinition, result: DemoResult) -> None:
     """The account and the company view."""
     console.print(
-        f"published {result.published:,} = accepted {result.accepted:,} + refused {result.refused:,}; "
-        f"loaded {result.loaded:,}, {result.duplicates:,} of them duplicates; "
-        f"{result.refused_here:,} rows refused before they were sent"
+        f"refused before they were sent: {result.refused_here:,} rows, planted as faulty\n"
+        f"published {result.published:,} = accepted {result.accepted:,} + refused {result.refused:,}\n"
+        f"loaded {result.loaded:,}, of which {result.duplicates:,} came twice and count once; "
+        f"{result.seconds:.1f} s since the start\n"
     )
     own = [row for row in result.company_view if row.component == COMPONENT]
     totals = [row for row in result.company_view if row.unit is None]
     by_rate = sorted(totals, key=lambda row: -(row.rate or 0))
-    console.print(company_table(own, definition, highlight=None))
-    console.print(company_table(by_rate, definition, highlight=COMPONENT))
+    console.print(company_table(own, definition, title="Inter-op, the faulty cup, in all and per unit"))
+    console.print(company_table(by_rate, definition, title="all cups, the highest rate first", highlight=COMPONENT))
     if not result.agrees:
         console.print("[bold red]the counts do not agree[/]")
 
@@ -147,8 +148,11 @@ def _stay(
 ) -> None:
     """Go on with a few registrations a second until told to stop."""
     console.print(
-        "\\nStaying, with new registrations flowing in; Ctrl-C ends it. In another terminal, with "
-        f"GULDADRA_DATA={stack.settings.data}: `guldadra company hip --component {COMPONENT}`, `guldadra status`"
+        "Staying, with new registrations flowing in; Ctrl-C ends it. In another terminal:\n"
+        f"    export GULDADRA_DATA={stack.settings.data.absolute()}\n"
+        f"    guldadra company hip --component {COMPONENT}\n"
+        "    guldadra status",
+        soft_wrap=True,
     )
     rows = live_rows(plan, np.random.default_rng(), lambda: datetime.now(UTC))
     settings = stack.settings
@@ -160,4 +164,4 @@ def _stay(
             publisher.register(str(row.pop("form")), row)
             stack.check()
             found = counts(stack.client, definition)
-            console.print(f"{found.registrations:,} registrations live", end="\\r")
+            console.print(f"{found.registrations:,} registrations live", end="\r")

@@ -139,7 +139,8 @@ class Loader:
             log.info("loader started", registries=sorted(self._definitions))
             while not self._stop.is_set():
                 self._turn()
-            self._flush()
+            if self._flush():
+                self._reader.commit()
         finally:
             self._reader.close()
             self._inserts.shutdown()
@@ -173,10 +174,14 @@ class Loader:
                 self._reader.commit()  # what a refused commit left, and the marks of transactions passed since
             self._tell(lag=self._reader.lag(), waiting=self._buffer.registrations)
 
-    def _flush(self) -> None:
-        """Insert the buffer, then commit; while the database is away, wait with it."""
+    def _flush(self) -> bool:
+        """Insert the buffer, then commit; while the database is away, wait with it.
+
+        Returns:
+            Whether everything read is inserted; not so where the stop came before the database.
+        """
         if self._first_at is None:
-            return
+            return True
         begun = time.monotonic()
         backoffs = _backoffs()
         self._flushing = True
@@ -185,7 +190,7 @@ class Loader:
                 if self._stop.is_set():
                     log.warning("stopped without the database: what was read will be read again")
                     self._clear()
-                    return
+                    return False
                 self._wait(next(backoffs))
             self._reader.go_on()
             self._reader.commit()
@@ -195,6 +200,7 @@ class Loader:
         metrics.LAST_FLUSH.set_to_current_time()
         self._tell(loaded=self._progress.loaded + self._buffer.registrations, last_moved=time.monotonic())
         self._clear()
+        return True
 
     def _flush_before_revoke(self) -> None:
         """Partitions go: what was read of them is committed if that can be done at once."""

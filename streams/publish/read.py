@@ -279,7 +279,7 @@ def _columns(objects: list[dict[str, Any]]) -> dict[str, Sequence[Any]]:
         try:
             return dict(zip(names, zip(*map(itemgetter(*names), objects), strict=True), strict=True))
         except KeyError:
-            pass
+            pass  # as many keys, but others
     every = dict.fromkeys(chain.from_iterable(objects))
     return {name: [item.get(name) for item in objects] for name in every}
 

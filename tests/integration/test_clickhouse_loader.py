@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.embedded.database import EmbeddedDatabase
 from schemas import topics
@@ -312,6 +312,35 @@ def test_partitions_that_change_hands_lose_and_double_nothing(kafka: KafkaConfig
         wait_for(lambda: count(client, definition, "archive") == total, "all in the archive")
     assert total == 400
     assert count(client, definition, "death_rows") == total
+
+
+@pytest.mark.kafka
+def test_the_marks_of_transactions_are_no_lag(real_kafka: Any, client: Client) -> None:
+    kafka = {"bootstrap.servers": real_kafka.bootstrap}
+    definition = migrated(client, "hip")
+    make_log(kafka, definition)
+    topic, group = topics.accepted(definition.name), f"load-{definition.name}"
+    producer = Producer({**kafka, "transactional.id": definition.name})
+    producer.init_transactions(30)
+    for number in range(2):
+        log = AcceptedLog(definition, next_offset=number)
+        log.add("death", number)
+        producer.begin_transaction()
+        producer.produce(topic, log.batch(), partition=0)
+        producer.flush()
+        if number:
+            producer.abort_transaction(30)
+        else:
+            producer.commit_transaction(30)
+    place = TopicPartition(topic, 0)
+    consumer = Consumer({**kafka, "group.id": group})
+    assert consumer.get_watermark_offsets(place, timeout=10) == (0, 4)  # two batches and a mark behind each
+    with loading(kafka, client, definition, group=group) as running:
+        running.wait_for(1)
+        wait_for(lambda: consumer.committed([place], timeout=10)[0].offset == 4, "all of it committed")
+        assert running.loader.progress().lag == 0
+    consumer.close()
+    assert count(client, definition, "death_rows") == 1  # what was aborted is not read
 
 
 @pytest.mark.embedded

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,47 +13,13 @@ from schemas.store import BundledStore, SchemaStoreUnavailableError
 from streams.control import ControlReader
 from streams.intake.brake import BrakeLimits
 from streams.intake.loop import Intake, IntakeNotReadyError, IntakeOptions
+from tests.running import running_intake
 from tests.support import bundled, make_log, message, outcome, read_events, send, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from schemas.codec import FormSchema
-    from schemas.definition.registry import RegistryDefinition
     from schemas.store import SchemaStore
     from streams.control import KafkaConfig
-
-OFF = BrakeLimits(consecutive=0, share=0)
-
-
-@contextmanager
-def running_intake(
-    kafka: KafkaConfig,
-    *registries: RegistryDefinition,
-    brake: BrakeLimits = OFF,
-    store: SchemaStore | None = None,
-) -> Iterator[Intake]:
-    definitions = {definition.name: definition for definition in registries}
-    name = registries[0].name
-    options = IntakeOptions(name, group=f"intake-{name}", brake=brake, session_timeout_ms=6_000)
-    intake = Intake(kafka, definitions, store or BundledStore(definitions), options)
-    stop = threading.Event()
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            intake.run(stop)
-        except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
-            failures.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield intake
-    finally:
-        stop.set()
-        thread.join(60)
-    assert failures == []
 
 
 def decided(kafka: KafkaConfig, registry: str) -> int:
