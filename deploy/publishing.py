@@ -35,7 +35,7 @@ _LOADED_PATIENCE_S = 30.0
 def told(console: Console, title: str) -> Iterator[Tell]:
     """Progress bars for one input: what was read and sent, and what has its receipt."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=not console.is_terminal) as bars:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         sent = bars.add_task(title, total=None)
         verdicts = bars.add_task("receipts", total=None)
 

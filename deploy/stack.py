@@ -22,6 +22,7 @@ from deploy.logbook import begin_epoch, make_topics
 from deploy.observe import read_health
 from deploy.ports import HOST, stable_ports
 from deploy.settings import PREFIX, Settings, SettingsError
+from deploy.status import LOAD_GROUP
 from schemas.identity import new_key, write_key
 from sinks.clickhouse.archive import highest_epoch
 from sinks.clickhouse.client import connect
@@ -136,7 +137,7 @@ class EmbeddedStack:
             highest = highest_epoch(self.client, name)
             if highest is not None:
                 self._tell(f"filling {name}'s log from the archive")
-                restore(kafka, self.client, name)
+                restore(kafka, self.client, name, loaded_by=LOAD_GROUP)
             epoch = 0 if highest is None else highest + 1
             begin_epoch(kafka, name, PARTITIONS, epoch, by="embedded stack", reason="the stack has started")
 

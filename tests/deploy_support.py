@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from deploy.cli import main
 from deploy.settings import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 GULDADRA = [sys.executable, "-m", "deploy.cli"]
 
@@ -48,7 +51,7 @@ class Shell:
         """Run a command here."""
         self._capsys.readouterr()
         self._monkeypatch.setattr(sys, "argv", ["guldadra", *words])
-        with pytest.raises(SystemExit) as ended:
+        with logs_as_they_were(), pytest.raises(SystemExit) as ended:
             main()
         shown = self._capsys.readouterr()
         assert isinstance(ended.value.code, int)
@@ -71,6 +74,19 @@ def run_apart(folder: Path, env: Mapping[str, str], *words: str) -> Ran:
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def logs_as_they_were() -> Iterator[None]:
+    """A command sets up logs for its process, which here is everybody's."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:

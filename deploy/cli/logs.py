@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.start import start
+
 Registry = Annotated[str, typer.Argument(help="The registry's name.")]
 Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
 Reason = Annotated[str, typer.Option(help="Why; whoever meets the switch is told.")]
@@ -41,11 +43,10 @@ def create(
     Exit 1 if one is not as it must be; that registry's log is not begun.
     """
     from deploy.logbook import begin_epoch, first_epoch, make_topics, operator
-    from deploy.settings import load_settings
     from schemas.topics import topics_of
     from streams.control import ControlReader
 
-    settings = load_settings()
+    settings = start()
     kafka = settings.kafka_config()
     names = list(settings.definitions(tuple(registries or ())))
     found = make_topics(
@@ -68,9 +69,8 @@ def create(
 def check(registries: Registries = None) -> None:
     """Check that the topics are as they must be. Exit 1 if one is not."""
     from deploy.logbook import check_topics
-    from deploy.settings import load_settings
 
-    settings = load_settings()
+    settings = start()
     names = list(settings.definitions(tuple(registries or ())))
     found = check_topics(settings.kafka_config(), names, settings.partitions, retention_days=settings.retention_days)
     for finding in found:
@@ -86,10 +86,10 @@ def create_key(
     """Make a registry's pseudonym key. Keep it where the controller's secrets are kept, and a copy: without
     it a person's later registrations cannot be joined to the earlier.
     """  # noqa: D205 - typer shows it as one paragraph
-    from deploy.settings import SettingsError, load_settings
+    from deploy.settings import SettingsError
     from schemas.identity import new_key, write_key
 
-    settings = load_settings()
+    settings = start()
     settings.definitions((registry,))
     path = settings.key_path(registry)
     try:
@@ -111,9 +111,8 @@ def resume(registry: Registry, reason: Reason) -> None:
 
 def _turn(registry: str, *, stopped: bool, reason: str) -> None:
     from deploy.logbook import operator, set_stopped
-    from deploy.settings import load_settings
 
-    settings = load_settings()
+    settings = start()
     settings.definitions((registry,))
     print(set_stopped(settings.kafka_config(), registry, stopped=stopped, by=operator(), reason=reason).sentence)
 
@@ -129,10 +128,9 @@ def dead_letters(
     from rich.table import Table
 
     from deploy.deadletters import read_dead_letters, replay
-    from deploy.settings import load_settings
     from deploy.tables import console_for
 
-    kafka = load_settings().kafka_config()
+    kafka = start().kafka_config()
     letters = read_dead_letters(kafka)
     if again:
         taken = replay(kafka, letters)

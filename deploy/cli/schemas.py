@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.start import start
+
 Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
 
 app = typer.Typer(no_args_is_help=True, help="The registries' forms: check, release, register, document.")
@@ -24,11 +26,10 @@ def check(registries: Registries = None) -> None:
     """Check the declarations: every version must read every other (FULL_TRANSITIVE), every field be
     documented, none hold who a person is, and the present forms be released. Exit 1 if anything is wrong.
     """  # noqa: D205 - typer shows it as one paragraph
-    from deploy.settings import load_settings
     from schemas.compatibility import check as problems_of
 
     wrong = 0
-    for definition in load_settings().definitions(tuple(registries or ())).values():
+    for definition in start().definitions(tuple(registries or ())).values():
         found = problems_of(definition)
         wrong += len(found)
         for problem in found:
@@ -45,11 +46,10 @@ def release(registries: Registries = None) -> None:
 
     Where one may not be released (`guldadra schemas check` tells the same), none is: exit 1.
     """  # noqa: D205 - typer shows it as one paragraph
-    from deploy.settings import load_settings
     from schemas.compatibility import release_problems
     from schemas.definition.folder import MODULES, write_released
 
-    definitions = load_settings().definitions(tuple(registries or ()))
+    definitions = start().definitions(tuple(registries or ()))
     problems = [problem for definition in definitions.values() for problem in release_problems(definition)]
     for problem in problems:
         print(problem)
@@ -70,9 +70,7 @@ def register(registries: Registries = None) -> None:
     """Register all versions with the schema registry that GULDADRA_SCHEMA_REGISTRY names. Never done by
     itself.
     """  # noqa: D205 - typer shows it as one paragraph
-    from deploy.settings import load_settings
-
-    settings = load_settings()
+    settings = start()
     definitions = settings.definitions(tuple(registries or ()))
     store = settings.http_store(definitions)
     for name in definitions:
@@ -86,10 +84,9 @@ def docs(
     out: Annotated[Path | None, typer.Option(help="Folder to write <registry>.md into; printed if left out.")] = None,
 ) -> None:
     """Write the variable catalogue: every variable with its meaning, codes, range and history."""
-    from deploy.settings import load_settings
     from schemas.docs import variable_catalogue
 
-    for definition in load_settings().definitions(tuple(registries or ())).values():
+    for definition in start().definitions(tuple(registries or ())).values():
         text = variable_catalogue(definition)
         if out is None:
             print(text)

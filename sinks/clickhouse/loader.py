@@ -141,6 +141,9 @@ class Loader:
                 self._turn()
             if self._flush():
                 self._reader.commit()
+        except BaseException:
+            self._clear()  # leaving the group must not try again what has just failed
+            raise
         finally:
             self._reader.close()
             self._inserts.shutdown()
@@ -198,8 +201,7 @@ class Loader:
             self._flushing = False
         metrics.FLUSH_SECONDS.observe(time.monotonic() - begun)
         metrics.LAST_FLUSH.set_to_current_time()
-        self._tell(loaded=self._progress.loaded + self._buffer.registrations, last_moved=time.monotonic())
-        self._clear()
+        self._inserted()
         return True
 
     def _flush_before_revoke(self) -> None:
@@ -208,7 +210,7 @@ class Loader:
             return  # the flush under way commits what is still held when it is done
         if self._try_insert():
             self._reader.commit()
-            self._clear()
+            self._inserted()
 
     def _try_insert(self) -> bool:
         """Insert all tables' rows and send the dead letters; False where the database is away."""
@@ -258,6 +260,10 @@ class Loader:
     def _database_back(self) -> None:
         metrics.DATABASE_UP.set(1)
         self._tell(database_up=True)
+
+    def _inserted(self) -> None:
+        self._tell(loaded=self._progress.loaded + self._buffer.registrations, last_moved=time.monotonic())
+        self._clear()
 
     def _clear(self) -> None:
         self._buffer.clear()

@@ -54,14 +54,14 @@ def partition_status(client: Client, registry: str) -> list[PartitionStatus]:
     archived = {
         partition: (rows, latest)
         for partition, rows, latest in client.rows(
-            "SELECT partition, count(), max(submitted_at) "  # noqa: S608 - quoted
+            "SELECT partition, count(), max(submitted_at) "
             f"FROM {sql.table(database, 'archive')} FINAL GROUP BY partition"
         )
     }
     receipts = {
         partition: sums
         for partition, *sums in client.rows(
-            "SELECT partition, sum(received), sum(accepted), sum(refused), "  # noqa: S608 - quoted, our own text
+            "SELECT partition, sum(received), sum(accepted), sum(refused), "
             "countIf(number > 1 AND first_offset > reached + 1), countIf(number > 1 AND first_offset <= reached) "
             "FROM (SELECT *, row_number() OVER earlier AS number, max(last_offset) OVER "
             "(PARTITION BY partition, epoch ORDER BY first_offset "

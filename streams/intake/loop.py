@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaException, TopicPartition
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas import topics
 from schemas.store import SchemaStoreUnavailableError
@@ -168,7 +168,7 @@ class Intake:
         runs: dict[_Place, list[Message]] = {}
         for message in (first, *consumer.consume(_MOST_MESSAGES - 1, _GATHER_S)):
             error = message.error()
-            if error is not None and error.fatal():
+            if error is not None and (error.fatal() or error.code() == KafkaError._FATAL):  # noqa: SLF001 - the client's public constant is spelt so
                 raise FencedError(f"{self._who} has lost its membership: {error.str()}")
             if error is None:
                 runs.setdefault((str(message.topic()), int(message.partition() or 0)), []).append(message)

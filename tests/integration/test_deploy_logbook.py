@@ -15,7 +15,7 @@ from schemas import topics
 from sinks.clickhouse.buffer import GivenUp, Read
 from sinks.clickhouse.dead_letters import DeadLetterBox
 from streams.control import ControlReader
-from tests.support import bundled, make_log, send, wait_for
+from tests.support import bundled, make_log, wait_for
 
 if TYPE_CHECKING:
     from streams.control import KafkaConfig
@@ -24,7 +24,8 @@ DAY_MS = 86_400_000
 
 
 def described(kafka: KafkaConfig, topic: str) -> dict[str, str]:
-    asked = AdminClient(dict(kafka)).describe_configs([ConfigResource(ResourceType.TOPIC, topic)])
+    admin = AdminClient(dict(kafka))  # kept: its answers come only while it lives
+    asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)])
     (answer,) = asked.values()
     return {name: entry.value for name, entry in answer.result().items()}
 
@@ -129,10 +130,9 @@ def test_dead_letters_go_back_to_the_partition_they_came_from(kafka: KafkaConfig
     definition = bundled("hip")
     topic = topics.accepted(definition.name)
     make_log(kafka, definition, partitions=4)
-    send(kafka, topics.DEAD_LETTERS, [])
     letters = [
-        GivenUp(Read(topic, 3, 17, b"k1", b"as it was read"), b"one registration", "Code: 53"),
-        GivenUp(Read(topic, 1, 4, None, b"\x00\xff"), b"\x00\xff", "not Avro"),
+        GivenUp(Read(topic, 3, 17, b"k1", b"as it was read"), "Code: 53", b"one registration"),
+        GivenUp(Read(topic, 1, 4, None, b"\x00\xff"), "not Avro", b"\x00\xff"),
     ]
     DeadLetterBox(kafka).send(letters)
     ours = [letter for letter in read_dead_letters(kafka) if letter["topic"] == topic]

@@ -28,14 +28,14 @@ def test_a_broker_that_dies_delays_and_loses_nothing(own_kafka: KafkaBroker) -> 
         own_kafka.kill()
         threading.Event().wait(3)
         own_kafka.start()
-        wait_for(lambda: intake.health.lag == 0 and intake.health.decided >= 20_000, "the rest", patience_s=120)
+        wait_for(lambda: intake.health.lag == 0 and intake.health.decided >= 20_000, "the rest", patience_s=40)
         send(kafka, topics.submitted(registry.name), [message(registry, "event", 20_000)])
 
         def decided() -> int:
             receipts = read_events(kafka, topics.receipts(registry.name), "receipt")
             return sum(receipt["received"] for receipt in receipts)
 
-        wait_for(lambda: decided() == 20_001, "all verdicts", patience_s=120)
+        wait_for(lambda: decided() == 20_001, "all verdicts", patience_s=40)
     result = outcome(kafka, registry.name)
     assert result.twice == []
     assert len(result.accepted) == 20_001
@@ -58,7 +58,7 @@ def test_a_second_instance_of_the_name_takes_over_and_the_first_ends(real_kafka:
         send(kafka, topics.submitted(registry.name), [message(registry, "event", number) for number in range(100)])
         wait_for(lambda: first.health.decided == 100, "the first instance")
         with working(second.run):
-            wait_for(lambda: bool(ended), "the first instance to end", patience_s=120)
+            wait_for(lambda: bool(ended), "the first instance to end", patience_s=40)
             more = [message(registry, "event", number) for number in range(100, 200)]
             send(kafka, topics.submitted(registry.name), [*more])
             wait_for(lambda: second.health.decided == 100, "the second instance")

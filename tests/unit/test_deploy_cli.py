@@ -146,9 +146,7 @@ def test_each_wrong_line_of_a_declaration_is_a_line_of_the_answer(guldadra: Shel
 def test_check_release_check(guldadra: Shell, knee: Path) -> None:
     before = guldadra("schemas", "check", "knee")
     assert before.code == 1
-    assert before.out == (
-        "knee, form visit: has never been released; run `guldadra schemas release knee`\n"
-    )
+    assert before.out == ("knee, form visit: has never been released; run `guldadra schemas release knee`\n")
     done = guldadra("schemas", "release", "knee")
     assert (done.code, done.out) == (0, "knee: released visit.1.avsc\n")
     assert released(knee) == ["visit.1.avsc"]

@@ -9,8 +9,8 @@ import pytest
 
 from deploy.embedded.process import ProcessFailedError
 from deploy.kafka.launcher import KafkaBroker, SchemaRegistry, available
-from deploy.ports import EPHEMERAL, stable_ports
 from deploy.kafka.toolchain import ToolchainError, fetch
+from deploy.ports import EPHEMERAL, stable_ports
 from tests.kafka_fixtures import require_real_kafka
 
 

@@ -438,6 +438,17 @@ def every_kind(tmp_path_factory: pytest.TempPathFactory) -> RegistryDefinition:
     return load_registry(write_registry(tmp_path_factory.mktemp("registry"), forms=[EVERY_KIND]))
 
 
+def test_each_day_of_a_list_is_held_against_the_birth(every_kind: RegistryDefinition) -> None:
+    common = {
+        name: PLAUSIBLE[name][0]
+        for name in ("registration_id", "patient", "occurred_on", "recorded_at", "unit", "born")
+    }
+    rows = [{**common, "days": days} for days in ("1999-01-01", "2001-03-15;1949-12-31", "1950-01-01;2001-03-15")]
+    assert mapper(every_kind, "visit").map(table("visit", *rows)).refused == {
+        2: (Fault("days", "lies before the year of birth"),)
+    }
+
+
 @settings(max_examples=60, deadline=None)
 @given(batches=st.lists(any_rows(), min_size=1, max_size=3))
 def test_tables_become_what_their_rows_become_one_by_one(every_kind: RegistryDefinition, batches: list[Any]) -> None:
