@@ -19,15 +19,16 @@ from deploy.embedded.database import EmbeddedDatabase
 from deploy.embedded.process import ChildProcess, ProcessFailedError
 from deploy.embedded.runtime import RunningStack, announce, running_stack, withdraw
 from deploy.logbook import begin_epoch, make_topics
-from deploy.observe import read_health
+from deploy.observe import read_health, wait_until
 from deploy.ports import HOST, stable_ports
 from deploy.settings import PREFIX, Settings, SettingsError
-from deploy.status import LOAD_GROUP
+from deploy.status import LOAD_GROUP, lags
 from schemas.identity import new_key, write_key
 from sinks.clickhouse.archive import highest_epoch
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.restore import restore
+from streams.control import ControlReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 PARTITIONS = 4
 _WORKERS = ("intake", "load")
 _READY_S = 60.0
+_FINISH_S = 30.0
 # What a production broker and database are reached with has no meaning for the embedded ones.
 _OF_PRODUCTION: Mapping[str, object] = {
     "kafka": {},
@@ -85,10 +87,32 @@ class EmbeddedStack:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Stop everything, what feeds first."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Stop everything, once all that was accepted is in the database: the broker keeps nothing."""
         self._tell("stopping")
-        self._parts.close()
+        try:
+            if kind is None:
+                self._let_finish()
+        finally:
+            self._parts.close()
+
+    def _let_finish(self) -> None:
+        """Wait for intake and loader, each in its turn, but not for a registry that is stopped."""
+        kafka = self.settings.kafka_config()
+        with ControlReader(kafka) as control:
+            stopped = {name for name in self._definitions if (said := control.of(name)) is not None and said.stopped}
+        places = dict.fromkeys(self._definitions, PARTITIONS)
+
+        def left() -> tuple[int, int]:
+            undecided, unloaded = lags(kafka, places)
+            return (
+                sum(sum(counts) for name, counts in undecided.items() if name not in stopped),
+                sum(sum(counts) for counts in unloaded.values()),
+            )
+
+        if all(child.alive() for child in self._children) and not wait_until(lambda: left() == (0, 0), _FINISH_S):
+            undecided, unloaded = left()
+            self._tell(f"not waited for: {undecided} submissions without a verdict, {unloaded} batches not loaded")
 
     def _start(self) -> None:
         self._tell("starting the database (chdb)")

@@ -92,14 +92,15 @@ def read_status(settings: Settings) -> Status:
         begun = {name: said for name in definitions if (said := control.of(name)) is not None}
     partitions: list[PartitionAccount] = []
     with settings.clickhouse() as client:
+        places = {name: said.partitions for name, said in begun.items()}
+        undecided, unloaded = lags(kafka, places, group=settings.group)
         for name, said in begun.items():
-            waiting = _lag(kafka, settings.group or INTAKE_GROUP, topics.submitted(name), said.partitions)
-            batches = _lag(kafka, settings.group or LOAD_GROUP, topics.accepted(name), said.partitions)
-            receipts = _lag(kafka, settings.group or LOAD_GROUP, topics.receipts(name), said.partitions)
+            waiting, loading = undecided[name], unloaded[name]
             loaded = {one.partition: one for one in partition_status(client, name)}
-            for partition in range(said.partitions):
-                loading = batches[partition] + receipts[partition]
-                partitions.append(_account(name, partition, waiting[partition], loading, loaded.get(partition)))
+            partitions += [
+                _account(name, partition, waiting[partition], loading[partition], loaded.get(partition))
+                for partition in range(said.partitions)
+            ]
     stopped = {name: said.sentence for name, said in begun.items() if said.stopped}
     return Status([_process(name, url) for name, url in settings.health.items()], partitions, stopped)
 
@@ -142,16 +143,53 @@ def _process(name: str, url: str) -> ProcessState:
     )
 
 
-def _lag(kafka: KafkaConfig, group: str, topic: str, partitions: int) -> list[int]:
-    """How far a group is behind the end of each partition."""
-    places = [TopicPartition(topic, partition) for partition in range(partitions)]
+def lags(
+    kafka: KafkaConfig, registries: Mapping[str, int], *, group: str = ""
+) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """What waits for intake, and what for the loader: messages by registry and partition.
+
+    Args:
+        kafka: the clients' settings.
+        registries: how many partitions each has.
+        group: the consumer group of both; empty: each one's own.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
+    submitted = {topics.submitted(name): count for name, count in registries.items()}
+    loaded = {topic(name): count for name, count in registries.items() for topic in (topics.accepted, topics.receipts)}
+    undecided = _behind(kafka, group or INTAKE_GROUP, submitted)
+    unloaded = _behind(kafka, group or LOAD_GROUP, loaded)
+    return (
+        {name: undecided[topics.submitted(name)] for name in registries},
+        {
+            name: [
+                batches + receipts
+                for batches, receipts in zip(
+                    unloaded[topics.accepted(name)], unloaded[topics.receipts(name)], strict=True
+                )
+            ]
+            for name in registries
+        },
+    )
+
+
+def _behind(kafka: KafkaConfig, group: str, partitions: Mapping[str, int]) -> dict[str, list[int]]:
+    """How far a group is behind the end of each partition, by topic."""
+    if not partitions:
+        return {}
+    places = [TopicPartition(topic, partition) for topic, count in partitions.items() for partition in range(count)]
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client leaves it untyped
     admin = AdminClient(dict(kafka))  # kept: its answers come only while it lives
     asked = admin.list_offsets(dict.fromkeys(places, latest), request_timeout=_ANSWER_S)
-    ends = {place.partition: future.result().offset for place, future in asked.items()}
+    ends = {(place.topic, place.partition): future.result().offset for place, future in asked.items()}
     reader = Consumer({**kafka, "group.id": group, "enable.auto.commit": False})
     try:
-        reached = {place.partition: max(place.offset, 0) for place in reader.committed(places, timeout=_ANSWER_S)}
+        committed = reader.committed(places, timeout=_ANSWER_S)
     finally:
         reader.close()
-    return [max(0, ends[partition] - reached[partition]) for partition in range(partitions)]
+    reached = {(place.topic, place.partition): max(place.offset, 0) for place in committed}
+    return {
+        topic: [max(0, ends[topic, partition] - reached[topic, partition]) for partition in range(count)]
+        for topic, count in partitions.items()
+    }

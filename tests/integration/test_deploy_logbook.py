@@ -155,7 +155,7 @@ def read_partition(kafka: KafkaConfig, topic: str, partition: int) -> list[tuple
     place = TopicPartition(topic, partition, 0)
     _, end = consumer.get_watermark_offsets(place, timeout=30)
     consumer.assign([place])
-    found = []
+    found: list[tuple[bytes | None, bytes | None]] = []
     while len(found) < end:
         for message in consumer.consume(end - len(found), 0.5):
             key = message.key()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import stat
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -78,10 +79,8 @@ def test_all_commands_are_listed_first_with_their_exit_codes(guldadra: Shell) ->
     )
 
 
-def test_help_waits_for_no_client_library(guldadra: Shell) -> None:
+def test_help_waits_for_no_client_library() -> None:
     """What makes it slow: the Kafka and ClickHouse clients, scipy, polars, pydantic."""
-    import subprocess
-
     heavy = ("confluent_kafka", "clickhouse_connect", "scipy", "numpy", "polars", "pydantic")
     program = f"import sys, deploy.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

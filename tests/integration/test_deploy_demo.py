@@ -1,0 +1,104 @@
+"""The demo as a newcomer runs it, and what is left of it when it is killed: nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deploy.demo.history import HistoryPlan, generate
+from deploy.embedded.runtime import running_stack
+from tests.deploy_support import GULDADRA, children, lives
+from tests.support import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.embedded
+
+PARTS = {"deploy.embedded.server", "broker", "intake", "load"}
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+        command = [*GULDADRA, "demo", "--json", "--primaries", "600", *words]
+        return subprocess.Popen(command, cwd=folder, stdout=out, stderr=err)
+
+
+def parts(demo: subprocess.Popen[bytes], folder: Path) -> dict[int, str]:
+    """The demo's children once all run: the database, the broker, intake and the loader."""
+    wait_for(
+        lambda: demo.poll() is not None or running_stack(folder / ".guldadra" / "demo") is not None, "the stack", 120
+    )
+    assert demo.poll() is None, (folder / "err").read_text(encoding="utf-8")
+    found = children(demo.pid)
+    assert len(found) == len(PARTS)
+    assert all(any(part in command for command in found.values()) for part in PARTS), found
+    return found
+
+
+def put_in(folder: Path) -> Counter[str]:
+    """How many of each cup the history says were put in: each operation as last said, unless withdrawn or faulty."""
+    faulty = generate(HistoryPlan(primaries=600)).faulty_ids
+    last_said = {}
+    with (folder / ".guldadra" / "demo" / "history.ndjson").open(encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            if row["form"] == "primary_operation" and row["registration_id"] not in faulty:
+                last_said[row["registration_id"]] = row
+    standing = [row for row in last_said.values() if not row.get("retracted")]
+    assert len(standing) < len(last_said)
+    return Counter(row["cup"] for row in standing if row["cup"])
+
+
+def test_the_demo_finds_the_faulty_cup_and_leaves_no_process_behind(tmp_path: Path) -> None:
+    demo = start(tmp_path)
+    started = parts(demo, tmp_path)
+    assert demo.wait(180) == 0, (tmp_path / "err").read_text(encoding="utf-8")
+    assert not [command for pid, command in started.items() if lives(pid)]
+    assert running_stack(tmp_path / ".guldadra" / "demo") is None
+
+    (line,) = (tmp_path / "out").read_text(encoding="utf-8").splitlines()
+    found = json.loads(line)
+    assert set(found) == {
+        "published", "accepted", "refused", "refused_here", "duplicates", "loaded", "seconds", "company_view",
+    }  # fmt: skip
+    rows = (tmp_path / ".guldadra" / "demo" / "history.ndjson").read_text(encoding="utf-8").count("\n")
+    assert found["published"] == rows - found["refused_here"] > 600
+    assert found["published"] == found["accepted"] + found["refused"]
+    assert found["loaded"] == found["accepted"]
+    assert found["refused_here"] > 0
+    assert found["duplicates"] > 0
+    assert found["seconds"] > 0
+
+    view = found["company_view"]
+    keys = ["component", "unit", "inserted", "reoperated", "share", "component_years", "rate", "lower", "upper"]
+    assert all(list(row) == keys for row in view)
+    own = [row for row in view if row["component"] == "INTEROP"]
+    (total,) = [row for row in own if row["unit"] is None]
+    assert (total["inserted"], total["reoperated"]) == (30, 5)
+    assert total["share"] == pytest.approx(0.1667, abs=5e-5)
+    assert total["component_years"] == pytest.approx(9.626283, abs=5e-7)
+    assert total["rate"] == pytest.approx(51.9411, abs=5e-5)
+    # Garwood (1936): 5 events, 95 %: 1.6235 to 11.6683 expected
+    assert total["lower"] == pytest.approx(100 * 1.6235 / 9.626283, abs=1e-2)
+    assert total["upper"] == pytest.approx(100 * 11.6683 / 9.626283, abs=1e-2)
+    units = [row for row in own if row["unit"] is not None]
+    assert sum(row["inserted"] for row in units) == 30
+    assert sum(row["reoperated"] for row in units) == 5
+    assert sum(row["component_years"] for row in units) == pytest.approx(9.626283, abs=5e-7)
+    assert {row["component"]: row["inserted"] for row in view if row["unit"] is None} == put_in(tmp_path)
+
+
+def test_a_demo_that_is_killed_takes_everything_with_it(tmp_path: Path) -> None:
+    demo = start(tmp_path, "--folder", ".guldadra/demo")
+    started = parts(demo, tmp_path)
+    os.kill(demo.pid, signal.SIGKILL)
+    assert demo.wait(30) == -signal.SIGKILL
+    wait_for(lambda: not any(lives(pid) for pid in started), "the end of broker, database, intake and loader", 30)
+    assert (tmp_path / ".guldadra" / "demo" / "running.json").exists(), "it was in the middle"
+    assert running_stack(tmp_path / ".guldadra" / "demo") is None
