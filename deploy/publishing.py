@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.observe import wait_until
 from schemas.store import BundledStore
-from sinks.clickhouse.archive import OffsetRange, archived_in, duplicates_in
+from sinks.clickhouse.archive import archived_in, duplicates_in
 from sinks.clickhouse.errors import DatabaseError
 from streams.publish.run import publish_file, publish_rows
 
@@ -104,7 +104,7 @@ def duplicates_line(settings: Settings, definition: RegistryDefinition, result: 
     """How many of the run's submissions repeat what was there, or why that cannot be told."""
     if not settings.clickhouse_url:
         return "duplicates: not known here, for no ClickHouse is set"
-    ranges = [OffsetRange(*one) for one in result.ranges]
+    ranges = result.ranges
     try:
         with settings.clickhouse() as client:
             if not wait_until(

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     partitions: int = Field(12, ge=1, le=1000, description="partitions of each topic, for life")
     retention_days: int = Field(30, ge=1, description="how long the log keeps; the archive is the memory")
     schema_registry: str = Field("", description="URL of a Confluent-compatible schema registry; empty: bundled files")
+    schema_registry_client: dict[str, str] = Field(
+        default_factory=dict, description="further settings of its client: basic.auth.user.info, ssl.ca.location …"
+    )
     clickhouse_url: str = Field("", description="ClickHouse over HTTP, http(s)://host:port")
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
@@ -145,7 +148,7 @@ class Settings(BaseSettings):
             raise SettingsError(
                 f"no schema registry: set {PREFIX}SCHEMA_REGISTRY (without one, the files are the store)"
             )
-        return HttpStore(self.schema_registry, definitions)
+        return HttpStore(self.schema_registry, definitions, client=self.schema_registry_client)
 
     def clickhouse(self) -> Client:
         """A connection to ClickHouse; a context manager.

@@ -79,11 +79,12 @@ class HttpStore:
         url: str,
         registries: Mapping[str, RegistryDefinition],
         *,
+        client: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._client = SchemaRegistryClient(
-            {"url": url, "timeout": _TIMEOUT_SECONDS, "max.retries": 2, "retries.wait.ms": 200}
+            {"url": url, "timeout": _TIMEOUT_SECONDS, "max.retries": 2, "retries.wait.ms": 200, **(client or {})}
         )
         self._registries = registries
         self._known = {name: known_versions(definition) for name, definition in registries.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 _OFFSET_BITS = 48
 MAX_EPOCH = (1 << (64 - _OFFSET_BITS)) - 1
 
@@ -20,3 +22,12 @@ def version_of(epoch: int, offset: int) -> int:
 def epoch_and_offset(version: int) -> tuple[int, int]:
     """The epoch and the submission offset that a version stands for."""
     return version >> _OFFSET_BITS, version & ((1 << _OFFSET_BITS) - 1)
+
+
+class OffsetRange(NamedTuple):
+    """Submissions next to each other in one partition and epoch; both ends belong to it."""
+
+    partition: int
+    epoch: int
+    first_offset: int
+    last_offset: int

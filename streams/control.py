@@ -55,6 +55,7 @@ class ControlReader:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "fetch.queue.backoff.ms": 10,
+                "fetch.wait.max.ms": 10,  # the first reading is waited for by every process at its start
             }
         )
         self._latest: dict[str, RegistryControl] = {}

@@ -15,7 +15,7 @@ from deploy.observe import wait_until
 from deploy.publishing import publish_path, told
 from deploy.stack import EmbeddedStack
 from deploy.tables import company_table
-from sinks.clickhouse.archive import OffsetRange, archived_in, counts, duplicates_in
+from sinks.clickhouse.archive import archived_in, counts, duplicates_in
 from sinks.clickhouse.queries.company import company_view
 from streams.publish.publisher import Publisher
 from streams.publish.run import PublishOptions
@@ -111,7 +111,7 @@ def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: t
 
 def _result(stack: EmbeddedStack, definition: RegistryDefinition, sent: PublishResult, started: float) -> DemoResult:
     """Wait until the accepted ones are loaded, then count and look."""
-    ranges = [OffsetRange(*one) for one in sent.ranges]
+    ranges = sent.ranges
     wait_until(lambda: archived_in(stack.client, REGISTRY, ranges) == sent.accepted, _LOADED_PATIENCE_S)
     stack.check()
     return DemoResult(

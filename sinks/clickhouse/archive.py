@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from schemas.version import version_of
+from schemas.version import OffsetRange, version_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.forms import rows_table
 
@@ -44,15 +44,6 @@ class ArchiveCounts:
     highest: Mapping[int, int]
 
 
-class OffsetRange(NamedTuple):
-    """Submissions of one partition in one epoch, first and last offset included."""
-
-    partition: int
-    epoch: int
-    first_offset: int
-    last_offset: int
-
-
 class Archived(NamedTuple):
     """One accepted submission as it was; ``submitted_at`` in milliseconds since 1970."""
 
@@ -75,12 +66,10 @@ def counts(client: Client, definition: RegistryDefinition) -> ArchiveCounts:
     """
     database = sql.database_of(definition.name)
     highest = client.rows(
-        "SELECT partition, max(version) "
-        f"FROM {sql.table(database, 'archive')} GROUP BY partition ORDER BY partition"
+        f"SELECT partition, max(version) FROM {sql.table(database, 'archive')} GROUP BY partition ORDER BY partition"
     )
     archived, duplicates, registrations = client.rows(
-        "SELECT count(), countIf(repeats), countIf(number = 1) "
-        f"FROM ({_in_order(database)}) {_SPILL}"
+        f"SELECT count(), countIf(repeats), countIf(number = 1) FROM ({_in_order(database)}) {_SPILL}"
     )[0]
     retracted = sum(
         client.rows(
@@ -120,9 +109,7 @@ def duplicates_in(client: Client, registry: str, ranges: Iterable[OffsetRange]) 
     inside = _inside(ranges)
     who = f"SELECT patient, registration_id FROM {sql.table(database, 'archive')} WHERE {inside}"
     ordered = _in_order(database, f"(patient, registration_id) IN ({who})")
-    found: int = client.rows(
-        f"SELECT countIf(repeats AND ({inside})) FROM ({ordered}) {_SPILL}"
-    )[0][0]
+    found: int = client.rows(f"SELECT countIf(repeats AND ({inside})) FROM ({ordered}) {_SPILL}")[0][0]
     return found
 
 

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from schemas.version import OffsetRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-class OffsetRange(NamedTuple):
-    """Submissions of one run next to each other in the log; both ends belong to it."""
-
-    partition: int
-    epoch: int
-    first_offset: int
-    last_offset: int
 
 
 class Ledger:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
     from schemas.identity import PseudonymKey
     from schemas.store import SchemaStore
+    from schemas.version import OffsetRange
     from streams.control import KafkaConfig
-    from streams.publish.ledger import OffsetRange
     from streams.publish.slices import Slice, Source
 
 log = structlog.get_logger(__name__)

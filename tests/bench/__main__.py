@@ -112,7 +112,7 @@ def stages(bench: Bench) -> None:
         ("load", "loaded", lambda: bench.archived(registry) >= RECORDS),
     ):
         worker = bench.worker(command, registry)
-        started, began = wait_for_first(lambda worker=worker: cpu_seconds(worker.pid), worker, unit)
+        started, began = wait_for_first(worker, unit)
         until(done, 300)
         bench.note(f"{command}: records/s", RECORDS / (time.monotonic() - began))
         bench.note(f"{command}: records/s per core", RECORDS / (cpu_seconds(worker.pid) - started))
@@ -120,15 +120,15 @@ def stages(bench: Bench) -> None:
         worker.stop()
 
 
-def wait_for_first(measure: Callable[[], float], worker: Worker, unit: str) -> tuple[float, float]:
-    """(measure, time) when a worker has joined its group and begins; joining is not its speed."""
-    measured, now = measure(), time.monotonic()
+def wait_for_first(worker: Worker, unit: str) -> tuple[float, float]:
+    """(CPU seconds used, time) when a worker has joined its group and begins; joining is not its speed."""
+    used, now = cpu_seconds(worker.pid), time.monotonic()
     deadline = now + 60
     while not (worker.health() or {}).get(unit):
         assert time.monotonic() < deadline, f"{worker.pid} does not begin"
-        measured, now = measure(), time.monotonic()
+        used, now = cpu_seconds(worker.pid), time.monotonic()
         time.sleep(0.005)
-    return measured, now
+    return used, now
 
 
 def all_at_once(bench: Bench) -> None:

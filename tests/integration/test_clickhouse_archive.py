@@ -10,9 +10,9 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from schemas import topics
-from schemas.version import version_of
+from schemas.version import OffsetRange, version_of
 from sinks.clickhouse import sql
-from sinks.clickhouse.archive import Archived, OffsetRange, counts, duplicates_in, highest_epoch, read_archive
+from sinks.clickhouse.archive import Archived, counts, duplicates_in, highest_epoch, read_archive
 from sinks.clickhouse.backup import BackupError, backup, export_archive, import_archive, restore_backup
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.restore import RestoreError, restore

@@ -10,7 +10,7 @@ import pytest
 from deploy.demo.history import LAST_DAY, HistoryPlan, generate, write_ndjson
 from schemas.identity import PseudonymKey
 from schemas.store import BundledStore, HttpStore
-from sinks.clickhouse.archive import OffsetRange, archived_in, counts, duplicates_in
+from sinks.clickhouse.archive import archived_in, counts, duplicates_in
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.loader import Loader
 from sinks.clickhouse.migrations.plan import apply
@@ -93,13 +93,13 @@ def test_from_a_file_to_the_company_view_and_again_after_the_log_is_lost(
             assert first.refused_here == PLAN.faulty
             assert first.published == first.accepted == rows - PLAN.faulty
             assert first.refused == 0
-            ranges = [OffsetRange(*one) for one in first.ranges]
+            ranges = first.ranges
             wait_for(lambda: archived_in(client, registry.name, ranges) == first.accepted, "the first file")
             assert duplicates_in(client, registry.name, ranges) == PLAN.duplicates
             loaded = contents(client, registry)
 
             again = publish_file(file, registry, kafka=kafka, store=store, key=KEY, options=options)
-            ranges = [OffsetRange(*one) for one in again.ranges]
+            ranges = again.ranges
             wait_for(lambda: archived_in(client, registry.name, ranges) == again.accepted, "the file again")
         assert all(one.conserved and not one.gaps for one in partition_status(client, registry.name))
         found = counts(client, registry)

@@ -10,8 +10,9 @@ from clickhouse_connect.driver.exceptions import OperationalError, ProgrammingEr
 
 from schemas import topics
 from schemas.codec import decode_event
+from schemas.version import OffsetRange
 from sinks.clickhouse import sql
-from sinks.clickhouse.archive import Archived, OffsetRange, _joined
+from sinks.clickhouse.archive import Archived, _joined
 from sinks.clickhouse.backup import BackupError, backup
 from sinks.clickhouse.buffer import Buffer, Read
 from sinks.clickhouse.client import connect

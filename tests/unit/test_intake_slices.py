@@ -66,8 +66,10 @@ def damaged(draw: Any, value: bytes) -> bytes | None:
         place = draw(st.integers(0, len(value) - 1))
         return value[:place] + bytes([value[place] ^ draw(st.integers(1, 255))]) + value[place + 1 :]
     if kind == "append":
-        return value + draw(st.binary(min_size=1, max_size=8))
-    return None if kind == "none" else draw(st.binary(max_size=64))
+        more: bytes = draw(st.binary(min_size=1, max_size=8))
+        return value + more
+    junk: bytes = draw(st.binary(max_size=64))
+    return None if kind == "none" else junk
 
 
 @st.composite

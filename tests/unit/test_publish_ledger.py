@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from schemas.version import OffsetRange
 from streams.publish.errors import PublishError
 from streams.publish.journal import Journal
-from streams.publish.ledger import Ledger, OffsetRange
+from streams.publish.ledger import Ledger
 from streams.publish.partition import partitions_of
 
 if TYPE_CHECKING:

@@ -99,8 +99,7 @@ def read_applied(client: Client, database: str) -> tuple[Applied, ...]:
     if not here:
         return ()
     rows = client.rows(
-        "SELECT number, name, checksum, applied_at "
-        f"FROM {sql.table(database, 'migrations')} FINAL ORDER BY number"
+        f"SELECT number, name, checksum, applied_at FROM {sql.table(database, 'migrations')} FINAL ORDER BY number"
     )
     return tuple(Applied(*row) for row in rows)
 

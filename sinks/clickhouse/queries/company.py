@@ -104,8 +104,7 @@ def latest_day(client: Client, definition: RegistryDefinition) -> date | None:
     """The latest day on which anything living happened, of all forms; None where there is nothing."""
     database = sql.database_of(definition.name)
     selects = " UNION ALL ".join(
-        f"SELECT maxOrNull({sql.identifier(form.name_of('occurred_on'))}) AS day "
-        f"FROM {sql.table(database, form.name)}"
+        f"SELECT maxOrNull({sql.identifier(form.name_of('occurred_on'))}) AS day FROM {sql.table(database, form.name)}"
         for form in definition.forms.values()
     )
     found: date | None = client.rows(f"SELECT max(day) FROM ({selects})")[0][0]
