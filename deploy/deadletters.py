@@ -29,15 +29,17 @@ def read_dead_letters(kafka: KafkaConfig) -> list[dict[str, Any]]:
             "group.id": "guldadra-dead-letters",  # required by the client, never used: nothing is committed
             "enable.auto.commit": False,
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,  # the end is told with an empty answer
             "isolation.level": "read_committed",
         }
     )
     letters: list[dict[str, Any]] = []
     deadline = time.monotonic() + _PATIENCE_S
     try:
+        consumer.list_topics(timeout=_PATIENCE_S)  # else the client asks for the beginning too early, and again later
         consumer.assign([TopicPartition(topics.DEAD_LETTERS, 0, OFFSET_BEGINNING)])
         while time.monotonic() < deadline:
-            for message in consumer.consume(100, 0.2):
+            for message in consumer.consume(100, 0.02):
                 error = message.error()
                 if error is None:
                     letters.append(decode_event("dead_letter", bytes(message.value() or b"")))

@@ -92,7 +92,7 @@ def first_epoch(settings: Settings, registry: str) -> int:
 
 
 def begin_epoch(kafka: KafkaConfig, registry: str, partitions: int, epoch: int, *, by: str, reason: str) -> None:
-    """Say that the registry's log begins a life.
+    """Say that the registry's log begins a life; a registry that is stopped stays so.
 
     Raises:
         LogError: the epoch is not higher than the one now running.
@@ -102,7 +102,10 @@ def begin_epoch(kafka: KafkaConfig, registry: str, partitions: int, epoch: int, 
     if said is not None and said.epoch >= epoch:
         raise LogError(f"registry {registry} is in epoch {said.epoch} already; {epoch} would not be later")
     at = int(time.time() * 1000)
-    write_control(kafka, RegistryControl(registry, epoch, partitions, stopped=False, reason=reason, by=by, at=at))
+    begun = RegistryControl(registry, epoch, partitions, stopped=False, reason=reason, by=by, at=at)
+    if said is not None and said.stopped:
+        begun = replace(said, epoch=epoch, partitions=partitions)
+    write_control(kafka, begun)
 
 
 def begin_next_epoch(settings: Settings, registry: str, *, reason: str) -> int:

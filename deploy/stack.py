@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 PARTITIONS = 4
 _WORKERS = ("intake", "load")
 _READY_S = 60.0
+_LOADER_TELLS_EVERY_S = 1.2
 _FINISH_S = 30.0
 # What a production broker and database are reached with has no meaning for the embedded ones.
 _OF_PRODUCTION: Mapping[str, object] = {
@@ -67,6 +69,7 @@ class EmbeddedStack:
         self._settings = settings
         self._parts = ExitStack()
         self._children: list[ChildProcess] = []
+        self._health: dict[str, str] = {}
         self._servers: dict[str, EmbeddedBroker | EmbeddedDatabase] = {}
         self.settings = settings
         self.client: Client
@@ -110,7 +113,14 @@ class EmbeddedStack:
                 sum(sum(counts) for counts in unloaded.values()),
             )
 
-        if all(child.alive() for child in self._children) and not wait_until(lambda: left() == (0, 0), _FINISH_S):
+        def level() -> bool:
+            # What the broker tells of its end is not all of it; what the loader has met is.
+            if left() != (0, 0) or not self._loader_is_idle():
+                return False
+            time.sleep(_LOADER_TELLS_EVERY_S)
+            return self._loader_is_idle()
+
+        if all(child.alive() for child in self._children) and not wait_until(level, _FINISH_S):
             undecided, unloaded = left()
             self._tell(f"not waited for: {undecided} submissions without a verdict, {unloaded} batches not loaded")
 
@@ -138,7 +148,7 @@ class EmbeddedStack:
             if not self.settings.key_path(name).exists():
                 write_key(new_key(), self.settings.key_path(definition.name))
         self._tell("starting intake and loader")
-        health = {worker: self._start_worker(worker) for worker in _WORKERS}
+        self._health = {worker: self._start_worker(worker) for worker in _WORKERS}
         announce(
             self._folder,
             RunningStack(
@@ -148,7 +158,7 @@ class EmbeddedStack:
                 partitions=PARTITIONS,
                 keys=(self._folder / "keys").absolute(),
                 registries=tuple(path.absolute() for path in self.settings.registries),
-                health=health,
+                health=self._health,
             ),
         )
         self._parts.callback(withdraw, self._folder)
@@ -200,6 +210,10 @@ class EmbeddedStack:
         self._parts.callback(child.stop)
         self._children.append(child)
         return url
+
+    def _loader_is_idle(self) -> bool:
+        said = read_health(self._health["load"]) or {}
+        return said.get("lag") == 0 and said.get("waiting") == 0
 
     def _answers(self, url: str) -> bool:
         return read_health(url) is not None

@@ -117,7 +117,7 @@ def _account(
         problems.append(f"{loaded.overlaps} receipts tell of the same submissions as others")
     if loaded.gaps:
         problems.append(f"{loaded.gaps} runs of submissions without a receipt")
-    if loaded.archived != loaded.accepted and not loading:
+    if loaded.archived != loaded.accepted and loaded.received and not loading:
         problems.append(f"{loaded.accepted} accepted, but {loaded.archived} in the archive")
     return PartitionAccount(
         registry,

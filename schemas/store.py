@@ -28,6 +28,7 @@ Answer = TypeVar("Answer")
 
 _NOT_FOUND = 404
 _REFUSED = (409, 422)  # incompatible, invalid
+_HIGHEST_ID = 0x7FFFFFFF  # a signed int on the wire; higher ones can only be junk
 _TIMEOUT_SECONDS = 10
 _UNKNOWN_FOR_SECONDS = 30
 _MOST_UNKNOWN = 10_000
@@ -121,6 +122,8 @@ class HttpStore:
         Raises:
             SchemaStoreUnavailableError: no answer; the id may be known when it comes.
         """
+        if wire_id > _HIGHEST_ID:
+            return None
         key = (registry, wire_id)
         if key not in self._by_wire_id:
             if self._unknown_until.get(wire_id, -1.0) > self._clock():

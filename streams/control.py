@@ -10,15 +10,18 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
+import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from schemas import topics
-from schemas.codec import decode_event, encode_event
+from schemas.codec import NotARegistrationError, decode_event, encode_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     KafkaConfig = Mapping[str, str | int | bool]
+
+log = structlog.get_logger(__name__)
 
 _EVENT = "registry_control"
 _PATIENCE_S = 30.0
@@ -58,6 +61,7 @@ class ControlReader:
                 "fetch.wait.max.ms": 10,  # the first reading is waited for by every process at its start
             }
         )
+        self._consumer.list_topics(timeout=_PATIENCE_S)  # assigned to a known broker, it reads at once
         self._latest: dict[str, RegistryControl] = {}
         self._at_end = False
         self._consumer.assign([TopicPartition(topics.CONTROL, 0, OFFSET_BEGINNING)])
@@ -81,7 +85,7 @@ class ControlReader:
         while not self._at_end:
             if time.monotonic() > deadline:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer about {topics.CONTROL}"))  # noqa: SLF001 - the client's public constant is spelt so
-            self._take(0.2)
+            self._take(0.02)
 
     def poll(self) -> None:
         """Take what is new, without waiting."""
@@ -97,12 +101,22 @@ class ControlReader:
             if error is None:
                 value = message.value()
                 if value is not None:
-                    control = RegistryControl(**decode_event(_EVENT, value))
-                    self._latest[control.registry] = control
+                    self._hear(bytes(value))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public constant is spelt so
                 self._at_end = True
             elif error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise KafkaException(error)
+
+    def _hear(self, value: bytes) -> None:
+        """Take one word; junk and a word about an earlier epoch leave the last good one in force."""
+        try:
+            said = RegistryControl(**decode_event(_EVENT, value))
+        except NotARegistrationError as error:
+            log.warning("a message on the control topic is no word about a registry, left out", error=str(error))
+            return
+        known = self._latest.get(said.registry)
+        if known is None or said.epoch >= known.epoch:
+            self._latest[said.registry] = said
 
 
 def write_control(kafka: KafkaConfig, control: RegistryControl) -> None:
@@ -113,6 +127,7 @@ def write_control(kafka: KafkaConfig, control: RegistryControl) -> None:
     """
     failures: list[KafkaError] = []
     producer = Producer({**kafka, "acks": "all", "enable.idempotence": True, "message.timeout.ms": 30_000})
+    producer.list_topics(timeout=_PATIENCE_S)  # likewise
     producer.produce(
         topics.CONTROL,
         encode_event(_EVENT, asdict(control)),

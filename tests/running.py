@@ -51,7 +51,7 @@ def intake_of(
     """Intake of some registries, in a group of the first one's name."""
     definitions = {definition.name: definition for definition in registries}
     name = registries[0].name
-    options = IntakeOptions(name, group=f"intake-{name}", brake=brake, session_timeout_ms=6_000)
+    options = IntakeOptions(name, group=f"intake-{name}", brake=brake, session_timeout_ms=3_000)
     return Intake(kafka, definitions, store or BundledStore(definitions), options)
 
 

@@ -42,8 +42,8 @@ def create(
 
     Exit 1 if one is not as it must be; that registry's log is not begun.
     """
-    from deploy.logbook import begin_epoch, first_epoch, make_topics, operator
-    from schemas.topics import topics_of
+    from deploy.logbook import begin_epoch, begin_next_epoch, first_epoch, make_topics, operator
+    from schemas.topics import submitted, topics_of
     from streams.control import ControlReader
 
     settings = start()
@@ -57,8 +57,13 @@ def create(
     wrong = {finding.name for finding in found if finding.problem}
     with ControlReader(kafka) as control:
         begun = {name for name in names if control.of(name) is not None}
+    made = {finding.name for finding in found if finding.made}
     for name in names:
-        if name not in begun and wrong.isdisjoint(spec.name for spec in topics_of(name, settings.partitions)):
+        if name in begun and submitted(name) in made:
+            # Its offsets begin anew: in the old epoch they would be taken for the registrations of before.
+            begins = begin_next_epoch(settings, name, reason="the topic of submissions was made anew")
+            print(f"{name}: the log was lost and begins anew, epoch {begins}; `guldadra restore {name}` refills it")
+        elif name not in begun and wrong.isdisjoint(spec.name for spec in topics_of(name, settings.partitions)):
             begins = first_epoch(settings, name) if epoch is None else epoch
             begin_epoch(kafka, name, settings.partitions, begins, by=operator(), reason="the log begins")
             print(f"{name}: the log begins, epoch {begins}")

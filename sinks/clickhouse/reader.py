@@ -60,7 +60,8 @@ class Reader:
         self._paused = False
         self._consumer = Consumer(
             {
-                "session.timeout.ms": 10_000,
+                "session.timeout.ms": 6_000,
+                "heartbeat.interval.ms": 1_000,
                 **kafka,
                 "group.id": group,
                 **({"group.instance.id": instance} if instance else {}),
@@ -102,7 +103,7 @@ class Reader:
                 self._ended.add(place)
                 if place in self._read_from:  # the end lies behind the marks of transactions: so far it is read
                     self._taken[place] = int(message.offset() or 0)
-            elif error.fatal():
+            elif error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - likewise
                 raise KafkaException(error)
             else:
                 metrics.BROKER_ERRORS.inc()
@@ -110,9 +111,8 @@ class Reader:
 
     def wait(self, seconds: float) -> Iterator[Read]:
         """Read nothing for a while and stay a member; what was on its way all the same is given out."""
-        if not self._paused:
-            self._paused = True
-            self._consumer.pause(self._consumer.assignment())
+        self._paused = True
+        self._consumer.pause(self._consumer.assignment())  # each time: a rebalance brings partitions that are not
         yield from self.read(seconds)
 
     def go_on(self) -> None:

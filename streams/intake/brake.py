@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +39,27 @@ class Brake:
         self._received = 0
         self._refused = 0
 
-    def take(self, accepted: int, refused: int, trailing_refusals: int) -> str | None:
-        """Take the counts of a few verdicts; the reason to stop, or None.
+    def take(self, accepted: Sequence[bool]) -> str | None:
+        """Take some verdicts in their order; the reason to stop, with the setting behind it, or None.
 
         Args:
-            accepted: how many of them were accepted.
-            refused: how many were refused.
-            trailing_refusals: how many refusals stand after the last acceptance.
+            accepted: for each submission, whether it would be accepted.
         """
-        self._run = trailing_refusals if accepted else self._run + refused
-        self._recent.append((accepted + refused, refused))
-        self._received += accepted + refused
+        longest = 0
+        for good in accepted:
+            self._run = 0 if good else self._run + 1
+            longest = max(longest, self._run)
+        refused = len(accepted) - sum(accepted)
+        self._recent.append((len(accepted), refused))
+        self._received += len(accepted)
         self._refused += refused
         while self._received - self._recent[0][0] >= self._limits.window:
             received, refused_then = self._recent.popleft()
             self._received -= received
             self._refused -= refused_then
-        if self._limits.consecutive and self._run >= self._limits.consecutive:
-            return f"{self._run} submissions in a row would be refused"
+        if self._limits.consecutive and longest >= self._limits.consecutive:
+            return f"{longest} submissions in a row would be refused (GULDADRA_REFUSAL_LIMIT)"
         filled = self._received >= self._limits.window
         if self._limits.share and filled and self._refused > self._limits.share * self._received:
-            return f"{self._refused} of the last {self._received} submissions would be refused"
+            return f"{self._refused} of the last {self._received} submissions would be refused (GULDADRA_REFUSAL_SHARE)"
         return None

@@ -88,7 +88,7 @@ class IntakeOptions:
     group: str = "guldadra-intake"
     brake: BrakeLimits = field(default_factory=BrakeLimits)
     max_bytes: int = MAX_REGISTRATION_BYTES
-    session_timeout_ms: int = 10_000
+    session_timeout_ms: int = 6_000
 
 
 class Intake:
@@ -115,6 +115,7 @@ class Intake:
         self._paused: set[tuple[str, int]] = set()
         self._failures = 0
         self._unsettled = False
+        self._rebalances = 0
         self._lag_told = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -128,12 +129,13 @@ class Intake:
         losses = Losses(self._who)
         with ControlReader(self._kafka) as control:
             self._check_topics(control)
+            self._check_offsets(control)
             outbox = Outbox(self._kafka, f"guldadra-intake-{self._options.instance}")
             log.info("intake started", registries=sorted(self._judges), instance=self._options.instance)
             while not stop.is_set():
                 consumer = self._consumer()
                 try:
-                    consumer.subscribe(list(self._registry_of))
+                    consumer.subscribe(list(self._registry_of), on_revoke=self._rebalanced, on_lost=self._rebalanced)
                     while not stop.is_set():
                         self._try_turn(control, consumer, outbox, stop)
                 except _MembershipLostError as error:
@@ -146,11 +148,12 @@ class Intake:
     def _try_turn(self, control: ControlReader, consumer: Consumer, outbox: Outbox, stop: threading.Event) -> None:
         """One turn; after a failure the same submissions come again, later each time."""
         try:
-            self._turn(control, consumer, outbox)
+            try:
+                self._turn(control, consumer, outbox)
+            except _BrakeError as brake:
+                self._unsettled = True
+                self._pull_brake(control, brake)
             self._failures = 0
-        except _BrakeError as brake:
-            self._unsettled = True
-            self._pull_brake(control, brake)
         except (TransactionAbortedError, SchemaStoreUnavailableError, KafkaException) as error:
             self._failures += 1
             self._unsettled = True
@@ -179,8 +182,23 @@ class Intake:
             self._tell_progress(slices)
         self._tell_lag(consumer)
 
+    def _rebalanced(self, *_: object) -> None:
+        self._rebalances += 1
+
     def _poll(self, consumer: Consumer) -> dict[_Place, list[Message]]:
-        """What has arrived, in order by partition: a lone registration hardly waits, a flood comes in bulk."""
+        """What has arrived, in order by partition: a lone registration hardly waits, a flood comes in bulk.
+
+        Where partitions left us in between, all of it is given up: some of it may be another's now, who
+        decides on it too, and the broker checks our membership, not whose a partition is.
+        """
+        before = self._rebalances
+        runs = self._gather(consumer)
+        if self._rebalances == before:
+            return runs
+        self._unsettled = True
+        return {}
+
+    def _gather(self, consumer: Consumer) -> dict[_Place, list[Message]]:
         first = consumer.poll(_FIRST_WAIT_S)
         if first is None:
             return {}
@@ -209,14 +227,9 @@ class Intake:
             submitted_at = _submitted_at(message, now)
             verdict = judge.decide(message.key(), message.value(), submitted_at)
             verdicts.append((int(message.offset() or 0), submitted_at, verdict))
-        self._watch(registry, [isinstance(verdict, Accepted) for _, _, verdict in verdicts])
-        return list(cut(registry, place[1], said.epoch, verdicts))
-
-    def _watch(self, registry: str, accepted: list[bool]) -> None:
-        count = sum(accepted)
-        trailing = accepted[::-1].index(True) if count else len(accepted)
-        if reason := self._brakes[registry].take(count, len(accepted) - count, trailing):
+        if reason := self._brakes[registry].take([isinstance(verdict, Accepted) for _, _, verdict in verdicts]):
             raise _BrakeError(registry, reason)
+        return list(cut(registry, place[1], said.epoch, verdicts))
 
     def _pull_brake(self, control: ControlReader, brake: _BrakeError) -> None:
         """Stop the registry for everybody: whatever refuses so much here would do so elsewhere."""
@@ -224,8 +237,8 @@ class Intake:
         if said is None or said.stopped:
             return
         reason = (
-            f"{brake.reason}; they are still in the log. Mend the cause, then `guldadra resume {brake.registry}`, "
-            "or raise GULDADRA_REFUSAL_LIMIT if the refusals are right"
+            f"{brake.reason}. They are still in the log: mend the cause, then `guldadra resume {brake.registry}`; "
+            "if the refusals are right, raise the setting first"
         )
         log.error("intake stops the registry", registry=brake.registry, reason=reason)
         at = int(self._now() * 1000)
@@ -274,13 +287,15 @@ class Intake:
             total += lag
         self.health.lag = total
 
-    def _consumer(self) -> Consumer:
+    def _consumer(self, *, member: bool = True) -> Consumer:
+        static = {"group.instance.id": f"{self._options.group}-{self._options.instance}"} if member else {}
         return Consumer(
             {
                 **self._kafka,
                 "group.id": self._options.group,
-                "group.instance.id": f"{self._options.group}-{self._options.instance}",
+                **static,
                 "session.timeout.ms": self._options.session_timeout_ms,
+                "heartbeat.interval.ms": self._options.session_timeout_ms // 6,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "earliest",
@@ -303,6 +318,27 @@ class Intake:
                     f"{topic} has {partitions} partitions but was made with {said.partitions}: their number is for "
                     "life, since it decides where a patient is; another number needs `guldadra restore` into a new log"
                 )
+
+    def _check_offsets(self, control: ControlReader) -> None:
+        """See that what was decided on is known: a broker forgets the offsets of a group that was long away."""
+        consumer = self._consumer(member=False)
+        try:
+            for topic, registry in self._registry_of.items():
+                said = control.of(registry)
+                places = [TopicPartition(topic, number) for number in range(said.partitions if said else 0)]
+                for place in consumer.committed(places, timeout=_ANSWER_S):
+                    if place.error is not None:
+                        raise KafkaException(place.error)
+                    receipts = TopicPartition(topics.receipts(registry), place.partition)
+                    _, receipts_end = consumer.get_watermark_offsets(receipts, timeout=_ANSWER_S)
+                    if place.offset < 0 and receipts_end > 0:
+                        raise IntakeNotReadyError(
+                            f"{topic}, partition {place.partition}: group {self._options.group} has no offset, yet there "
+                            "are receipts: to go on would decide everything in the log anew. Set the group's offset to "
+                            "the one after the last receipt's last_offset (kafka-consumer-groups --reset-offsets)"
+                        )
+        finally:
+            consumer.close()
 
     @property
     def _who(self) -> str:
@@ -337,6 +373,8 @@ def _go_back_to_committed(consumer: Consumer) -> None:
         KafkaException: the broker does not answer; nothing may be decided before it does.
     """
     for place in consumer.committed(consumer.assignment(), timeout=_ANSWER_S):
+        if place.error is not None:
+            raise KafkaException(place.error)
         offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
         consumer.seek(TopicPartition(place.topic, place.partition, offset))
 

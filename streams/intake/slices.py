@@ -28,18 +28,18 @@ class Slice:
     last_offset: int = -1
     registrations: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[dict[str, Any]] = field(default_factory=list)
-    payload_bytes: int = 0
+    written_bytes: int = 0
 
     @property
     def full(self) -> bool:
         """Whether the next verdict belongs to another slice."""
-        return len(self.registrations) + len(self.refusals) >= MAX_REGISTRATIONS or self.payload_bytes >= MAX_BYTES
+        return len(self.registrations) + len(self.refusals) >= MAX_REGISTRATIONS or self.written_bytes >= MAX_BYTES
 
     def add(self, offset: int, submitted_at: int, verdict: Accepted | Refused) -> None:
         """Take the verdict on the next submission."""
         self.last_offset = offset
         if isinstance(verdict, Accepted):
-            self.payload_bytes += len(verdict.payload)
+            self.written_bytes += len(verdict.payload)
             self.registrations.append(
                 {
                     "offset": offset,
@@ -52,6 +52,7 @@ class Slice:
                 }
             )
         else:
+            self.written_bytes += sum(len(fault.field) + len(fault.rule) for fault in verdict)
             self.refusals.append({"offset": offset, "faults": [fault._asdict() for fault in verdict]})
 
     def accepted_batch(self) -> bytes | None:

@@ -127,7 +127,10 @@ class Outbox:
     def _take_another(self, error: Exception) -> None:
         """Another producer under the same name: its start settles what the last one left open."""
         self._losses.add(error)
-        self._producer = self._born()
+        try:
+            self._producer = self._born()
+        except _StuckError as stuck:
+            raise TransactionAbortedError(str(stuck)) from stuck
 
     def _born(self) -> Producer:
         producer = Producer(

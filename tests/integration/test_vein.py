@@ -58,8 +58,9 @@ def store_of(
 
 
 def loader(kafka: KafkaConfig, registry: RegistryDefinition, client: Client) -> Callable[[threading.Event], None]:
+    quick = {**kafka, "session.timeout.ms": 3_000, "heartbeat.interval.ms": 500}
     return lambda stop: Loader(
-        kafka, client, {registry.name: registry}, stop=stop, flush_interval_s=0.1, group=f"load-{registry.name}"
+        quick, client, {registry.name: registry}, stop=stop, flush_interval_s=0.1, group=f"load-{registry.name}"
     ).run()
 
 

@@ -33,7 +33,14 @@ def test_a_slice_ends_at_half_a_megabyte() -> None:
     verdicts = [(offset, NOW, accepted(offset, size=200_000)) for offset in range(7)]
     pieces = list(cut("hip", 0, 0, verdicts))
     assert [len(piece.registrations) for piece in pieces] == [3, 3, 1]
-    assert all(piece.payload_bytes <= MAX_BYTES + 200_000 for piece in pieces)
+    assert all(piece.written_bytes <= MAX_BYTES + 200_000 for piece in pieces)
+
+
+def test_a_flood_of_faults_ends_a_slice_too() -> None:
+    many: Refused = [Fault(f"field_{number}", "is not one of the form's codes") for number in range(80)]
+    pieces = list(cut("hip", 0, 0, [(offset, NOW, many) for offset in range(1_000)]))
+    assert sum(len(piece.refusals) for piece in pieces) == 1_000
+    assert all(len(piece.receipt()) < 1 << 20 for piece in pieces)
 
 
 def test_refusals_carry_field_and_rule_and_the_slice_covers_their_offsets() -> None:
