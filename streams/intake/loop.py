@@ -333,9 +333,10 @@ class Intake:
                     _, receipts_end = consumer.get_watermark_offsets(receipts, timeout=_ANSWER_S)
                     if place.offset < 0 and receipts_end > 0:
                         raise IntakeNotReadyError(
-                            f"{topic}, partition {place.partition}: group {self._options.group} has no offset, yet there "
-                            "are receipts: to go on would decide everything in the log anew. Set the group's offset to "
-                            "the one after the last receipt's last_offset (kafka-consumer-groups --reset-offsets)"
+                            f"{topic}, partition {place.partition}: group {self._options.group} has no offset, yet "
+                            "there are receipts: to go on would decide everything in the log anew. Set the group's "
+                            "offset to the one after the last receipt's last_offset (kafka-consumer-groups "
+                            "--reset-offsets)"
                         )
         finally:
             consumer.close()
