@@ -197,6 +197,7 @@ class EmbeddedStack:
             "REGISTRIES": os.pathsep.join(str(path) for path in self.settings.registries),
             "METRICS_PORT": port,
             "INSTANCE": "embedded",
+            "STATIC_MEMBERSHIP": "false",  # Tansu has a named member wait twice as long
             "LOG_FORMAT": "json",
         }
         child = ChildProcess(

@@ -46,12 +46,16 @@ def working(*processes: Callable[[threading.Event], None]) -> Iterator[None]:
 
 
 def intake_of(
-    kafka: KafkaConfig, *registries: RegistryDefinition, brake: BrakeLimits = OFF, store: SchemaStore | None = None
+    kafka: KafkaConfig,
+    *registries: RegistryDefinition,
+    brake: BrakeLimits = OFF,
+    store: SchemaStore | None = None,
+    static: bool = False,
 ) -> Intake:
     """Intake of some registries, in a group of the first one's name."""
     definitions = {definition.name: definition for definition in registries}
     name = registries[0].name
-    options = IntakeOptions(name, group=f"intake-{name}", brake=brake, session_timeout_ms=3_000)
+    options = IntakeOptions(name, group=f"intake-{name}", brake=brake, session_timeout_ms=3_000, static=static)
     return Intake(kafka, definitions, store or BundledStore(definitions), options)
 
 

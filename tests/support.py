@@ -168,15 +168,16 @@ def read_events(kafka: KafkaConfig, topic: str, event: str) -> list[dict[str, An
     partitions = list(admin.list_topics(topic, timeout=10).topics[topic].partitions)
     consumer = Consumer(
         {**kafka, "group.id": "test-reader", "enable.auto.commit": False, "isolation.level": "read_committed",
-         "enable.partition.eof": True, "fetch.queue.backoff.ms": 10}
+         "enable.partition.eof": True, "fetch.queue.backoff.ms": 10, "fetch.wait.max.ms": 10}
     )  # fmt: skip
+    consumer.list_topics(timeout=10)  # assigned to a known broker, it reads at once
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
     events: list[dict[str, Any]] = []
     open_ends = set(partitions)
     deadline = time.monotonic() + 60
     while open_ends:
         assert time.monotonic() < deadline, f"no end of {topic} in sight"
-        for found in consumer.consume(1_000, 0.2):
+        for found in consumer.consume(1_000, 0.02):
             if found.error() is not None:
                 open_ends.discard(found.partition())
             else:

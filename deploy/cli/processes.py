@@ -45,7 +45,9 @@ def intake(registries: Registries = None) -> None:
     settings = start(process=True)
     definitions = settings.definitions(tuple(registries or ()))
     limits = BrakeLimits(consecutive=settings.refusal_limit, share=settings.refusal_share)
-    options = IntakeOptions(settings.instance, group=settings.group or INTAKE_GROUP, brake=limits)
+    options = IntakeOptions(
+        settings.instance, static=settings.static_membership, group=settings.group or INTAKE_GROUP, brake=limits
+    )
     process = Intake(settings.kafka_config(), definitions, settings.store(definitions), options)
 
     def health() -> tuple[bool, dict[str, Any]]:
@@ -76,7 +78,7 @@ def load(registries: Registries = None) -> None:
             definitions,
             stop=stop,
             group=settings.group or LOAD_GROUP,
-            instance=settings.instance,
+            instance=settings.instance if settings.static_membership else None,
         )
         with Observed(settings.host, settings.metrics_port, loader.health):
             loader.run()

@@ -82,6 +82,8 @@ class IntakeOptions:
         brake: when to stop on refusals.
         max_bytes: the largest message taken.
         session_timeout_ms: how long a silent instance keeps its partitions.
+        static: whether the group knows the instance by its name, so that a restart need not wait for the
+            session of the one before to end.
     """
 
     instance: str
@@ -89,6 +91,7 @@ class IntakeOptions:
     brake: BrakeLimits = field(default_factory=BrakeLimits)
     max_bytes: int = MAX_REGISTRATION_BYTES
     session_timeout_ms: int = 6_000
+    static: bool = True
 
 
 class Intake:
@@ -288,7 +291,11 @@ class Intake:
         self.health.lag = total
 
     def _consumer(self, *, member: bool = True) -> Consumer:
-        static = {"group.instance.id": f"{self._options.group}-{self._options.instance}"} if member else {}
+        static = (
+            {"group.instance.id": f"{self._options.group}-{self._options.instance}"}
+            if member and self._options.static
+            else {}
+        )
         return Consumer(
             {
                 **self._kafka,

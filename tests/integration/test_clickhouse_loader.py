@@ -42,8 +42,9 @@ class Loading:
 
     def __init__(self, kafka: KafkaConfig, client: Client, definition: RegistryDefinition, **options: Any) -> None:
         self.stop = threading.Event()
+        quick = {"session.timeout.ms": 3_000, "heartbeat.interval.ms": 500, **kafka}  # Tansu joins no faster than this
         self.loader = Loader(
-            kafka, client, {definition.name: definition}, stop=self.stop, **{"flush_interval_s": 0.1, **options}
+            quick, client, {definition.name: definition}, stop=self.stop, **{"flush_interval_s": 0.1, **options}
         )
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run)

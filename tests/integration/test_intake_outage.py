@@ -45,7 +45,7 @@ def test_a_second_instance_of_the_name_takes_over_and_the_first_ends(real_kafka:
     kafka = {"bootstrap.servers": real_kafka.bootstrap}
     registry = bundled("metabolic")
     make_log(kafka, registry)
-    first, second = intake_of(kafka, registry), intake_of(kafka, registry)
+    first, second = (intake_of(kafka, registry, static=True) for _ in range(2))
     ended: list[BaseException] = []
 
     def run_first(stop: threading.Event) -> None:
