@@ -132,7 +132,6 @@ class Intake:
         losses = Losses(self._who)
         with ControlReader(self._kafka) as control:
             self._check_topics(control)
-            self._check_offsets(control)
             outbox = Outbox(self._kafka, f"guldadra-intake-{self._options.instance}")
             log.info("intake started", registries=sorted(self._judges), instance=self._options.instance)
             while not stop.is_set():
@@ -290,12 +289,9 @@ class Intake:
             total += lag
         self.health.lag = total
 
-    def _consumer(self, *, member: bool = True) -> Consumer:
-        static = (
-            {"group.instance.id": f"{self._options.group}-{self._options.instance}"}
-            if member and self._options.static
-            else {}
-        )
+    def _consumer(self) -> Consumer:
+        name = f"{self._options.group}-{self._options.instance}"
+        static = {"group.instance.id": name} if self._options.static else {}
         return Consumer(
             {
                 **self._kafka,
@@ -325,28 +321,6 @@ class Intake:
                     f"{topic} has {partitions} partitions but was made with {said.partitions}: their number is for "
                     "life, since it decides where a patient is; another number needs `guldadra restore` into a new log"
                 )
-
-    def _check_offsets(self, control: ControlReader) -> None:
-        """See that what was decided on is known: a broker forgets the offsets of a group that was long away."""
-        consumer = self._consumer(member=False)
-        try:
-            for topic, registry in self._registry_of.items():
-                said = control.of(registry)
-                places = [TopicPartition(topic, number) for number in range(said.partitions if said else 0)]
-                for place in consumer.committed(places, timeout=_ANSWER_S):
-                    if place.error is not None:
-                        raise KafkaException(place.error)
-                    receipts = TopicPartition(topics.receipts(registry), place.partition)
-                    _, receipts_end = consumer.get_watermark_offsets(receipts, timeout=_ANSWER_S)
-                    if place.offset < 0 and receipts_end > 0:
-                        raise IntakeNotReadyError(
-                            f"{topic}, partition {place.partition}: group {self._options.group} has no offset, yet "
-                            "there are receipts: to go on would decide everything in the log anew. Set the group's "
-                            "offset to the one after the last receipt's last_offset (kafka-consumer-groups "
-                            "--reset-offsets)"
-                        )
-        finally:
-            consumer.close()
 
     @property
     def _who(self) -> str:
