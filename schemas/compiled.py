@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,10 +39,13 @@ class Plain:
         kind: Avro's name of its type.
         usual_bytes: how many bytes most of its values take, where its logical type tells: the dates
             of thirty years back and all to come take 3, the milliseconds from mid-1970 to 2039 take 6.
+        recurring: whether the same few texts come again and again (the attribute ``recurring`` of the
+            type says so), so that the writer does well to remember their bytes.
     """
 
     kind: str
     usual_bytes: int | None = None
+    recurring: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,10 @@ class Nullable:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """An array."""
+    """An array; ``recurring`` as a plain value's, where its items are texts."""
 
     items: Shape
+    recurring: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +100,10 @@ def _shape(schema: object, depth: int) -> Shape:
             items = _shape(schema.get("items"), depth + 1)
             if least_bytes(items) == 0:
                 raise ValueError("a list of items that take no bytes could claim any length")
-            return ListOf(items)
+            return ListOf(items, recurring=schema.get("recurring") is True and items == Plain("string"))
         if isinstance(kind, str) and kind in _LEAST_BYTES:
-            return Plain(kind, _USUAL_BYTES.get((kind, str(schema.get("logicalType")))))
+            usual_bytes = _USUAL_BYTES.get((kind, str(schema.get("logicalType"))))
+            return Plain(kind, usual_bytes, recurring=schema.get("recurring") is True and kind == "string")
         return _shape(kind, depth + 1)
     raise ValueError(f"Avro type {schema!r} is not supported")
 

@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from struct import Struct
 from typing import Any, Protocol, cast
 
-from schemas.compiled import AvroType, ListOf, Nullable, Record, Shape, Source, shape_of
+from schemas.compiled import AvroType, ListOf, Nullable, Plain, Record, Shape, Source, shape_of
 
 
 class Writer(Protocol):
@@ -49,6 +49,8 @@ def _write(source: Source, shape: Shape, value: str, tools: dict[str, Any]) -> l
     """Add the writing of the variable ``value``; returns the variables that hold its bytes, in order."""
     if isinstance(shape, Record):
         return _write_record(source, shape, value, tools)
+    if isinstance(shape, Plain | ListOf) and shape.recurring:
+        return _write_recurring(source, shape, value, tools)
     if isinstance(shape, ListOf):
         return _write_list(source, shape, value, tools)
     if isinstance(shape, Nullable):
@@ -79,12 +81,22 @@ def _write_record(source: Source, shape: Record, value: str, tools: dict[str, An
 
 def _write_list(source: Source, shape: ListOf, value: str, tools: dict[str, Any]) -> list[str]:
     part, items, item = source.variable("p"), source.variable("items"), source.variable("item")
-    source.add(f"if type({value}) is not list:", f"    {value} = as_list({value})", f"{part} = ZERO")
+    source.add(f"if type({value}) not in LISTS:", f"    {value} = as_list({value})", f"{part} = ZERO")
     with source.block(f"if {value}:"):
         source.add(f"{items} = [length(len({value}))]")
         with source.block(f"for {item} in {value}:"):
             source.add(f"{items} += {_tuple(_write(source, shape.items, item, tools))}")
         source.add(f"{items} += (ZERO,)", f"{part} = join({items})")
+    return [part]
+
+
+def _write_recurring(source: Source, shape: Plain | ListOf, value: str, tools: dict[str, Any]) -> list[str]:
+    """A text, or a tuple of texts, whose bytes are looked up; what cannot be looked up is written as ever."""
+    part, known = source.variable("p"), source.variable("KNOWN_")
+    tools[known] = _KnownTexts() if isinstance(shape, Plain) else _KnownLists()
+    if isinstance(shape, ListOf):
+        source.add(f"if type({value}) is not tuple:", f"    {value} = tuple(as_list({value}))")
+    source.add(f"{part} = {known}[{value}]")
     return [part]
 
 
@@ -140,6 +152,32 @@ _PLAIN = {
     "bytes": ("TEXT = VALUE if type(VALUE) is bytes else as_bytes(VALUE)", *_SPAN),
     "string": ("if type(VALUE) is not str:", "    VALUE = as_text(VALUE)", "TEXT = encode(VALUE)", *_SPAN),
 }
+
+
+_MOST_KNOWN = 10_000  # then all are forgotten: it would not be the same few texts
+
+
+class _KnownTexts(dict[str, bytes]):
+    """The Avro bytes of texts, worked out once each."""
+
+    def __missing__(self, text: str) -> bytes:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        encoded = _as_text(text).encode()
+        found = self[text] = _length(len(encoded)) + encoded
+        return found
+
+
+class _KnownLists(dict[tuple[str, ...], bytes]):
+    """The Avro bytes of lists of texts, worked out once each."""
+
+    def __missing__(self, texts: tuple[str, ...]) -> bytes:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        encoded = [_as_text(text).encode() for text in texts]
+        items = b"".join(part for text in encoded for part in (_length(len(text)), text))
+        found = self[texts] = _length(len(texts)) + items + b"\0" if texts else b"\0"
+        return found
 
 
 def _needs(what: str, value: object) -> TypeError:
@@ -233,8 +271,9 @@ _TOOLS: dict[str, Any] = {
     "float": float,
     "str": str,
     "bytes": bytes,
-    "list": list,
+    "LISTS": (list, tuple),
     "dict": dict,
+    "tuple": tuple,
     "join": b"".join,
     "encode": str.encode,
     "float32": Struct("<f").pack,

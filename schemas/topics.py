@@ -41,6 +41,26 @@ def receipts(registry: str) -> str:
     return f"receipts.{registry}"
 
 
+def cells(registry: str) -> str:
+    """``CellBatch``es, in the partition of the submissions that they come from."""
+    return f"cells.{registry}"
+
+
+def exposures(registry: str) -> str:
+    """``ExposureBatch``es by monitor group: one partition has all products that are compared with each other."""
+    return f"exposures.{registry}"
+
+
+def lists(registry: str) -> str:
+    """``ListBatch``es, in the partition of the submissions that they come from."""
+    return f"lists.{registry}"
+
+
+def journeys_changelog(registry: str, generation: str) -> str:
+    """What one generation of a registry's journeys keeps, compacted; partitioned as the submissions are."""
+    return f"journeys.{registry}.{generation}"
+
+
 def topics_of(registry: str, partitions: int, *, retention_days: int = 30) -> list[TopicSpec]:
     """The topics of one registry.
 
@@ -56,8 +76,24 @@ def topics_of(registry: str, partitions: int, *, retention_days: int = 30) -> li
             {**kept, "message.timestamp.type": "LogAppendTime", "max.message.bytes": str(12 * _MIB)},
         ),
         TopicSpec(accepted(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)}),
-        TopicSpec(receipts(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)}),
+        *(
+            TopicSpec(topic(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)})
+            for topic in (receipts, cells, exposures, lists)
+        ),
     ]
+
+
+def changelog_of(registry: str, generation: str, partitions: int) -> TopicSpec:
+    """The changelog of one generation: only the latest of each key is wanted, however old."""
+    return TopicSpec(
+        journeys_changelog(registry, generation),
+        partitions,
+        {
+            "cleanup.policy": "compact",
+            "max.compaction.lag.ms": str(7 * _DAY_MS),
+            "max.message.bytes": str(4 * _MIB),
+        },
+    )
 
 
 def shared_topics(*, retention_days: int = 30) -> list[TopicSpec]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 _OFFSET_BITS = 48
 MAX_EPOCH = (1 << (64 - _OFFSET_BITS)) - 1
+MAX_VERSION = (1 << 64) - 1
 
 
 def version_of(epoch: int, offset: int) -> int:

@@ -8,15 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas.catalogue import Catalogue, read_catalogue
+from schemas.definition.checks import Known, indicator_problems, journey_problems, monitor_problems
 from schemas.definition.errors import DefinitionError, read_json, read_model, read_text, read_yaml
 from schemas.definition.form import CatalogueCodes, Form, read_form
+from schemas.definition.generation import generation_of
+from schemas.definition.indicators import Indicators
+from schemas.definition.journey import JourneyRules
 from schemas.definition.mapping import FormMapping
+from schemas.definition.monitors import Monitors
 from schemas.definition.registry import Registry, RegistryDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 Result = TypeVar("Result")
+Declared = TypeVar("Declared", JourneyRules, Indicators, Monitors)
 
 BUNDLED = Path(str(files("schemas"))) / "registries"
 MODULES = Path(str(files("schemas"))) / "modules"
@@ -91,10 +97,28 @@ def load_registry(folder: Path) -> RegistryDefinition:
         p.stem: _attempt(problems, lambda path: _read_mapping(path, forms), p) or {}
         for p in sorted(folder.glob("mappings/*.yaml"))
     }
+    rules = _declared(problems, JourneyRules, folder / "journey.yaml")
+    indicators = _declared(problems, Indicators, folder / "indicators.yaml")
+    monitors = _declared(problems, Monitors, folder / "monitors.yaml")
+    if not problems:  # what stands in them is held against forms that are sound
+        known = Known(forms, rules)
+        problems += [f"{folder / 'journey.yaml'}, {one}" for one in journey_problems(known)]
+        problems += [f"{folder / 'indicators.yaml'}, {one}" for one in indicator_problems(known, indicators)]
+        problems += [f"{folder / 'monitors.yaml'}, {one}" for one in monitor_problems(known, monitors)]
     if problems or registry is None:
         raise DefinitionError(problems)
+    generation = generation_of(forms, rules, indicators, monitors)
     kept = {name: catalogue for name, catalogue in catalogues.items() if catalogue is not None}
-    return RegistryDefinition(folder, registry, forms, released, kept, mappings)
+    return RegistryDefinition(
+        folder, registry, forms, released, kept, mappings, rules, indicators, monitors, generation
+    )
+
+
+def _declared(problems: list[str], model: type[Declared], path: Path) -> Declared:
+    """What an optional file declares; nothing where it is not there or has faults, which are added to the others."""
+    if not path.exists():
+        return model()
+    return _attempt(problems, lambda path: read_model(model, read_yaml(path) or {}, path), path) or model()
 
 
 def _attempt(problems: list[str], read: Callable[[Path], Result], path: Path) -> Result | None:

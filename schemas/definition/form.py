@@ -22,6 +22,9 @@ Role = Literal[
 ]  # fmt: skip
 Kind = Literal["string", "int", "long", "float", "double", "boolean", "date", "timestamp"]
 
+OPT_OUT = "opt_out"
+"""The core module's form with which a person leaves a register; no definition may count it."""
+
 REQUIRED_ROLES: dict[Role, Kind] = {
     "registration_id": "string",
     "patient": "string",

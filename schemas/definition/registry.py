@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.definition.indicators import Indicators
+from schemas.definition.journey import JourneyRules
+from schemas.definition.monitors import Monitors
+from schemas.definition.text import Text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -20,13 +25,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Text(_Strict):
-    """One text in both languages."""
-
-    sv: str
-    en: str
 
 
 class Tariff(_Strict):
@@ -67,6 +65,10 @@ class RegistryDefinition:
         released: by form name, the Avro schemas released so far, oldest first.
         catalogues: by catalogue name (``units``, ``components``, …).
         mappings: by mapping name, then by form: how files' columns become fields.
+        journey: how the registrations of one person belong together.
+        indicators: what is counted of journeys, and which persons are listed.
+        monitors: what products patients are exposed to.
+        generation: a hash of all that decides what the derived values are.
     """
 
     folder: Path
@@ -75,6 +77,10 @@ class RegistryDefinition:
     released: Mapping[str, tuple[Mapping[str, Any], ...]]
     catalogues: Mapping[str, Catalogue]
     mappings: Mapping[str, Mapping[str, FormMapping]] = field(default_factory=dict)
+    journey: JourneyRules = field(default_factory=JourneyRules)
+    indicators: Indicators = field(default_factory=Indicators)
+    monitors: Monitors = field(default_factory=Monitors)
+    generation: str = ""
 
     @property
     def name(self) -> str:

@@ -179,3 +179,35 @@ def test_a_hostile_field_name_is_a_name_and_nothing_else(name: str, monkeypatch:
         write({})
     assert called == []
     assert write.source.isascii()
+
+
+_RECURRING = {
+    "type": "record",
+    "name": "r",
+    "fields": [
+        {"name": "text", "type": {"type": "string", "recurring": True}},
+        {"name": "texts", "type": {"type": "array", "items": "string", "recurring": True}},
+    ],
+}
+
+
+def test_texts_that_recur_are_written_as_any_other_the_first_time_and_again() -> None:
+    write = compile_writer(_RECURRING)
+    for _ in range(2):
+        assert write({"text": "å", "texts": ("a", "")}) == b"\x04\xc3\xa5\x04\x02a\x00\x00"
+        assert write({"text": "", "texts": []}) == b"\x00\x00"
+
+
+def test_what_is_no_text_is_refused_where_texts_recur() -> None:
+    write = compile_writer(_RECURRING)
+    with pytest.raises(TypeError, match="field text needs text"):
+        write({"text": 1, "texts": ()})
+    with pytest.raises(TypeError, match="field texts needs text"):
+        write({"text": "a", "texts": (1,)})
+    with pytest.raises(TypeError, match="field texts needs a list"):
+        write({"text": "a", "texts": "ab"})
+
+
+def test_more_texts_than_are_remembered_are_written_all_the_same() -> None:
+    write = compile_writer({"type": "string", "recurring": True})
+    assert [write(f"{number:05d}") for number in range(25_000)] == [b"\x0a%05d" % number for number in range(25_000)]

@@ -1,0 +1,306 @@
+"""Whether journey.yaml, indicators.yaml and monitors.yaml speak of what the registry's forms have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from schemas.definition.condition import All, AnyOf, FieldTest, Latest, Not, Related, fields_only
+from schemas.definition.form import OPT_OUT, CodeList, CodePattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from schemas.definition.condition import Condition, Test
+    from schemas.definition.form import Codes, Form, FormField
+    from schemas.definition.indicators import Anchors, Breakdown, Cohort, End, Following, Indicators
+    from schemas.definition.journey import Attribution, DerivedValue, JourneyRules
+    from schemas.definition.monitors import Exposure, Monitors
+
+_NUMBERS = ("int", "long", "float", "double")
+_MOMENTS = ("date", "timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What conditions may speak of."""
+
+    forms: Mapping[str, Form]
+    rules: JourneyRules
+
+    def kind_of(self, form: str, field: str) -> tuple[str, bool] | None:
+        """(kind, repeated) of a form's field or derived value; None where it has neither."""
+        value = self.rules.values.get(field)
+        if value is not None and value.form == form:
+            return "int", False
+        found = self.field_of(form, field)
+        return None if found is None else (found.kind, found.repeated)
+
+    def field_of(self, form: str, field: str) -> FormField | None:
+        """A form's field; None where it has none of that name."""
+        return next((one for one in self.forms[form].fields if one.name == field), None)
+
+
+def journey_problems(known: Known) -> Iterator[str]:
+    """What is wrong in journey.yaml; each line begins with the key."""
+    for outcome, attribution in known.rules.attributions.items():
+        at = f"attributions.{outcome}"
+        yield from _no_form(known, at, outcome, attribution.to)
+        if {outcome, attribution.to} <= known.forms.keys():
+            yield from _attribution_problems(known, at, outcome, attribution)
+    for name, value in known.rules.values.items():
+        at = f"values.{name}"
+        yield from _no_form(known, at, value.form)
+        if value.form in known.forms:
+            yield from _derived_problems(known, at, name, value)
+    for name, fact in known.rules.persons.items():
+        yield from _no_form(known, f"persons.{name}", fact.form)
+        if fact.form in known.forms:
+            yield from _single(known, f"persons.{name}", fact.form, fact.field)
+
+
+def indicator_problems(known: Known, indicators: Indicators) -> Iterator[str]:
+    """What is wrong in indicators.yaml; each line begins with the key."""
+    for name, cohort in indicators.cohorts.items():
+        at = f"cohorts.{name}"
+        yield from _anchor_problems(known, at, cohort)
+        if cohort.form in known.forms:
+            yield from _breakdown_problems(known, at, cohort.form, cohort.by)
+            yield from _of_indicators(known, at, cohort)
+    for name, declared in indicators.lists.items():
+        at = f"lists.{name}"
+        yield from _anchor_problems(known, at, declared)
+        if declared.form in known.forms:
+            yield from condition_problems(known, f"{at}.when", declared.form, declared.when)
+            for field in declared.show:
+                yield from _single(known, f"{at}.show", declared.form, field)
+
+
+def monitor_problems(known: Known, monitors: Monitors) -> Iterator[str]:
+    """What is wrong in monitors.yaml; each line begins with the key."""
+    for name, exposure in monitors.exposures.items():
+        at = f"exposures.{name}"
+        yield from _anchor_problems(known, at, exposure)
+        if exposure.form in known.forms:
+            yield from _of_exposure(known, at, exposure)
+
+
+def _attribution_problems(known: Known, at: str, outcome: str, attribution: Attribution) -> Iterator[str]:
+    for form in (outcome, attribution.to):
+        yield from _no_field(known, at, form, attribution.same)
+    yield from _unlike(known, at, outcome, attribution.to, attribution.same)
+    if attribution.reference is not None and known.kind_of(outcome, attribution.reference) != ("string", False):
+        yield f"{at}.reference: {attribution.reference} is no text of {outcome}"
+    if outcome == attribution.to:
+        yield f"{at}: an outcome cannot belong to a registration of its own form"
+
+
+def _derived_problems(known: Known, at: str, name: str, value: DerivedValue) -> Iterator[str]:
+    for field in (value.days_from, value.to):
+        found = known.field_of(value.form, field)
+        if found is None or found.kind not in _MOMENTS or found.repeated:
+            yield f"{at}: {field} is no date or time of {value.form}"
+    if known.field_of(value.form, name) is not None:
+        yield f"{at}: {value.form} has a field of that name"
+
+
+def _of_indicators(known: Known, at: str, cohort: Cohort) -> Iterator[str]:
+    for name, indicator in cohort.indicators.items():
+        here = f"{at}.indicators.{name}"
+        yield from condition_problems(known, f"{here}.where", cohort.form, indicator.where)
+        if indicator.kind == "proportion":
+            yield from condition_problems(known, f"{here}.numerator", cohort.form, indicator.numerator)
+        elif indicator.kind in ("mean", "median"):
+            kind = known.kind_of(cohort.form, indicator.value)
+            if kind is None or kind[0] not in _NUMBERS or kind[1]:
+                yield f"{here}.value: {indicator.value} is no number of {cohort.form}"
+        elif indicator.kind == "rate":
+            yield from _following_problems(known, f"{here}.event", cohort.form, indicator.event)
+            for end in indicator.ends:
+                yield from _end_problems(known, f"{here}.ends", cohort.form, end)
+
+
+def _of_exposure(known: Known, at: str, exposure: Exposure) -> Iterator[str]:
+    for field in (exposure.product, *(() if exposure.lot is None else (exposure.lot,))):
+        kind = known.kind_of(exposure.form, field)
+        if kind != ("string", False):
+            yield f"{at}: {field} is no text of {exposure.form}"
+    yield from _breakdown_problems(known, at, exposure.form, exposure.by)
+    for end in exposure.ends:
+        yield from _end_problems(known, f"{at}.ends", exposure.form, end)
+    yield from _following_problems(known, f"{at}.outcomes", exposure.form, exposure.outcomes)
+
+
+def _anchor_problems(known: Known, at: str, anchors: Anchors) -> Iterator[str]:
+    yield from _no_form(known, at, anchors.form)
+    if anchors.where is not None and not fields_only(anchors.where):
+        yield f"{at}.where: looks at the registration's own fields only; the rest belongs to the indicators' where"
+    elif anchors.form in known.forms:
+        yield from condition_problems(known, f"{at}.where", anchors.form, anchors.where)
+
+
+def _breakdown_problems(known: Known, at: str, form: str, by: Mapping[str, Breakdown]) -> Iterator[str]:
+    for name, breakdown in by.items():
+        here = f"{at}.by.{name}"
+        if breakdown.person is not None:
+            fact = known.rules.persons.get(breakdown.person)
+            if fact is None:
+                yield f"{here}: journey.yaml has no person's fact {breakdown.person}"
+                continue
+            source, field = fact.form, fact.field
+        else:
+            source, field = form, str(breakdown.field)
+        if source not in known.forms:
+            continue  # told of at the fact itself
+        yield from _single(known, here, source, field)
+        kind = known.kind_of(source, field)
+        if kind is not None and breakdown.bands and kind[0] not in _NUMBERS:
+            yield f"{here}: bands need a number, and {field} is {kind[0]}"
+        if kind is not None and not breakdown.bands and kind[0] in ("float", "double", *_MOMENTS):
+            yield f"{here}: {field} is {kind[0]}, which has too many values: give bands of a number"
+
+
+def _end_problems(known: Known, at: str, form: str, end: End) -> Iterator[str]:
+    if end.form is not None:
+        yield from _relation_problems(known, at, form, end.form, end.same, attributed=end.attributed)
+        if end.form in known.forms:
+            yield from condition_problems(known, f"{at}.where", end.form, end.where)
+    elif (kind := known.kind_of(form, str(end.field))) is None or kind != ("date", False):
+        yield f"{at}: {end.field} is no date of {form}"
+    if end.where is not None and not fields_only(end.where):
+        yield f"{at}.where: looks at the registration's own fields only"
+
+
+def _following_problems(known: Known, at: str, form: str, following: Following) -> Iterator[str]:
+    yield from _relation_problems(known, at, form, following.form, following.same, attributed=following.attributed)
+    if following.form in known.forms:
+        yield from condition_problems(known, f"{at}.where", following.form, following.where)
+    if following.where is not None and not fields_only(following.where):
+        yield f"{at}.where: looks at the registration's own fields only"
+
+
+def condition_problems(known: Known, at: str, form: str, condition: Condition | None) -> Iterator[str]:
+    """What a condition on a registration of ``form`` asks that cannot be answered."""
+    match condition:
+        case None:
+            return
+        case All(parts=parts) | AnyOf(parts=parts):
+            for part in parts:
+                yield from condition_problems(known, at, form, part)
+        case Not(part=part):
+            yield from condition_problems(known, at, form, part)
+        case FieldTest(field=field, test=test):
+            yield from _test_problems(known, f"{at}.{field}", form, field, test)
+        case Related():
+            yield from _related_problems(known, f"{at}.{condition.kind}", form, condition)
+        case Latest():
+            yield from _latest_problems(known, f"{at}.latest", form, condition)
+
+
+def _related_problems(known: Known, at: str, form: str, related: Related) -> Iterator[str]:
+    earlier, later = (form, related.form) if related.kind == "followed_by" else (related.form, form)
+    yield from _relation_problems(known, at, earlier, later, related.same, attributed=related.attributed)
+    if related.where is not None and not fields_only(related.where):
+        yield f"{at}.where: looks at the registration's own fields only; the rest belongs under that"
+    if related.form in known.forms:
+        yield from condition_problems(known, f"{at}.where", related.form, related.where)
+        yield from condition_problems(known, f"{at}.that", related.form, related.that)
+
+
+def _latest_problems(known: Known, at: str, form: str, latest: Latest) -> Iterator[str]:
+    yield from _relation_problems(known, at, latest.form, form, latest.same, attributed=False)
+    parts: tuple[tuple[str, Condition | None], ...] = (("where", latest.where), ("is", latest.holds))
+    for key, part in parts:
+        if part is not None and not fields_only(part):
+            yield f"{at}.{key}: looks at the registration's own fields only"
+        if latest.form in known.forms:
+            yield from condition_problems(known, f"{at}.{key}", latest.form, part)
+
+
+def _relation_problems(
+    known: Known, at: str, earlier: str, later: str, same: Iterable[str], *, attributed: bool
+) -> Iterator[str]:
+    missing = list(_no_form(known, at, earlier, later))
+    yield from missing
+    if missing:
+        return
+    yield from _no_field(known, at, earlier, same)
+    yield from _no_field(known, at, later, same)
+    yield from _unlike(known, at, earlier, later, same)
+    if attributed:
+        rule = known.rules.attributions.get(later)
+        if rule is None or rule.to != earlier:
+            yield f"{at}: journey.yaml does not attribute {later} to {earlier}"
+
+
+def _unlike(known: Known, at: str, one: str, other: str, same: Iterable[str]) -> Iterator[str]:
+    for field in same:
+        kinds = known.kind_of(one, field), known.kind_of(other, field)
+        if None not in kinds and kinds[0] != kinds[1]:
+            yield f"{at}: {field} is not of the same type in {one} and {other}"
+
+
+def _test_problems(known: Known, at: str, form: str, field: str, test: Test) -> Iterator[str]:
+    found = known.kind_of(form, field)
+    if found is None:
+        yield f"{at}: {form} has no field {field}"
+        return
+    kind, repeated = found
+    declared = known.field_of(form, field)
+    codes = None if declared is None else declared.codes
+    for name, value in test.asked.items():
+        if name == "known":
+            continue
+        if repeated != (name in ("contains", "empty")):
+            yield f"{at}: a list is asked with contains or empty" if repeated else f"{at}: {name} is for lists"
+        elif name in ("gt", "gte", "lt", "lte") and kind not in _NUMBERS:
+            yield f"{at}: {name} needs a number, and {field} is {kind}"
+        elif name == "starts_with" and kind != "string":
+            yield f"{at}: {name} needs text, and {field} is {kind}"
+        elif name in ("eq", "one_of", "contains"):
+            values = value if isinstance(value, tuple) else (value,)
+            yield from (f"{at}: {fault}" for one in values if (fault := _misfit(field, kind, codes, one)))
+
+
+def _misfit(field: str, kind: str, codes: Codes | None, value: object) -> str | None:
+    """Why a field can never have the value; None where it can."""
+    if not _fits(kind, value):
+        return f"{value!r} cannot be a value of {field}, which is {kind}"
+    return None if _is_code(codes, str(value)) else f"{value!r} is none of the codes of {field}"
+
+
+def _fits(kind: str, value: object) -> bool:
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind in _NUMBERS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return kind == "string" and isinstance(value, str)
+
+
+def _is_code(codes: Codes | None, value: str) -> bool:
+    """Whether a registration could say so; what a catalogue holds may change, so any text could be of it."""
+    if isinstance(codes, CodeList):
+        return value in codes.list
+    return not isinstance(codes, CodePattern) or re.fullmatch(codes.pattern, value) is not None
+
+
+def _no_form(known: Known, at: str, *forms: str) -> Iterator[str]:
+    for form in forms:
+        if form == OPT_OUT:
+            yield f"{at}: {OPT_OUT} is how a person leaves the register, and is counted by nothing"
+        elif form not in known.forms:
+            yield f"{at}: there is no form {form}; there are {', '.join(known.forms)}"
+
+
+def _no_field(known: Known, at: str, form: str, fields: Iterable[str]) -> Iterator[str]:
+    for field in fields:
+        yield from _single(known, at, form, field)
+
+
+def _single(known: Known, at: str, form: str, field: str) -> Iterator[str]:
+    kind = known.kind_of(form, field)
+    if kind is None:
+        yield f"{at}: {form} has no field {field}"
+    elif kind[1]:
+        yield f"{at}: {form}.{field} is a list"

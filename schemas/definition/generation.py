@@ -1,0 +1,71 @@
+"""The generation of a registry's derived values: a hash of everything that decides what they are.
+
+Titles and targets change no value, and neither do catalogues, mappings, and forms and fields that no
+definition speaks of; so none of them begins a new generation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from schemas.definition.form import OPT_OUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from schemas.definition.form import Form, Role
+    from schemas.definition.indicators import Indicators
+    from schemas.definition.journey import JourneyRules
+    from schemas.definition.monitors import Monitors
+
+#: Raised by one whenever the same definitions give other values, or stored journeys another shape.
+ENGINE = 1
+_SHOWN_ONLY = frozenset({"title", "direction", "target", "smallest_shown", "measured_in", "per_years"})
+_ALWAYS_READ: tuple[Role, ...] = (
+    "registration_id", "patient", "unit", "occurred_on", "recorded_at", "retracted", "side",
+)  # fmt: skip
+_LENGTH = 12
+
+
+def generation_of(forms: Mapping[str, Form], rules: JourneyRules, indicators: Indicators, monitors: Monitors) -> str:
+    """Twelve hexadecimal digits; not equal where the derived values are not the same.
+
+    The order of breakdowns and indicators decides where a number stands in a cell, so it counts as well.
+    """
+    parts = [_deciding(part) for part in (rules, indicators, monitors)]
+    text = json.dumps([ENGINE, _spoken_of(forms, set(_texts(parts))), parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
+
+
+def _deciding(node: Any) -> Any:  # noqa: ANN401 - models, and what they hold
+    """What decides values: a model's attributes but for what is only shown, named things in their order."""
+    if isinstance(node, BaseModel):
+        return {name: _deciding(value) for name, value in node if name not in _SHOWN_ONLY}
+    if isinstance(node, dict):
+        return [[name, _deciding(value)] for name, value in node.items()]
+    return [_deciding(item) for item in node] if isinstance(node, tuple) else node
+
+
+def _spoken_of(forms: Mapping[str, Form], words: set[str]) -> dict[str, dict[str, Any]]:
+    """The types of the fields that the definitions could mean: a form and a field whose names stand in them."""
+    return {
+        form.name: {
+            field.name: [field.kind, field.nullable, field.repeated, field.role]
+            for field in form.fields
+            if field.name in words or field.role in _ALWAYS_READ
+        }
+        for form in forms.values()
+        if form.name in words or form.name == OPT_OUT
+    }
+
+
+def _texts(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict | list):
+        for item in node.values() if isinstance(node, dict) else node:
+            yield from _texts(item)
