@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from schemas.version import OffsetRange, version_of
+from schemas.version import MAX_VERSION, OffsetRange, version_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.forms import rows_table
 
@@ -131,29 +131,46 @@ def partitions(client: Client, registry: str) -> list[int]:
 
 
 def read_archive(
-    client: Client, registry: str, *, partition: int | None = None, slice_rows: int = _SLICE_ROWS
+    client: Client,
+    registry: str,
+    *,
+    partition: int | None = None,
+    after: int = -1,
+    below: int | None = None,
+    slice_rows: int = _SLICE_ROWS,
 ) -> Iterator[Archived]:
     """Every accepted submission once, partition by partition, in the order of the versions.
 
     It is read in slices, by the table's own order, so memory is that of one slice however much there is.
 
+    Args:
+        client: the way to ClickHouse.
+        registry: whose archive.
+        partition: the only one to read; all of them where none is given.
+        after: only versions above this one.
+        below: only versions below this one; no bound where none is given.
+        slice_rows: how many to read at once.
+
     Raises:
         DatabaseError: the database does not answer, or is not migrated.
     """
+    bounds = (after + 1, MAX_VERSION if below is None else below - 1)
     for place in partitions(client, registry) if partition is None else [partition]:
-        yield from _read_partition(client, registry, place, slice_rows)
+        yield from _read_partition(client, registry, place, bounds, slice_rows)
 
 
-def _read_partition(client: Client, registry: str, partition: int, slice_rows: int) -> Iterator[Archived]:
+def _read_partition(
+    client: Client, registry: str, partition: int, bounds: tuple[int, int], slice_rows: int
+) -> Iterator[Archived]:
     query = (
         "SELECT version, partition, epoch, offset, toUnixTimestamp64Milli(submitted_at), form, schema_id, "
         f"patient, registration_id, payload FROM {sql.table(sql.database_of(registry), 'archive')} "
-        "WHERE partition = {partition:UInt16} AND version >= {first:UInt64} "
+        "WHERE partition = {partition:UInt16} AND version BETWEEN {first:UInt64} AND {last:UInt64} "
         "ORDER BY partition, version LIMIT {rows:UInt32}"
     )
-    first = 0
+    first, last = bounds
     while True:
-        parameters = {"partition": partition, "first": first, "rows": slice_rows}
+        parameters = {"partition": partition, "first": first, "last": last, "rows": slice_rows}
         rows = client.rows(query, parameters, binary=["payload"])
         for version, *fields in rows:
             # without FINAL, which would read the rest of the partition for every slice, a row that was

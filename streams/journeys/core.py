@@ -1,0 +1,229 @@
+"""A step: submissions of one partition in, what they change out. Pure: what is kept is read through a function.
+
+Cells are sums over journeys, so a journey's former share is taken away and its new one added: whole
+numbers, exact in any order. Everything that leaves is absolute, but for exposures, which carry before and after.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from operator import neg
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from schemas import topics
+from schemas.codec import NotARegistrationError, encode_event
+from schemas.definition.form import OPT_OUT
+from schemas.version import version_of
+from streams.journeys.evaluation import Findings, compile_evaluation
+from streams.journeys.records import Record, Records
+from streams.journeys.state import journey_of, kept
+from streams.worker.seam import Output, Step, UnknownSchemaError, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from schemas.definition.registry import RegistryDefinition
+    from streams.journeys.evaluation import CellKey, ExposureState
+
+    Read = Callable[[list[bytes]], list[bytes | None]]
+
+JOURNEY = b"j"
+CELL = b"c"
+_MOST_IN_A_MESSAGE = 5_000
+_encode = msgspec.msgpack.Encoder().encode
+_decode_numbers = msgspec.msgpack.Decoder(tuple[int, ...]).decode
+_NOTHING = Findings({}, {}, {})
+
+
+class JourneyCore:
+    """The journeys of one registry, as its definition has them."""
+
+    def __init__(self, definition: RegistryDefinition) -> None:
+        self._registry = definition.name
+        self._generation = definition.generation
+        self._records = Records(definition)
+        self._evaluate = compile_evaluation(definition, self._records)
+        self._opt_out = self._records.form_at(OPT_OUT) if OPT_OUT in definition.forms else -1
+
+    def step(self, batches: Sequence[Mapping[str, Any]], after: int, read: Read) -> Step:
+        """Take the submissions of some ``AcceptedBatch``es of one partition, in their order.
+
+        Args:
+            batches: as decoded.
+            after: submissions up to this version are in already, and left out; -1 at the very first.
+            read: what is kept under some keys.
+
+        Raises:
+            UnknownSchemaError: a registration was written with a schema that is not declared here.
+        """
+        step = Step({}, [], after, 0)
+        submissions = self._sort(batches, step)
+        partition = int(batches[0]["partition"]) if batches else 0
+        changes = _Changes()
+        patients = list(submissions)
+        keys = [JOURNEY + patient.encode() for patient in patients]
+        for patient, key, before in zip(patients, keys, read(keys), strict=True):
+            journey = journey_of(before)
+            found = self._evaluate(journey.records) if journey.records else _NOTHING
+            journey.take(submissions[patient], self._opt_out)
+            now = self._evaluate(journey.records) if journey.records else _NOTHING
+            step.writes[key] = kept(journey)
+            changes.add(patient, found, now)
+        cells = _added(changes.cells, read, step.writes)
+        step.outputs.extend(self._messages(partition, step.version, cells, changes))
+        return step
+
+    def _sort(self, batches: Sequence[Mapping[str, Any]], step: Step) -> dict[str, list[Record]]:
+        """The new submissions by patient, each patient's in order."""
+        by_patient: dict[str, list[Record]] = {}
+        records = self._records
+        for place, batch in enumerate(batches):
+            first = version_of(batch["epoch"], 0)
+            for submission in batch["registrations"]:
+                version = first | submission["offset"]
+                if version <= step.version:
+                    continue
+                schema_id = submission["schema_id"]
+                if not records.knows(schema_id):
+                    raise UnknownSchemaError(schema_id)
+                try:
+                    record = records.read(schema_id, submission["payload"], version, submission["registration_id"])
+                except NotARegistrationError as error:
+                    step.unreadable.append(Unreadable(place, submission, str(error)))
+                else:
+                    patient = submission["patient"]
+                    if patient in by_patient:
+                        by_patient[patient].append(record)
+                    else:
+                        by_patient[patient] = [record]
+                    step.registrations += 1
+                step.version = version
+        return by_patient
+
+    def _messages(
+        self, partition: int, version: int, cells: list[dict[str, Any]], changes: _Changes
+    ) -> Iterator[Output]:
+        """What changed, as messages; always a ``CellBatch``, for it says how far the values are."""
+        origin = {
+            "registry": self._registry,
+            "generation": self._generation,
+            "partition": partition,
+            "version": version,
+        }
+        entries = changes.entries
+        for some in _parts(entries):
+            yield Output(
+                topics.lists(self._registry), None, encode_event("list_batch", {**origin, "entries": some}), partition
+            )
+        for group, changed in changes.exposures.items():
+            for some in _parts(changed):
+                value = encode_event("exposure_batch", {**origin, "group": group, "changes": some})
+                yield Output(topics.exposures(self._registry), group.encode(), value, None)
+        for some in _parts(cells) if cells else [[]]:
+            yield Output(
+                topics.cells(self._registry), None, encode_event("cell_batch", {**origin, "cells": some}), partition
+            )
+
+
+class _Changes:
+    """What journeys' findings add up to.
+
+    Attributes:
+        cells: by cell, the numbers to add, as they came.
+        exposures: by group, the changes.
+        entries: the list entries that changed.
+    """
+
+    def __init__(self) -> None:
+        self.cells: defaultdict[CellKey, list[tuple[int, ...]]] = defaultdict(list)
+        self.exposures: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.entries: list[dict[str, Any]] = []
+
+    def add(self, patient: str, before: Findings, now: Findings) -> None:
+        """Take the difference between what a journey came to and what it comes to."""
+        cells, old, new = self.cells, before.shares, now.shares
+        for identity, share in new.items():
+            if old.get(identity) != share:
+                cells[share[0]].append(share[1])
+        for identity, (cell, numbers) in old.items():
+            if new.get(identity) != (cell, numbers):
+                cells[cell].append(tuple(map(neg, numbers)))
+        if before.exposures or now.exposures:
+            self._expose(patient, before.exposures, now.exposures)
+        if before.listed or now.listed:
+            self._list(patient, before, now)
+
+    def _expose(
+        self,
+        patient: str,
+        before: Mapping[tuple[str, str], ExposureState],
+        now: Mapping[tuple[str, str], ExposureState],
+    ) -> None:
+        for identity in before.keys() | now.keys() if before else now:
+            was, state = before.get(identity), now.get(identity)
+            if was != state:
+                group, registration_id = identity
+                self.exposures[group].append(
+                    {
+                        "patient": patient,
+                        "registration_id": registration_id,
+                        "before": () if was is None else (was,),
+                        "after": () if state is None else (state,),
+                    }
+                )
+
+    def _list(self, patient: str, before: Findings, now: Findings) -> None:
+        for identity in before.listed.keys() | now.listed.keys():
+            state = now.listed.get(identity)
+            if before.listed.get(identity) != state:
+                name, form, registration_id = identity
+                unit, day, shown = ("", 0, ()) if state is None else state
+                self.entries.append(
+                    {
+                        "list": name,
+                        "patient": patient,
+                        "form": form,
+                        "registration_id": registration_id,
+                        "listed": state is not None,
+                        "unit": unit,
+                        "day": day,
+                        "shown": list(shown),
+                    }
+                )
+
+
+def _added(
+    cells: Mapping[CellKey, list[tuple[int, ...]]], read: Read, writes: dict[bytes, bytes | None]
+) -> list[dict[str, Any]]:
+    """The cells as they are now, with what is to be added put to what was kept."""
+    keys = [CELL + _encode(cell) for cell in cells]
+    now = []
+    for key, (cell, added), before in zip(keys, cells.items(), read(keys), strict=True):
+        if before is not None:
+            added.append(_decode_numbers(before))
+        numbers = added[0] if len(added) == 1 else tuple(map(sum, zip(*added, strict=True)))
+        value = _encode(numbers) if any(numbers) else None
+        if value == before:
+            continue  # what came and what went are the same
+        writes[key] = value
+        cohort, unit, period, by, indicator, bucket = cell
+        now.append(
+            {
+                "cohort": cohort,
+                "unit": unit,
+                "period": period,
+                "by": by,
+                "indicator": indicator,
+                "bucket": bucket,
+                "values": numbers,
+            }
+        )
+    return now
+
+
+def _parts(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The items in pieces that fit a message."""
+    for start in range(0, len(items), _MOST_IN_A_MESSAGE):
+        yield items[start : start + _MOST_IN_A_MESSAGE]
