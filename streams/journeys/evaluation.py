@@ -18,7 +18,7 @@ from streams.journeys.conditions import ConditionCode, between, day_of
 from streams.journeys.records import DAY, FORM, ID, VERSION, Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from schemas.definition.indicators import (
         Anchors,
@@ -44,7 +44,7 @@ ListedState = tuple[Any, ...]
 _EPOCH = date(1970, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: to make one would cost three times as much
 class Findings:
     """What one journey comes to.
 
@@ -73,6 +73,7 @@ class _Writer:
         self._records = records
         self._source = Source()
         self._code = ConditionCode(definition, records, self._source)
+        self._shared: dict[str, str] = {}  # labels that several anchors of one loop have, and their variable
 
     def function(self) -> Callable[..., Any]:
         """The function, of all that is declared."""
@@ -137,8 +138,12 @@ class _Writer:
             *((one, self._exposure_of(name, one)) for name, one in sorted(self._definition.monitors.exposures.items())
               if one.form == form),
         ]  # fmt: skip
+        if not begins:
+            return []
         place = self._records.form_at(form)
         head = [f"    unit = {self._code.role(form, 'unit', 'a')}"]
+        shared = [f"    {name} = {labels}" for labels, name in self._shared.items()]
+        self._shared.clear()
         each: list[str] = []
         chosen: list[str] = []
         for anchors, lines in begins:
@@ -151,7 +156,7 @@ class _Writer:
                 each += [f"    {line}" for line in lines]
             else:
                 each += [f"    if {where}:", *(f"        {line}" for line in lines)]
-        return [*([f"for a in F[{place}]:", *head, *each] if each else []), *chosen]
+        return [*([f"for a in F[{place}]:", *head, *shared, *each] if each else []), *chosen]
 
     def _cells_of(self, name: str, cohort: Cohort) -> list[str]:
         """The anchor's share of the cohort's vector, and of the cells by bucket."""
@@ -166,28 +171,31 @@ class _Writer:
                 condition, bucket = bucketed
                 key = f"({name!r}, unit, period, by, {indicator_name!r}, {bucket})"
                 buckets += [f"if {condition}:", f"    C[{name!r}, a[{ID}], {indicator_name!r}] = ({key}, ONE)"]
-        by = "".join(f"{self._label(breakdown, cohort.form)}, " for breakdown in cohort.by.values())
+        by = self._labels(cohort, cohort.by)
         return [
             *lines,
             f"numbers = ({', '.join(numbers)},)",
             f"if numbers != {(0,) * width(cohort)!r}:",
             f"    period = {cohort.period}_of(a[{DAY}])",
-            f"    by = ({by})",
+            f"    by = {by}",
             f"    C[{name!r}, a[{ID}]] = (({name!r}, unit, period, by, '', 0), numbers)",
             *(f"    {line}" for line in buckets),
         ]
 
     def _share(self, indicator: Indicator, form: str) -> tuple[list[str], list[str], tuple[str, str] | None]:
         """(statements, the parts' expressions, where it counts by bucket: when and which)."""
-        counted = self._source.variable("n")
         where = self._code.expression(indicator.where, form)
+        counted = self._source.variable("n") if indicator.where is not None else "1"
+        counting = [f"{counted} = 1 if {where} else 0"] if indicator.where is not None else []
         if indicator.kind == "count":
-            return [f"{counted} = 1 if {where} else 0"], [counted], None
+            return counting, [counted], None
         if indicator.kind == "proportion":
             holds = self._code.expression(indicator.numerator, form)
-            return [f"{counted} = 1 if {where} else 0"], [counted, f"1 if {counted} and {holds} else 0"], None
+            return counting, [counted, f"1 if {counted} and {holds} else 0"], None
         if indicator.kind == "rate":
-            return self._person_time(indicator, form, counted, where)
+            prepared, parts, bucketed = self._person_time(indicator, form, counted)
+            return [*counting, *prepared], parts, bucketed
+        counted = self._source.variable("n")
         value = self._source.variable("v")
         prepared = [
             f"{value} = {self._code.place(form, indicator.value, 'a')}",
@@ -198,32 +206,36 @@ class _Writer:
             return prepared, [counted, value, f"{value} * {value}"], None
         return prepared, [counted], (counted, value)
 
-    def _person_time(
-        self, rate: Rate, form: str, counted: str, where: str
-    ) -> tuple[list[str], list[str], tuple[str, str] | None]:
+    def _person_time(self, rate: Rate, form: str, counted: str) -> tuple[list[str], list[str], tuple[str, str] | None]:
         event, end, days = (self._source.variable(name) for name in ("event", "end", "days"))
         opened = self._source.variable("open")
-        first_event = self._first_day(rate.event, form)
         others = [self._first_day(one, form) for one in rate.ends]
         nearest = f"min({', '.join((event, *others))})" if others else event
         horizon = rate.horizon_days
         in_time = f"{event} == {end}" if horizon is None else f"{event} == {end} and {days} <= {horizon}"
         prepared = [
-            f"{counted} = 1 if {where} else 0",
-            f"{opened} = {event} = {days} = 0",
-            f"if {counted}:",
-            f"    {event} = {first_event}",
+            f"{opened} = {counted}",
+            f"{event} = {days} = 0",
+            f"if {counted} and {self._may_end((rate.event, *rate.ends))}:",
+            f"    {event} = {self._first_day(rate.event, form)}",
             f"    {end} = {nearest}",
             f"    if {end} == NEVER:",
-            f"        {opened} = 1",
             f"        {event} = 0",
             "    else:",
+            f"        {opened} = 0",
             f"        {days} = {end} - a[{DAY}]",
             f"        {event} = 1 if {in_time} else 0",
         ]
         if horizon is None:
             return prepared, [counted, event, days, opened, f"a[{DAY}] if {opened} else 0"], None
         return prepared, [counted, event, f"min({days}, {horizon})", "0", "0"], (opened, f"a[{DAY}]")
+
+    def _may_end(self, ends: Iterable[Following | End]) -> str:
+        """An expression that is false where nothing can be found, as in most journeys; quick to look at."""
+        if any(end.form is None for end in ends):
+            return "True"
+        places = sorted({self._records.form_at(str(end.form)) for end in ends})
+        return f"({' or '.join(f'F[{place}]' for place in places)})"
 
     def _first_day(self, end: Following | End, form: str) -> str:
         """The expression of the first day that something ends follow-up on; NEVER where nothing does."""
@@ -251,31 +263,40 @@ class _Writer:
         form = exposure.form
         code = self._code
         lot = "''" if exposure.lot is None else f"({code.place(form, exposure.lot, 'a')} or '')"
-        by = "".join(f"{self._label(breakdown, form)}, " for breakdown in exposure.by.values())
+        by = self._labels(exposure, exposure.by)
         outcomes = code.following(exposure.outcomes, form)
-        place = self._records.form_at(exposure.outcomes.form)
         state = (
             f"{{'product': product, 'lot': {lot}, 'unit': unit, "
-            f"'side': {code.role(form, 'side', 'a')}, 'by': ({by}), 'start': a[{DAY}], "
+            f"'side': {code.role(form, 'side', 'a')}, 'by': {by}, 'start': a[{DAY}], "
             "'end': None if end == NEVER else end, 'end_reason': reason, 'outcomes': len(days), "
             "'first_outcome': days[0] if days else None}"
         )
         return [
             f"product = {code.place(form, exposure.product, 'a')}",
             "if product is not None:",
-            "    end, reason = NEVER, ''",
+            "    end, reason, days = NEVER, '', NONE",
+            f"    if {self._may_end((exposure.outcomes, *exposure.ends))}:",
             *(
                 line
                 for one in exposure.ends
                 for line in (
-                    f"    day = {self._first_day(one, form)}",
-                    "    if day < end:",
-                    f"        end, reason = day, {one.reason!r}",
+                    f"        day = {self._first_day(one, form)}",
+                    "        if day < end:",
+                    f"            end, reason = day, {one.reason!r}",
                 )
             ),
-            f"    days = [r[{DAY}] for r in {outcomes}(a, F, T) if r[{DAY}] <= end] if F[{place}] else NONE",
+            f"        days = [r[{DAY}] for r in {outcomes}(a, F, T) if r[{DAY}] <= end]",
             f"    X[{name!r}, a[{ID}]] = {state}",
         ]
+
+    def _labels(self, anchors: Anchors, by: Mapping[str, Breakdown]) -> str:
+        """The expression of the breakdowns' texts; worked out once where every registration is looked at."""
+        labels = f"({''.join(f'{self._label(breakdown, anchors.form)}, ' for breakdown in by.values())})"
+        if anchors.where is not None or anchors.once_per is not None or not by:
+            return labels
+        if labels not in self._shared:
+            self._shared[labels] = self._source.variable("by")
+        return self._shared[labels]
 
     def _label(self, breakdown: Breakdown, form: str) -> str:
         if breakdown.person is not None:
