@@ -1,4 +1,4 @@
-"""The variable catalogue of a registry as Markdown: every form, every variable, and each one's history."""
+"""The variable catalogue of a registry as Markdown: every variable and its history, and all that is derived."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.definition.form import CatalogueCodes, CodeList, form_of
+from schemas.docs_derived import derived_catalogue
+from schemas.markdown import row, table_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,13 +23,13 @@ def variable_catalogue(definition: RegistryDefinition) -> str:
     """What the registry records, for those who register, research or review.
 
     Returns:
-        Markdown: the registry's title, controller, stage and notice, then one table per form. The
-        column *History* says in which released version of the form a variable first appeared, and
-        in which later ones its declaration changed and how.
+        Markdown: the registry's title, controller, stage and notice, then one table per form, then
+        what is derived: indicators, lists, exposures. The column *History* says in which released
+        version of the form a variable first appeared, and in which later ones its declaration changed
+        and how.
     """
-    return "\n".join(
-        [*_head(definition), *(line for form in definition.forms.values() for line in _form(definition, form))]
-    )
+    forms = [line for form in definition.forms.values() for line in _form(definition, form)]
+    return "\n".join([*_head(definition), *forms, *derived_catalogue(definition)])
 
 
 def _head(definition: RegistryDefinition) -> Iterator[str]:
@@ -56,10 +58,9 @@ def _form(definition: RegistryDefinition, form: Form) -> Iterator[str]:
     yield ""
     yield f"Avro record `{form.full_name}`; released versions: {len(released) or 'none'}."
     yield ""
-    yield _row(_COLUMNS)
-    yield _row(["---"] * len(_COLUMNS))
+    yield from table_head(_COLUMNS)
     for field in form.fields:
-        yield _row([*_described(field), _history([version.get(field.name) for version in versions], field)])
+        yield row([*_described(field), _history([version.get(field.name) for version in versions], field)])
     gone = sorted({name for version in versions for name in version} - {field.name for field in form.fields})
     if gone:
         yield ""
@@ -127,7 +128,3 @@ def _changed(before: FormField, after: FormField) -> str:
     """The names of the columns in which two declarations of a variable differ."""
     cells = zip(_COLUMNS, _described(before), _described(after), strict=False)
     return ", ".join(column.lower() for column, was, now in cells if was != now)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

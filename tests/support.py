@@ -49,6 +49,20 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
         "primary_registration_id": None, "new_cup": None, "new_stem": None, "new_head": None,
     },
     "death": {},
+    "emigration": {},
+    "opt_out": {},
+    "diagnosis": {"birth_year": 1960, "sex": "male", "diagnosis": "B24.9", "viral_load": 9_000, "cd4": 300},
+    "visit": {
+        "contact": "doctor", "viral_load": 20, "cd4": 500, "on_treatment": True, "drugs": ["J05AR06"],
+        "missed_doses": 0,
+    },
+    "risk_assessment": {
+        "area": "fall", "instrument": "downton", "score": 5, "at_risk": True, "age": 80, "birth_year": 1920,
+        "sex": "female", "care": "hospital",
+    },
+    "planned_action": {"area": "fall", "actions": ["exercise"], "assessment_id": None},
+    "performed_action": {"area": "fall", "actions": ["exercise"], "plan_id": None},
+    "outcome": {"area": "fall", "harmed": False, "severity": None, "assessment_id": None},
 }  # fmt: skip
 
 
@@ -76,7 +90,7 @@ def registration(definition: RegistryDefinition, form: str, number: int = 1, **f
         "recorded_at": NOON_2001,
         "retracted": False,
     }
-    if form == "death":
+    if definition.forms[form].field_with("unit") is None:
         del common["unit"]
     return {**common, **BODIES[form], **fields}
 

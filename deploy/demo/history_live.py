@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from deploy.demo.history_habits import Habits
-    from deploy.demo.history_plan import HistoryPlan, IntArray, Row
+    from deploy.demo.history_plan import HistoryPlan, IntArray
+    from deploy.demo.rows import Row
 
 _BATCH = 200
 _DAYS_BACK = 60
@@ -37,7 +38,8 @@ def live_rows(plan: HistoryPlan, rng: np.random.Generator, clock: Callable[[], d
         clock: the time now, in UTC; asked once per batch for the day, once per row for ``recorded_at``.
     """
     habits = draw_habits(np.random.default_rng(plan.seed), read_catalogue())
-    beyond = plan.primaries + plan.faulty + 1  # of persons, hence of every unit's registrations, in the history
+    # beyond all persons of the history, hence beyond all registrations of every unit
+    beyond = plan.primaries + plan.faulty + plan.unresolved + 1
     ids = RegistrationIds(beyond)
     for first in count(beyond, _BATCH):
         numbers = np.arange(first, first + _BATCH)

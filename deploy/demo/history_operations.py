@@ -16,7 +16,8 @@ from deploy.demo.history_people import DAYS_PER_YEAR, DIAGNOSES, person_name
 if TYPE_CHECKING:
     from deploy.demo.history_habits import Habits
     from deploy.demo.history_people import People
-    from deploy.demo.history_plan import FloatArray, IntArray, Row
+    from deploy.demo.history_plan import FloatArray, IntArray
+    from deploy.demo.rows import Row
 
 FIXATIONS = ("cemented", "uncemented", "hybrid", "reverse_hybrid")
 CEMENTED_CUP = np.array([True, False, False, True])

@@ -10,7 +10,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from deploy.demo.history_habits import Habits
-    from deploy.demo.history_plan import BoolArray, FloatArray, IntArray, Row
+    from deploy.demo.history_plan import BoolArray, FloatArray, IntArray
+    from deploy.demo.rows import Row
 
 # ICD-10 codes and their shares: osteoarthritis first, then fracture and its sequelae, arthritis, necrosis, tumour
 DIAGNOSES = {

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from deploy.demo.history_habits import Habits
     from deploy.demo.history_operations import Operations, RegistrationIds
-    from deploy.demo.history_plan import FloatArray, IntArray, Row
+    from deploy.demo.history_plan import FloatArray, IntArray
+    from deploy.demo.rows import Row
 
 _LATE = 0.009  # per year: the hazard that stays
 _PEAK, _PEAK_YEARS = 0.045, 0.15  # per year on day 0, and how fast it fades

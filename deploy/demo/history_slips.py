@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from deploy.demo.history_plan import HistoryPlan, Row, Submission
+    from deploy.demo.history_plan import HistoryPlan
+    from deploy.demo.rows import Row, Submission
 
 
 def draw_slips(rng: np.random.Generator, plan: HistoryPlan, rows: Sequence[Row]) -> list[Submission]:

@@ -22,7 +22,8 @@ from deploy.demo.history_reoperations import Reoperations, reoperation_rows
 if TYPE_CHECKING:
     from deploy.demo.history_habits import Habits
     from deploy.demo.history_operations import RegistrationIds
-    from deploy.demo.history_plan import IntArray, Row
+    from deploy.demo.history_plan import IntArray
+    from deploy.demo.rows import Row
 
 _UNITS = 6
 _ARTHRITIS = 0  # the first diagnosis

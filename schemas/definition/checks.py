@@ -225,8 +225,8 @@ def _relation_problems(
     yield from missing
     if missing:
         return
-    yield from _no_field(known, at, earlier, same)
-    yield from _no_field(known, at, later, same)
+    for form in dict.fromkeys((earlier, later)):
+        yield from _no_field(known, at, form, same)
     yield from _unlike(known, at, earlier, later, same)
     if attributed:
         rule = known.rules.attributions.get(later)

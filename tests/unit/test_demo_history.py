@@ -17,7 +17,19 @@ from deploy.demo.history import FIRST_DAY, INTEROP_STARTS_ON, LAST_DAY, HistoryP
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 HIP = SCHEMAS / "registries" / "hip"
-SMALL = HistoryPlan(primaries=700, corrections=9, duplicates=7, retractions=5, faulty=10, seed=4)
+SMALL = HistoryPlan(
+    primaries=700,
+    corrections=9,
+    duplicates=7,
+    retractions=5,
+    faulty=10,
+    unresolved=5,
+    emigrations=6,
+    opt_outs=4,
+    lifted=3,
+    seed=4,
+)
+BARE = HistoryPlan(30, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 # the review's thirty: day of the reoperation by day of the operation, and when the others were operated
 REDONE = {12: 112, 36: 141, 66: 161, 90: 200, 120: 212}
 OPERATED = list(range(0, 180, 6))
@@ -37,7 +49,8 @@ CODES = {("units", None): {row["code"] for row in UNITS}} | {
 }
 FORMS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
-    for path in [*sorted((HIP / "forms").glob("*.avsc")), SCHEMAS / "modules" / "core" / "death.avsc"]
+    for folder in (HIP / "forms", SCHEMAS / "modules" / "core")
+    for path in sorted(folder.glob("*.avsc"))
 }
 PYTHON_TYPES = {
     "string": str, "int": int, "double": float, "boolean": bool, "date": date, "timestamp-millis": datetime,
@@ -88,10 +101,24 @@ class Told:
         for row in rows:
             self.by_id[row["person"], row["registration_id"]].append(row)
         standing = [group[-1] for group in self.by_id.values() if not group[-1]["retracted"] and not faults(group[0])]
+        self.opted_out = {row["person"] for row in standing if row["form"] == "opt_out"}
+        standing = [row for row in standing if row["person"] not in self.opted_out]
         self.primaries = [row for row in standing if row["form"] == "primary_operation"]
-        self.reoperations = [row for row in standing if row["form"] == "reoperation"]
+        self.operated: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in self.primaries:
+            self.operated[row["person"], row["side"]].append(row)
+        reoperations = [row for row in standing if row["form"] == "reoperation"]
+        self.reoperations = [row for row in reoperations if self.belongs(row)]
+        self.unresolved = [row for row in reoperations if not self.belongs(row)]
         self.deaths = {row["person"]: row["occurred_on"] for row in standing if row["form"] == "death"}
         self.interop = [row for row in self.primaries if row["cup"] == "INTEROP"]
+
+    def belongs(self, reoperation: Row) -> bool:
+        """Whether it names an operation on its hip, or names none and there is one before it."""
+        hip = self.operated[reoperation["person"], reoperation["side"]]
+        ids = [row["registration_id"] for row in hip if row["occurred_on"] <= reoperation["occurred_on"]]
+        named = reoperation["primary_registration_id"]
+        return bool(ids) if named is None else named in ids
 
     def hips(self, form: str) -> dict[tuple[str, str], list[date]]:
         """Days of the form's standing registrations, in order, by person and side."""
@@ -119,7 +146,7 @@ def test_the_same_plan_gives_the_same_history_and_another_seed_another() -> None
     assert generate(SMALL).rows != generate(other).rows
 
 
-@pytest.mark.parametrize("plan", [HistoryPlan(), SMALL, HistoryPlan(30, 0, 0, 0, 0, 1)])
+@pytest.mark.parametrize("plan", [HistoryPlan(), SMALL, BARE])
 def test_the_counts_are_the_plans(plan: HistoryPlan, history: Any) -> None:
     history = history if plan == history.plan else generate(plan)
     first: dict[str, Row] = {}
@@ -132,6 +159,11 @@ def test_the_counts_are_the_plans(plan: HistoryPlan, history: Any) -> None:
             seen[row["form"]] += 1
         elif row == earlier:
             seen["duplicates"] += 1
+        elif row["form"] == "opt_out":
+            seen["lifted"] += 1
+            assert {**row, "retracted": False, "recorded_at": earlier["recorded_at"]} == earlier
+        elif {**row, "recorded_at": earlier["recorded_at"]} == earlier:
+            seen["anew"] += 1
         elif row["retracted"]:
             seen["retractions"] += 1
             assert {**row, "retracted": False, "recorded_at": earlier["recorded_at"]} == earlier
@@ -139,14 +171,19 @@ def test_the_counts_are_the_plans(plan: HistoryPlan, history: Any) -> None:
             seen["corrections"] += 1
             assert sum(row[name] != earlier[name] for name in row) == 2  # one field, and when it was recorded
     assert seen["primary_operation"] == plan.primaries
-    for sort in ("corrections", "duplicates", "retractions", "faulty"):
+    assert (seen["emigration"], seen["opt_out"], seen["anew"]) == (plan.emigrations, plan.opt_outs, plan.lifted)
+    for sort in ("corrections", "duplicates", "retractions", "faulty", "lifted"):
         assert seen[sort] == getattr(plan, sort)
     assert len(history.faulty_ids) == plan.faulty
-    assert len(Told(history.rows).primaries) == plan.primaries - plan.retractions
+    told = Told(history.rows)
+    assert len(told.primaries) == plan.primaries - plan.retractions - plan.opt_outs + plan.lifted
+    assert (len(told.unresolved), len(told.opted_out)) == (plan.unresolved, plan.opt_outs - plan.lifted)
+    assert {row["registration_id"] for row in told.unresolved} == history.unresolved_ids
+    assert told.opted_out == history.opted_out
 
 
 def test_the_default_plan_is_three_national_years(told: Told) -> None:
-    assert len(told.primaries) == 24_000 - 40
+    assert len(told.primaries) == 24_000 - 40 - 8 + 2  # retracted, opted out, taken back
     assert {row["unit"] for row in told.primaries} == CODES["units", None]
     assert {row["cup"] for row in told.primaries} == CODES["components", "cup"]
     days = [row["occurred_on"] for row in told.primaries + told.reoperations] + list(told.deaths.values())
@@ -212,6 +249,42 @@ def test_inter_op_stands_out_and_the_rest_is_as_registers_are(told: Told) -> Non
     assert max(rates.values()) < 10
     ordinary = 100 * (sum(events.values()) - 5) / (sum(years.values()) - years["INTEROP"])
     assert 0.5 < ordinary < 2.5
+
+
+def test_what_belongs_to_no_operation_names_one_of_old_or_lies_before_the_only_one(told: Told) -> None:
+    registered = {row["registration_id"] for row in told.primaries}
+    persons = {row["person"] for row in told.primaries}
+    old = [row for row in told.unresolved if row["primary_registration_id"] is not None]
+    early = [row for row in told.unresolved if row["primary_registration_id"] is None]
+    assert (len(old), len(early)) == (4, 4)
+    assert not {row["primary_registration_id"] for row in old} & registered
+    assert not {row["person"] for row in old} & persons
+    for row in early:
+        (operation,) = told.operated[row["person"], row["side"]]
+        assert 20 <= (operation["occurred_on"] - row["occurred_on"]).days < 300
+    assert all(FIRST_DAY <= row["occurred_on"] <= LAST_DAY for row in told.unresolved)
+
+
+def test_whoever_emigrates_or_opts_out_has_one_operation_before_and_nothing_after(told: Told) -> None:
+    of_person = defaultdict(list)
+    for row in told.rows:
+        of_person[row["person"]].append(row)
+    leavers = [row for row in told.rows if row["form"] in ("emigration", "opt_out") and not row["retracted"]]
+    assert Counter(row["form"] for row in leavers) == {"emigration": 14, "opt_out": 8}
+    for row in leavers:
+        first, *others = of_person[row["person"]]
+        assert first["form"] == "primary_operation"
+        assert first["cup"] != "INTEROP"
+        assert first["recorded_at"].date() <= row["occurred_on"] or row["form"] == "emigration"
+        assert first["occurred_on"] < row["occurred_on"]
+        if len(others) > 1:  # it is taken back, and the operation registered anew
+            assert [(one["form"], one["retracted"]) for one in others] == [
+                ("opt_out", False),
+                ("opt_out", True),
+                ("primary_operation", False),
+            ]
+            assert {**others[-1], "recorded_at": first["recorded_at"]} == first
+    assert sum(len(of_person[row["person"]]) == 4 for row in leavers) == 2
 
 
 def test_reoperations_come_early_more_often(told: Told) -> None:
@@ -324,7 +397,7 @@ def test_rows_come_in_the_order_of_recording_and_slips_after_what_they_concern(h
 
 def test_registration_ids_and_persons_cannot_be_taken_for_identity_numbers(history: Any) -> None:
     for row in history.rows:
-        assert re.fullmatch(r"U\d\d-[PR]\d{5}|D\d{6}", row["registration_id"])
+        assert re.fullmatch(r"U\d\d-[PR]\d{5}|[DEO]\d{6}", row["registration_id"])
         assert re.fullmatch(r"P\d{6}", row["person"])
     persons = defaultdict(set)
     for row in history.rows:
@@ -389,7 +462,12 @@ def test_live_rows_move_with_the_clock() -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"faulty": -1}, "faulty is -1"), ({"primaries": 100, "corrections": 36}, "102 or more|302 or more")],
+    [
+        ({"faulty": -1}, "faulty is -1"),
+        # 30 of Inter-op, twice 36 + 60 + 40 slips, 8 unresolved, 14 emigrations, 8 opt-outs
+        ({"primaries": 331, "corrections": 36}, "332 or more"),
+        ({"opt_outs": 3, "lifted": 4}, "no more than the 3 opt-outs"),
+    ],
 )
 def test_an_impossible_plan_is_refused_with_what_to_give(change: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -424,7 +502,10 @@ def test_the_component_catalogue_is_whole() -> None:
     assert all(all(row.values()) for row in COMPONENTS)
 
 
-@pytest.mark.parametrize(("registry", "letter", "size"), [("hip", "U", 80), ("metabolic", "C", 35)])
+@pytest.mark.parametrize(
+    ("registry", "letter", "size"),
+    [("hip", "U", 80), ("metabolic", "C", 35), ("hiv", "I", 12), ("senior_alert", "S", 20)],
+)
 def test_the_unit_catalogues_are_whole(registry: str, letter: str, size: int) -> None:
     units = catalogue(f"{registry}/catalogue/units.csv")
     assert list(units[0]) == ["code", "name", "county", "region"]

@@ -44,7 +44,7 @@ def test_a_registry_is_read_whole(tmp_path: Path) -> None:
     assert definition.registry.title.sv == "Minsta registret"
     assert definition.registry.tariff is not None
     assert definition.registry.tariff.per == "pair"
-    assert list(definition.forms) == ["visit", "death"]
+    assert list(definition.forms) == ["visit", "death", "emigration", "opt_out"]
     assert definition.forms["visit"].full_name == "test.registry.visit"
     assert [f.name for f in definition.forms["visit"].fields][-2:] == ["unit", "weight"]
     assert definition.released["visit"] == (form(UNIT, WEIGHT),)
@@ -54,8 +54,14 @@ def test_a_registry_is_read_whole(tmp_path: Path) -> None:
 
 def test_the_bundled_registries_have_the_forms_that_the_project_promises() -> None:
     loaded = load_registries()
-    assert set(loaded["hip"].forms) == {"primary_operation", "reoperation", "death"}
-    assert set(loaded["metabolic"].forms) == {"person", "measurement", "event", "death"}
+    core = {"death", "emigration", "opt_out"}
+    assert {name: set(definition.forms) - core for name, definition in loaded.items()} == {
+        "hip": {"primary_operation", "reoperation"},
+        "hiv": {"diagnosis", "visit"},
+        "metabolic": {"person", "measurement", "event"},
+        "senior_alert": {"risk_assessment", "planned_action", "performed_action", "outcome"},
+    }
+    assert all(core <= set(definition.forms) for definition in loaded.values())
     primary = {f.name: f for f in loaded["hip"].forms["primary_operation"].fields}
     assert {
         "side",
@@ -224,7 +230,7 @@ def test_registries_outside_are_found_as_a_folder_or_in_one(tmp_path: Path) -> N
     found = find_folders([several, write_registry(single, "alone")])
     assert found.keys() - find_folders().keys() == {"north", "south", "alone"}
     assert found["hip"] == BUNDLED / "hip"
-    assert set(load_registries([several])) == {"hip", "metabolic", "north", "south"}
+    assert set(load_registries([several])) == {"hip", "hiv", "metabolic", "senior_alert", "north", "south"}
 
 
 def test_two_registries_cannot_have_one_name(tmp_path: Path) -> None:

@@ -66,3 +66,96 @@ def test_what_is_invented_in_the_bundled_data_stands_in_its_catalogue() -> None:
     metabolic = variable_catalogue(load_registries()["metabolic"])
     assert "the calendar and the 35 centres are invented" in metabolic
     assert "kalendern och de 35 enheterna är påhittade" in metabolic
+
+
+def test_what_is_derived_is_told_in_both_languages(tmp_path: Path) -> None:
+    folder = write_registry(tmp_path, forms=[form(UNIT, WEIGHT, optional("drug", "string"))])
+    (folder / "journey.yaml").write_text(
+        "values: {stay: {form: visit, days_from: occurred_on, to: recorded_at}}\n", encoding="utf-8"
+    )
+    (folder / "indicators.yaml").write_text(
+        """
+cohorts:
+  visits:
+    title: {sv: Besök, en: Visits}
+    form: visit
+    where: {weight: {known: true}}
+    once_per: year
+    period: year
+    by: {drug: {field: drug}}
+    indicators:
+      heavy:
+        kind: proportion
+        title: {sv: Tunga, en: Heavy}
+        where: {drug: [a, b]}
+        numerator: {weight: {gt: 90}}
+        direction: lower
+        target: 0.25
+        smallest_shown: 3
+      mean_weight:
+        kind: mean
+        title: {sv: Medelvikt, en: Mean weight}
+        value: weight
+        resolution: 0.5
+        measured_in: kg
+      again:
+        kind: rate
+        title: {sv: Åter, en: Back}
+        event: {form: visit}
+        horizon_days: 365
+        per_years: 100
+lists:
+  light:
+    title: {sv: Lätta, en: Light}
+    form: visit
+    once_per: person
+    when: {weight: {lt: 40}}
+    show: [weight]
+""",
+        encoding="utf-8",
+    )
+    (folder / "monitors.yaml").write_text(
+        """
+exposures:
+  drug:
+    title: {sv: Läkemedel, en: Drug}
+    form: visit
+    product: drug
+    ends: [{form: visit, where: {drug: {known: false}}, reason: stopped}]
+    outcomes: {form: visit}
+""",
+        encoding="utf-8",
+    )
+    definition = load_registry(folder)
+    text = variable_catalogue(definition)
+    assert "- `stay` of `visit`: whole days from `occurred_on` to `recorded_at`.\n" in text
+    assert f"Generation of the values: `{definition.generation}`." in text
+    assert "### visits: Visits (Besök)\n" in text
+    assert "- Of: `visit` where `{weight: {known: true}}`, the latest of each person and year\n" in text
+    assert "- Cells by: unit, year, drug `{field: drug}`\n" in text
+    assert row(text, "heavy")[1:] == [
+        "Heavy (Tunga)", "proportion", "`{drug: [a, b]}`", "`{weight: {gt: 90}}`", "lower", "0.25", "3",
+    ]  # fmt: skip
+    assert row(text, "mean_weight")[1:5] == ["Mean weight (Medelvikt)", "mean, kg", "", "`weight` in multiples of 0.5"]
+    assert row(text, "again")[2:5] == ["rate per 100 person-years, 365 days at most", "", "`{form: visit}`"]
+    assert row(text, "light")[1:] == [
+        "Light (Lätta)", "`visit`, the latest of each person", "`{weight: {lt: 40}}`", "`weight`",
+    ]  # fmt: skip
+    exposure = next(line for line in text.splitlines() if "Drug (Läkemedel)" in line)
+    assert "`{form: visit, where: {drug: {known: false}}, reason: stopped}`" in exposure
+
+
+def test_every_indicator_list_and_exposure_of_the_bundled_registries_is_told() -> None:
+    for definition in load_registries().values():
+        text = variable_catalogue(definition)
+        cohorts = definition.indicators.cohorts
+        names = [name for cohort in cohorts.values() for name in cohort.indicators]
+        for name in (*names, *definition.indicators.lists, *definition.monitors.exposures):
+            assert f"| `{name}` |" in text
+        titles = [one.title for cohort in cohorts.values() for one in (cohort, *cohort.indicators.values())]
+        assert all(f"{title.en} ({title.sv})" in text for title in titles)
+
+
+def test_a_registry_that_derives_nothing_says_nothing_of_it(tmp_path: Path) -> None:
+    text = variable_catalogue(load_registry(write_registry(tmp_path)))
+    assert not [word for word in ("Indicators", "Lists", "Exposures", "Journeys") if word in text]

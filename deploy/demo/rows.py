@@ -1,0 +1,72 @@
+"""What the invented histories of all registries share: rows about a person, and the file that they are written to."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from random import Random
+
+Row: TypeAlias = dict[str, object]
+"""One registration as it is submitted: ``form``, ``person``, then the form's fields except ``patient``.
+
+Values are Python's own: str, int, float, bool, date, datetime (UTC), list of str, None.
+"""
+Submission: TypeAlias = tuple[datetime, Row]
+"""When a row was sent (UTC), and the row."""
+
+
+class HasRows(Protocol):
+    """A history: every submission in the order of sending."""
+
+    @property
+    def rows(self) -> list[Row]:
+        """The submissions."""
+
+
+def row_about(form: str, person: str, registration_id: str, day: date, recorded: datetime, **fields: object) -> Row:
+    """One registration that stands."""
+    return {
+        "form": form,
+        "person": person,
+        "registration_id": registration_id,
+        "occurred_on": day,
+        "recorded_at": recorded,
+        "retracted": False,
+        **fields,
+    }
+
+
+def recorded_after(rng: Random, day: date, *, within_days: int) -> datetime:
+    """A time in office hours (UTC), on the day or some days later."""
+    seconds = rng.randrange(7 * 3600, 16 * 3600)
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start + timedelta(days=rng.randint(0, within_days), seconds=seconds)
+
+
+def in_order(submissions: list[Submission]) -> list[Row]:
+    """The rows in the order of sending."""
+    return [row for _, row in sorted(submissions, key=lambda submission: submission[0])]
+
+
+def write_ndjson(history: HasRows, path: Path) -> int:
+    """Write one JSON object per line, ``form`` first, dates as ISO 8601, timestamps with Z.
+
+    Returns:
+        How many lines were written.
+    """
+    with path.open("w", encoding="utf-8") as lines:
+        for row in history.rows:
+            lines.write(json.dumps(row, ensure_ascii=False, default=_as_text) + "\n")
+    return len(history.rows)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"a row holds a {type(value).__name__}: the file can hold text, numbers, truth values, days, times")
