@@ -56,6 +56,11 @@ def lists(registry: str) -> str:
     return f"lists.{registry}"
 
 
+def counts(registry: str) -> str:
+    """``UnitCounts``, uploaded, keyed by unit."""
+    return f"counts.{registry}"
+
+
 def journeys_changelog(registry: str, generation: str) -> str:
     """What one generation of a registry's journeys keeps, compacted; partitioned as the submissions are."""
     return f"journeys.{registry}.{generation}"
@@ -78,7 +83,7 @@ def topics_of(registry: str, partitions: int, *, retention_days: int = 30) -> li
         TopicSpec(accepted(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)}),
         *(
             TopicSpec(topic(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)})
-            for topic in (receipts, cells, exposures, lists)
+            for topic in (receipts, cells, exposures, lists, counts)
         ),
     ]
 

@@ -27,9 +27,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from schemas.definition.condition import Days  # noqa: TC001 - pydantic reads it at run time
+from schemas.definition.condition import Days
 from schemas.definition.indicators import Anchors, Name
-from schemas.definition.text import Text  # noqa: TC001 - likewise
+from schemas.definition.text import Text
 
 ShareOf = Literal["units", "registering_units", "everything"]
 Share = Annotated[float, Field(ge=0, le=1)]

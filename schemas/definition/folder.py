@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas.catalogue import Catalogue, read_catalogue
 from schemas.definition.checks import Known, indicator_problems, journey_problems, monitor_problems
+from schemas.definition.coverage import Coverage
+from schemas.definition.coverage_checks import coverage_problems
 from schemas.definition.errors import DefinitionError, read_json, read_model, read_text, read_yaml
 from schemas.definition.form import CatalogueCodes, Form, read_form
 from schemas.definition.generation import generation_of
@@ -100,17 +102,20 @@ def load_registry(folder: Path) -> RegistryDefinition:
     rules = _declared(problems, JourneyRules, folder / "journey.yaml")
     indicators = _declared(problems, Indicators, folder / "indicators.yaml")
     monitors = _declared(problems, Monitors, folder / "monitors.yaml")
+    path = folder / "coverage.yaml"
+    coverage = _attempt(problems, _read_coverage, path) if path.exists() else None
     if not problems:  # what stands in them is held against forms that are sound
         known = Known(forms, rules)
         problems += [f"{folder / 'journey.yaml'}, {one}" for one in journey_problems(known)]
         problems += [f"{folder / 'indicators.yaml'}, {one}" for one in indicator_problems(known, indicators)]
         problems += [f"{folder / 'monitors.yaml'}, {one}" for one in monitor_problems(known, monitors)]
+        problems += [f"{path}, {one}" for one in coverage_problems(known, coverage)] if coverage else []
     if problems or registry is None:
         raise DefinitionError(problems)
     generation = generation_of(forms, rules, indicators, monitors)
     kept = {name: catalogue for name, catalogue in catalogues.items() if catalogue is not None}
     return RegistryDefinition(
-        folder, registry, forms, released, kept, mappings, rules, indicators, monitors, generation
+        folder, registry, forms, released, kept, mappings, rules, indicators, monitors, generation, coverage
     )
 
 
@@ -132,6 +137,10 @@ def _attempt(problems: list[str], read: Callable[[Path], Result], path: Path) ->
 
 def _read_registry(path: Path) -> Registry:
     return read_model(Registry, read_yaml(path), path)
+
+
+def _read_coverage(path: Path) -> Coverage:
+    return read_model(Coverage, read_yaml(path) or {}, path)
 
 
 def released_paths(form_path: Path) -> list[Path]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from schemas.catalogue import Catalogue
+    from schemas.definition.coverage import Coverage
     from schemas.definition.form import Form
     from schemas.definition.mapping import FormMapping
 
@@ -69,6 +70,7 @@ class RegistryDefinition:
         indicators: what is counted of journeys, and which persons are listed.
         monitors: what products patients are exposed to.
         generation: a hash of all that decides what the derived values are.
+        coverage: what the register is held against; None where nothing is declared.
     """
 
     folder: Path
@@ -81,6 +83,7 @@ class RegistryDefinition:
     indicators: Indicators = field(default_factory=Indicators)
     monitors: Monitors = field(default_factory=Monitors)
     generation: str = ""
+    coverage: Coverage | None = None
 
     @property
     def name(self) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammainccinv, gammaincinv
 
+from streams.statistics.checked import level, numbers
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -52,7 +54,7 @@ def incidence_rate(events: ArrayLike, exposure: ArrayLike, *, per: float = 100.0
         ValueError: an argument, which the message names, is empty, NaN, infinite or out of range, or
             the two have different lengths.
     """
-    counts, time = _numbers("events", events), _numbers("exposure", exposure)
+    counts, time = numbers("events", events), numbers("exposure", exposure)
     if counts.ndim and time.ndim and counts.shape != time.shape:
         raise ValueError(f"events and exposure differ in length: {counts.size} and {time.size}")
     if np.any(counts < 0) or np.any(counts != np.floor(counts)):
@@ -61,9 +63,7 @@ def incidence_rate(events: ArrayLike, exposure: ArrayLike, *, per: float = 100.0
         raise ValueError("exposure must be above 0")
     if not (np.isfinite(per) and per > 0):
         raise ValueError(f"per must be a number above 0, is {per}")
-    if not 0 < conf_level < 1:
-        raise ValueError(f"conf_level must lie between 0 and 1, is {conf_level}")
-    alpha = 1 - conf_level
+    alpha = 1 - level(conf_level)
     factor = per / time
     # half the χ² quantile at 2r degrees of freedom is the gamma quantile of shape r; at shape 0 the limit is 0
     lower = np.where(counts == 0, 0.0, gammaincinv(np.maximum(counts, 1), alpha / 2))
@@ -72,15 +72,3 @@ def incidence_rate(events: ArrayLike, exposure: ArrayLike, *, per: float = 100.0
     if rate.ndim == 0:
         return Rate(float(rate), float(lower), float(upper))
     return Rate(rate, lower, upper)
-
-
-def _numbers(name: str, values: ArrayLike) -> Floats:
-    """The values as floats of at most one dimension; ValueError names them."""
-    numbers = np.asarray(values, dtype=np.float64)
-    if numbers.ndim > 1:
-        raise ValueError(f"{name} must have one dimension, has {numbers.ndim}")
-    if numbers.size == 0:
-        raise ValueError(f"{name} is empty")
-    if not np.all(np.isfinite(numbers)):
-        raise ValueError(f"{name} has values that are NaN or infinite")
-    return numbers

@@ -1,0 +1,225 @@
+"""Coverage, live: what share of what another source counts is registered, by place and time.
+
+As of a day D: what was recorded by D, of what happened by D. Beside the raw share stands the one adjusted for the
+register's own delay: what is registered of what is to be expected by D, so an estimate of what the share
+will come to. Months of which too little is to be expected yet are too early, and in no share.
+
+Who has opted out is not in the register, and is in the source's counts: the law makes such gaps.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from sinks.clickhouse.queries.cell_sums import Place, first_day_of, last_day_of
+from sinks.clickhouse.queries.coverage_counts import Counted, NoCoverageError
+from sinks.clickhouse.queries.coverage_shares import (
+    Bounds,
+    Share,
+    adjusted_share_of,
+    mature_months,
+    reached,
+    share_of,
+    tally_unit,
+    tally_units,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from schemas.definition.coverage import CoverageDefinition
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
+    from sinks.clickhouse.queries.coverage_shares import Tally, UnitMonth
+
+Per = Literal["month", "quarter", "year", "all"]
+State = Literal["compared", "too early", "no counts"]
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRow:
+    """One definition's coverage of one place in one period.
+
+    Attributes:
+        definition: its name.
+        place: unit, county or region; empty for the nation, or where a unit is in no catalogue.
+        first_day: the period's first day; None for all time.
+        state: whether anything can be compared; "too early" where all months with counts are too young, "no
+            counts" where the source has told nothing.
+        registered: registrations, all of them.
+        uncompared: those of months for which the source has told nothing.
+        early: months (of units) that are too early to judge; registrations in them are in no share.
+        found: the numerator: registrations, matched ones, or units.
+        reference: the denominator.
+        share: found of reference; None where the reference is empty.
+        adjusted: found of what is to be expected by now; None where it has no meaning or is not known.
+        excess: how many more are registered than the reference has, unit by unit; over-registration.
+        over: at how many units that is so.
+        target: what to reach.
+        reached: whether the adjusted share (the raw one where there is none) reaches it; None where it cannot
+            be told.
+        counted_on: the earliest day on which a count used was made.
+    """
+
+    definition: str
+    place: str
+    first_day: date | None
+    state: State
+    registered: int
+    uncompared: int
+    early: int
+    found: Bounds
+    reference: Bounds
+    share: Share | None
+    adjusted: Share | None
+    excess: int
+    over: int
+    target: float | None
+    reached: bool | None
+    counted_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageReading:
+    """Rows, and what they rest on.
+
+    Attributes:
+        until: the day that it is as of; None where nothing is registered and no day was given.
+        place: whose months are put together.
+        per: over which time.
+        source: what the register is held against, in English.
+        delay_learnt_from: how many registrations of mature months the delay was learnt from.
+        mature: the first days of the first and last of those months.
+        rows: by definition, place and time.
+    """
+
+    until: date | None
+    place: Place
+    per: Per
+    source: str
+    delay_learnt_from: int
+    mature: tuple[date, date] | None
+    rows: tuple[CoverageRow, ...]
+
+
+def read_coverage(
+    client: Client,
+    definition: RegistryDefinition,
+    *,
+    place: Place = "unit",
+    per: Per = "year",
+    only: str | None = None,
+    until: date | None = None,
+    first: date | None = None,
+    last: date | None = None,
+) -> CoverageReading:
+    """The coverage of every place in every period.
+
+    Args:
+        client: the way to ClickHouse.
+        definition: the registry.
+        place: whose months are put together.
+        per: over which time.
+        only: one definition's name; all of them where none is given.
+        until: the day that it is as of; the latest day on which anything was recorded where none is given.
+        first: months that begin before this day are left out.
+        last: months that end after this day are left out.
+
+    Raises:
+        NoCoverageError: the registry declares none, not this definition, or its units not this place.
+        DatabaseError: the database does not answer, or refuses.
+    """
+    counted = Counted(client, definition)
+    coverage = counted.coverage
+    if only is not None and only not in coverage.definitions:
+        raise NoCoverageError(f"there is no definition {only}; there are {', '.join(coverage.definitions)}")
+    places = _places(counted.units, place)
+    as_of = until or counted.latest_day()
+    if as_of is None:
+        return CoverageReading(None, place, per, coverage.source.en, 0, None, ())
+    delay = counted.delay(as_of)
+    expected_by = cache(delay.expected)  # the months are few, their units many
+    groups = _grouped(counted.unit_months(as_of), places, per, first, last)
+    chosen = {only: coverage.definitions[only]} if only else coverage.definitions
+    rows = [
+        _row(name, one, group, _tally(one, groups[group], expected_by, as_of, coverage.lag.expected_at_least))
+        for name, one in chosen.items()
+        for group in sorted(groups, key=lambda group: (group[0], group[1] or as_of))
+    ]
+    mature = mature_months(as_of, coverage.lag.mature_after_days, coverage.lag.estimated_over_months)
+    return CoverageReading(as_of, place, per, coverage.source.en, delay.registrations, mature, tuple(rows))
+
+
+_Group = tuple[str, date | None]
+_Months = dict[str, list[tuple[date, "UnitMonth"]]]
+
+
+def _places(units: Mapping[str, Mapping[str, str]], place: Place) -> Mapping[str, str] | None:
+    """The place of each unit; None where every unit is one of its own."""
+    if place == "unit":
+        return None
+    if place == "nation":
+        return {}
+    if lacking := [code for code, row in units.items() if place not in row]:
+        raise NoCoverageError(f"the catalogue of units has no column {place} (see {lacking[0]})")
+    return {code: row[place] for code, row in units.items()}
+
+
+def _grouped(
+    unit_months: Mapping[str, Mapping[date, UnitMonth]],
+    places: Mapping[str, str] | None,
+    per: Per,
+    first: date | None,
+    last: date | None,
+) -> Mapping[_Group, _Months]:
+    """The months of each place and period, by unit."""
+    groups: dict[_Group, _Months] = defaultdict(lambda: defaultdict(list))
+    for unit, months in unit_months.items():
+        place = unit if places is None else places.get(unit, "")
+        for month, known in months.items():
+            if (first and month < first) or (last and last_day_of(month, "month") > last):
+                continue
+            groups[place, None if per == "all" else first_day_of(month, per)][unit].append((month, known))
+    return groups
+
+
+def _tally(
+    definition: CoverageDefinition,
+    units: _Months,
+    expected_by: Callable[[date, date], float | None],
+    until: date,
+    expected_at_least: float,
+) -> Tally:
+    each = (
+        tally_unit(definition, months, expected_by, until=until, expected_at_least=expected_at_least)
+        for months in units.values()
+    )
+    return tally_units(definition, each)
+
+
+def _row(name: str, definition: CoverageDefinition, group: _Group, tally: Tally) -> CoverageRow:
+    share, adjusted = share_of(definition, tally), adjusted_share_of(definition, tally)
+    own = tally.found if definition.found in definition.reference else Bounds()
+    state: State = "compared" if tally.months else "too early" if tally.early else "no counts"
+    return CoverageRow(
+        definition=name,
+        place=group[0],
+        first_day=group[1],
+        state=state,
+        registered=tally.registered,
+        uncompared=tally.uncompared,
+        early=tally.early,
+        found=tally.found,
+        reference=tally.rest + own,
+        share=share,
+        adjusted=adjusted,
+        excess=tally.excess,
+        over=tally.over,
+        target=definition.target,
+        reached=reached(adjusted or share, definition.target),
+        counted_on=tally.as_of,
+    )
