@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from deploy.settings import SettingsError
-from schemas.topics import all_topics
+from schemas.topics import all_topics, changelog_of
 from sinks.clickhouse.archive import highest_epoch
 from streams.control import ControlReader, RegistryControl, write_control
 
@@ -51,18 +51,25 @@ def make_topics(
         retention_days: how long they keep.
         replication: copies of each; -1 is the broker's default.
     """
-    admin = AdminClient(dict(kafka))
-    wanted = all_topics(registries, partitions, retention_days=retention_days)
-    existing = admin.list_topics(timeout=_ANSWER_S).topics
-    missing = [spec for spec in wanted if spec.name not in existing]
-    for name, future in _create(admin, missing, replication):
-        try:
-            future.result()  # type: ignore[attr-defined]  # a concurrent future
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from error
-    made = {spec.name for spec in missing}
-    return [TopicFinding(spec.name, spec.name in made, problem) for spec, problem in _problems(admin, wanted)]
+    return _make(
+        AdminClient(dict(kafka)), all_topics(registries, partitions, retention_days=retention_days), replication
+    )
+
+
+def make_changelog(kafka: KafkaConfig, registry: str, generation: str, *, replication: int = -1) -> None:
+    """Make the changelog of a generation where it is missing: every generation brings its own.
+
+    Raises:
+        LogError: the registry has no log, or the changelog could not be made or is not as it must be.
+    """
+    with ControlReader(kafka) as control:
+        said = control.of(registry)
+    if said is None:
+        raise LogError(f"registry {registry} has no log: run `guldadra topics create {registry}`")
+    spec = changelog_of(registry, generation, said.partitions)
+    for finding in _make(AdminClient(dict(kafka)), [spec], replication):
+        if finding.problem:
+            raise LogError(f"topic {finding.name} {finding.problem}")
 
 
 def check_topics(
@@ -145,6 +152,19 @@ def set_stopped(kafka: KafkaConfig, registry: str, *, stopped: bool, by: str, re
     now_said = replace(said, stopped=stopped, by=by, reason=reason, at=int(time.time() * 1000))
     write_control(kafka, now_said)
     return now_said
+
+
+def _make(admin: AdminClient, wanted: list[TopicSpec], replication: int) -> list[TopicFinding]:
+    existing = admin.list_topics(timeout=_ANSWER_S).topics
+    missing = [spec for spec in wanted if spec.name not in existing]
+    for name, future in _create(admin, missing, replication):
+        try:
+            future.result()  # type: ignore[attr-defined]  # a concurrent future
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from error
+    made = {spec.name for spec in missing}
+    return [TopicFinding(spec.name, spec.name in made, problem) for spec, problem in _problems(admin, wanted)]
 
 
 def _create(admin: AdminClient, missing: list[TopicSpec], replication: int) -> Iterable[tuple[str, object]]:

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     )
     keys: Path = Field(Path(".guldadra/keys"), description="folder of the pseudonym keys, <registry>.key each")
     data: Path = Field(Path(".guldadra"), description="what the embedded parts keep on this machine")
+    state: Path | None = Field(
+        Path(".guldadra/state"), description="folder where `process` keeps journeys at hand, a cache; empty: in memory"
+    )
+    state_memory_mb: int = Field(256, ge=16, description="what one process's journeys on disk may use of the memory")
+    session_timeout_s: float = Field(10.0, ge=6, description="how long a silent `process` keeps its partitions")
     instance: str = Field(
         default_factory=socket.gethostname, description="this process's name, the same after a restart"
     )
@@ -84,6 +89,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split_paths(cls, value: Any) -> Any:  # noqa: ANN401 - what the environment or the file gave
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("state", mode="before")
+    @classmethod
+    def _none_where_empty(cls, value: Any) -> Any:  # noqa: ANN401 - likewise
+        return value or None
 
     @field_validator("clickhouse_url", "schema_registry")
     @classmethod

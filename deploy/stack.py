@@ -1,4 +1,4 @@
-"""Everything on one machine with the embedded parts: broker, database, intake and loader, each its own process.
+"""Everything on one machine with the embedded parts: broker, database, intake, journeys, loader, each its own process.
 
 The database keeps its data from start to start; the broker keeps nothing. So every start begins a new
 epoch of each registry's log, and the log's inside is filled again from the archive.
@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
@@ -32,16 +33,16 @@ from sinks.clickhouse.restore import restore
 from streams.control import ControlReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sinks.clickhouse.client import Client
 
 PARTITIONS = 4
-_WORKERS = ("intake", "load")
 _READY_S = 60.0
 _LOADER_TELLS_EVERY_S = 1.2
 _FINISH_S = 30.0
+_SESSION_S = 6.0  # the shortest that a group allows
 # What a production broker and database are reached with has no meaning for the embedded ones.
 _OF_PRODUCTION: Mapping[str, object] = {
     "kafka": {},
@@ -60,12 +61,21 @@ class EmbeddedStack:
         settings: as loaded; broker and database in them are not used.
         folder: what the stack keeps: the database, the keys, the logs of its processes.
         tell: told in a few words what is going on.
+        journeys: the registries whose journeys are kept, each by a process of its own; all where none are named.
     """
 
-    def __init__(self, settings: Settings, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        tell: Callable[[str], None],
+        *,
+        journeys: Sequence[str] | None = None,
+    ) -> None:
         self._folder = folder
         self._tell = tell
         self._definitions = settings.definitions()
+        self._journeys = list(self._definitions if journeys is None else journeys)
         self._settings = settings
         self._parts = ExitStack()
         self._children: list[ChildProcess] = []
@@ -114,11 +124,11 @@ class EmbeddedStack:
             )
 
         def level() -> bool:
-            # What the broker tells of its end is not all of it; what the loader has met is.
-            if left() != (0, 0) or not self._loader_is_idle():
+            # What the broker tells of its end is not all of it; what the workers have met is.
+            if left() != (0, 0) or not self._workers_are_idle():
                 return False
             time.sleep(_LOADER_TELLS_EVERY_S)
-            return self._loader_is_idle()
+            return self._workers_are_idle()
 
         if all(child.alive() for child in self._children) and not wait_until(level, _FINISH_S):
             undecided, unloaded = left()
@@ -147,8 +157,11 @@ class EmbeddedStack:
         for name, definition in self._definitions.items():
             if not self.settings.key_path(name).exists():
                 write_key(new_key(), self.settings.key_path(definition.name))
-        self._tell("starting intake and loader")
-        self._health = {worker: self._start_worker(worker) for worker in _WORKERS}
+        self._tell("starting intake, journeys and loader")
+        workers = {"intake": ["intake"], "load": ["load"]} | {
+            f"process-{name}": ["process", name] for name in self._journeys
+        }
+        self._health = self._start_workers(workers)
         announce(
             self._folder,
             RunningStack(
@@ -175,9 +188,24 @@ class EmbeddedStack:
             epoch = 0 if highest is None else highest + 1
             begin_epoch(kafka, name, PARTITIONS, epoch, by="embedded stack", reason="the stack has started")
 
-    def _start_worker(self, name: str) -> str:
-        """Start one of our own processes; where its health is answered."""
-        port = stable_ports(1)[0]
+    def _start_workers(self, workers: Mapping[str, list[str]]) -> dict[str, str]:
+        """Start our own processes beside each other; where each answers its health."""
+        started: list[tuple[ChildProcess, str]] = []
+        health: dict[str, str] = {}
+        for (name, command), port in zip(workers.items(), stable_ports(len(workers)), strict=True):
+            health[name] = f"http://{self.settings.host}:{port}/health"
+            started.append((self._start_worker(name, command, port), health[name]))
+        for child, url in started:
+            child.wait_until_ready(partial(self._answers, url), _READY_S)
+        self._parts.callback(self._ask_workers_to_end)
+        return health
+
+    def _ask_workers_to_end(self) -> None:
+        """All at once, so that the end of one need not wait for that of another."""
+        for child in self._children:
+            child.ask_to_end()
+
+    def _start_worker(self, name: str, command: list[str], port: int) -> ChildProcess:
         given: Mapping[str, object] = {
             "BOOTSTRAP": self.settings.bootstrap,
             "CONFIG": os.devnull,  # all that it says is here
@@ -198,23 +226,24 @@ class EmbeddedStack:
             "METRICS_PORT": port,
             "INSTANCE": "embedded",
             "STATIC_MEMBERSHIP": "false",  # Tansu has a named member wait twice as long
+            "SESSION_TIMEOUT_S": _SESSION_S,
+            "STATE": "",  # in memory: the broker's memory is gone with it, so there would be nothing to recover from
             "LOG_FORMAT": "json",
         }
         child = ChildProcess(
             name,
-            [sys.executable, "-m", "deploy.cli", name],
+            [sys.executable, "-m", "deploy.cli", *command],
             self._folder / "logs" / f"{name}.log",
             env={f"{PREFIX}{key}": str(value) for key, value in given.items()},
         )
-        url = f"http://{self.settings.host}:{port}/health"
-        child.start(lambda: self._answers(url), _READY_S)
+        child.start()
         self._parts.callback(child.stop)
         self._children.append(child)
-        return url
+        return child
 
-    def _loader_is_idle(self) -> bool:
-        said = read_health(self._health["load"]) or {}
-        return said.get("lag") == 0 and said.get("waiting") == 0
+    def _workers_are_idle(self) -> bool:
+        said = [read_health(url) or {} for name, url in self._health.items() if name != "intake"]
+        return all(one.get("lag") == 0 and one.get("waiting", 0) == 0 for one in said)
 
     def _answers(self, url: str) -> bool:
         return read_health(url) is not None

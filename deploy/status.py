@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from deploy.observe import read_health
 from schemas import topics
+from sinks.clickhouse.loader import derived_topics
 from sinks.clickhouse.status import PartitionStatus, partition_status
 from streams.control import ControlReader
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 INTAKE_GROUP = "guldadra-intake"
 LOAD_GROUP = "guldadra-load"
+LOAD_DERIVED_GROUP = "guldadra-load-derived"
 _ANSWER_S = 30.0
 
 
@@ -43,10 +45,12 @@ class PartitionAccount:
         partition: its number.
         waiting: submissions that intake has yet to decide on.
         loading: batches and receipts that the loader has yet to load.
+        loading_derived: batches of cells, exposures and lists that it has yet to load.
         decided: submissions with a verdict that ClickHouse knows of; accepted and refused make it up.
         accepted: accepted ones among them.
         refused: refused ones among them.
         archived: accepted submissions in the archive.
+        erased: accepted submissions that were there until they were erased.
         problem: what does not agree; empty where all does.
     """
 
@@ -54,10 +58,12 @@ class PartitionAccount:
     partition: int
     waiting: int
     loading: int
+    loading_derived: int
     decided: int
     accepted: int
     refused: int
     archived: int
+    erased: int
     problem: str
 
     @property
@@ -94,11 +100,12 @@ def read_status(settings: Settings) -> Status:
     with settings.clickhouse() as client:
         places = {name: said.partitions for name, said in begun.items()}
         undecided, unloaded = lags(kafka, places, group=settings.group)
+        derived = derived_lags(kafka, places, group=settings.group)
         for name, said in begun.items():
-            waiting, loading = undecided[name], unloaded[name]
+            waits = list(zip(undecided[name], unloaded[name], derived[name], strict=True))
             loaded = {one.partition: one for one in partition_status(client, name)}
             partitions += [
-                _account(name, partition, waiting[partition], loading[partition], loaded.get(partition))
+                _account(name, partition, waits[partition], loaded.get(partition))
                 for partition in range(said.partitions)
             ]
     stopped = {name: said.sentence for name, said in begun.items() if said.stopped}
@@ -106,10 +113,11 @@ def read_status(settings: Settings) -> Status:
 
 
 def _account(
-    registry: str, partition: int, waiting: int, loading: int, loaded: PartitionStatus | None
+    registry: str, partition: int, waits: tuple[int, int, int], loaded: PartitionStatus | None
 ) -> PartitionAccount:
     if loaded is None:
-        return PartitionAccount(registry, partition, waiting, loading, 0, 0, 0, 0, "")
+        return PartitionAccount(registry, partition, *waits, 0, 0, 0, 0, 0, "")
+    _, loading, _ = waits
     problems = []
     if loaded.received != loaded.accepted + loaded.refused:
         problems.append("receipts do not add up")
@@ -117,17 +125,18 @@ def _account(
         problems.append(f"{loaded.overlaps} receipts tell of the same submissions as others")
     if loaded.gaps:
         problems.append(f"{loaded.gaps} runs of submissions without a receipt")
-    if loaded.archived != loaded.accepted and loaded.received and not loading:
-        problems.append(f"{loaded.accepted} accepted, but {loaded.archived} in the archive")
+    if loaded.archived + loaded.erased != loaded.accepted and loaded.received and not loading:
+        erased = f" and {loaded.erased} erased" if loaded.erased else ""
+        problems.append(f"{loaded.accepted} accepted, but {loaded.archived} in the archive{erased}")
     return PartitionAccount(
         registry,
         partition,
-        waiting,
-        loading,
+        *waits,
         loaded.received,
         loaded.accepted,
         loaded.refused,
         loaded.archived,
+        loaded.erased,
         "; ".join(problems),
     )
 
@@ -172,6 +181,39 @@ def lags(
             for name in registries
         },
     )
+
+
+def derived_lags(kafka: KafkaConfig, registries: Mapping[str, int], *, group: str = "") -> dict[str, list[int]]:
+    """What waits for the loader of derived values: messages by registry and partition of the topics.
+
+    Args:
+        kafka: the clients' settings.
+        registries: how many partitions each has.
+        group: the consumer group of the loader of registrations; empty: its own.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
+    existing = AdminClient(dict(kafka)).list_topics(timeout=_ANSWER_S).topics
+    read = {
+        topic: count
+        for name, count in registries.items()
+        for topic in derived_topics(name)
+        if topic in existing  # a log from before they were needed has them after `guldadra topics create`
+    }
+    unloaded = _behind(kafka, derived_group(group), read)
+    return {
+        name: [
+            sum(unloaded[topic][partition] for topic in derived_topics(name) if topic in read)
+            for partition in range(count)
+        ]
+        for name, count in registries.items()
+    }
+
+
+def derived_group(group: str) -> str:
+    """The consumer group of cells, exposures and lists beside the one of registrations, where that is named."""
+    return f"{group}-derived" if group else LOAD_DERIVED_GROUP
 
 
 def _behind(kafka: KafkaConfig, group: str, partitions: Mapping[str, int]) -> dict[str, list[int]]:

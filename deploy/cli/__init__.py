@@ -12,7 +12,7 @@ import traceback
 
 import typer
 
-from deploy.cli import logs, processes, reading, registering, schemas
+from deploy.cli import coverage, generations, indicators, logs, processes, reading, registering, schemas, verify
 
 COULD_NOT_RUN = 2
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for room in (processes, registering, reading, logs, schemas):
+for room in (processes, registering, reading, indicators, coverage, verify, logs, generations, schemas):
     room.add_to(app)
 
 
@@ -61,13 +61,17 @@ def _in_words(error: Exception) -> str | None:
     from sinks.clickhouse.reader import ReaderNotReadyError
     from sinks.clickhouse.restore import RestoreError
     from streams.intake.loop import IntakeNotReadyError
-    from streams.intake.transaction import FencedError
     from streams.publish.errors import PublishError
+    from streams.transactions import FencedError
+    from streams.worker.credentials import CredentialsError
+    from streams.worker.seam import UnknownSchemaError
+    from streams.worker.worker import WorkerNotReadyError
 
     if isinstance(error, KafkaException):
         return f"Kafka: {error.args[0].str()}"
     told = (
         BackupError,
+        CredentialsError,
         DatabaseError,
         DefinitionError,
         FencedError,
@@ -82,5 +86,7 @@ def _in_words(error: Exception) -> str | None:
         SchemaStoreUnavailableError,
         SettingsError,
         TooManyRefusedError,
+        UnknownSchemaError,
+        WorkerNotReadyError,
     )
     return str(error) if isinstance(error, told) else None

@@ -1,4 +1,4 @@
-"""The processes that run: intake, load, and everything at once on one machine."""
+"""The processes that run: intake, process, load, and everything at once on one machine."""
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that `--help` need not wait
 
@@ -25,10 +25,11 @@ Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name
 
 def add_to(parent: typer.Typer) -> None:
     """Put these commands below ``guldadra``."""
-    for command in (demo, up):
-        parent.command(rich_help_panel="On this machine")(command)
-    for command in (intake, load):
-        parent.command(rich_help_panel="Processes")(command)
+    parent.command(rich_help_panel="On this machine")(demo)
+    parent.command(rich_help_panel="On this machine")(up)
+    parent.command(rich_help_panel="Processes")(intake)
+    parent.command(rich_help_panel="Processes")(process)
+    parent.command(rich_help_panel="Processes")(load)
 
 
 def intake(registries: Registries = None) -> None:
@@ -60,28 +61,70 @@ def intake(registries: Registries = None) -> None:
         process.run(stop)
 
 
-def load(registries: Registries = None) -> None:
-    """Load accepted registrations and receipts into ClickHouse.
+def process(
+    registry: Annotated[str, typer.Argument(help="The registry whose journeys are kept.")],
+) -> None:
+    """Keep every patient's journey, and from it indicators, exposures and lists, exactly.
 
-    SIGTERM ends it after the batch in hand. A database that is away stops it, and loses nothing.
+    Start as many as there are partitions at most, each with its own GULDADRA_INSTANCE. Changed definitions are a new
+    generation: started beside the old process, it is filled from the archive, and readers switch to it once it has
+    caught up (`guldadra generations`). What is kept on disk (GULDADRA_STATE) is a cache: it may be deleted.
+    SIGTERM ends it after the transaction in hand.
+    """
+    from deploy.observe import STUCK_AFTER_S, Observed
+    from deploy.processing import journeys_worker
+
+    settings = start(process=True)
+    definition = settings.definitions((registry,))[registry]
+    worker = journeys_worker(settings, definition)
+
+    def health() -> tuple[bool, dict[str, Any]]:
+        state = worker.health
+        moving = state.caught_up or time.monotonic() - state.last_progress < STUCK_AFTER_S
+        partitions = {number: one.as_words() for number, one in sorted(state.partitions.items())}
+        facts = {"process": "process", "registry": registry, "generation": definition.generation}
+        counts = {"registrations": state.registrations, "lag": state.lag, "caught_up": state.caught_up}
+        return moving, {**facts, **counts, "partitions": partitions, "last_error": state.last_error}
+
+    with stop_on_signal() as stop, Observed(settings.host, settings.metrics_port, health):
+        worker.run(stop)
+
+
+def load(
+    registries: Registries = None,
+    erase_every: Annotated[
+        float,
+        typer.Option(help="Minutes between two erasures of what persons who opted out have left; 0: never.", min=0),
+    ] = 10.0,
+) -> None:
+    """Load accepted registrations, receipts, cells, exposures and lists into ClickHouse.
+
+    It also erases what does not count any more because a person opted out, and lets readers use a new generation of
+    indicators once it has caught up (`guldadra generations`). SIGTERM ends it after the batch in hand. A database that
+    is away stops it, and loses nothing.
     """
     from deploy.observe import Observed
-    from deploy.status import LOAD_GROUP
-    from sinks.clickhouse.loader import Loader
+    from deploy.status import LOAD_GROUP, derived_group
+    from sinks.clickhouse.housekeeping import Housekeeping
+    from sinks.clickhouse.loaders import Loaders
 
     settings = start(process=True)
     definitions = settings.definitions(tuple(registries or ()))
     with stop_on_signal() as stop, settings.clickhouse() as client:
-        loader = Loader(
+        loaders = Loaders(
             settings.kafka_config(),
             client,
             definitions,
             stop=stop,
             group=settings.group or LOAD_GROUP,
+            derived_group=derived_group(settings.group),
             instance=settings.instance if settings.static_membership else None,
         )
-        with Observed(settings.host, settings.metrics_port, loader.health):
-            loader.run()
+        housekeeping = Housekeeping(
+            client, definitions, stop=stop, holds=loaders.registrations.holds, erase_every_s=60 * erase_every
+        )
+        with Observed(settings.host, settings.metrics_port, loaders.health):
+            loaders.run(housekeeping.run)
 
 
 def up() -> None:

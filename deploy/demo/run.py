@@ -1,37 +1,51 @@
-"""The demo: invent a history, publish it through the whole platform, wait until everything agrees, show it."""
+"""The demo: invent histories, publish them through the whole platform, wait until everything agrees, show it."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deploy.demo.history import LAST_DAY, HistoryPlan, generate, live_rows, write_ndjson
+from deploy.coverage_tables import compliance_table, overview_table
+from deploy.demo import history, hiv, senior_alert
+from deploy.demo.findings import Findings, read_findings, show_findings
+from deploy.demo.history import LAST_DAY, HistoryPlan, live_rows
+from deploy.demo.rows import write_ndjson
+from deploy.demo.unit_counts import HIP, publish_unit_counts
 from deploy.observe import wait_until
 from deploy.publishing import publish_path, told
 from deploy.stack import EmbeddedStack
 from deploy.tables import company_table
 from sinks.clickhouse.archive import archived_in, counts, duplicates_in
 from sinks.clickhouse.queries.company import company_view
+from sinks.clickhouse.queries.compliance import read_compliance
+from sinks.clickhouse.queries.coverage import read_coverage
 from streams.publish.publisher import Publisher
 from streams.publish.run import PublishOptions
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from rich.console import Console
 
+    from deploy.demo.rows import HasRows
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.queries.company import CompanyRow
+    from sinks.clickhouse.queries.compliance import Compliance
+    from sinks.clickhouse.queries.coverage import CoverageReading
     from streams.publish.run import PublishResult
 
 REGISTRY = "hip"
+_OTHERS: Mapping[str, Callable[[], HasRows]] = {"hiv": hiv.generate, "senior_alert": senior_alert.generate}
+_MOST_UNITS = 5
+_COUNTED_ON = LAST_DAY + timedelta(days=1)
 COMPONENT = "INTEROP"
 _MAPPING = "demo"
 _LOADED_PATIENCE_S = 120.0
@@ -53,9 +67,16 @@ class DemoOptions:
     stay: bool
 
 
+_COUNTS = ("published", "accepted", "refused", "refused_here", "duplicates", "loaded", "seconds")
+
+
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo came to; ``loaded`` counts accepted submissions in the archive."""
+    """What the demo came to.
+
+    The counts are the hip register's; ``loaded`` counts accepted submissions in the archive. ``findings``
+    has what every register's journeys came to.
+    """
 
     published: int
     accepted: int
@@ -65,17 +86,24 @@ class DemoResult:
     loaded: int
     seconds: float
     company_view: list[CompanyRow]
+    coverage: CoverageReading
+    compliance: Compliance
+    findings: list[Findings]
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing was lost and nothing came twice."""
-        return self.published == self.accepted + self.refused and self.loaded == self.accepted
+        """Whether nothing was lost, nothing came twice, and a second reading gives the same numbers."""
+        counts = self.published == self.accepted + self.refused and self.loaded == self.accepted
+        return counts and all(one.verdict.agrees for one in self.findings)
 
     def as_json(self) -> dict[str, Any]:
         """For ``guldadra demo --json``."""
         keys = ("component", "unit", "inserted", "reoperated", "share", "component_years", "rate", "lower", "upper")
         view = [{key: getattr(row, key) for key in keys} for row in self.company_view]
-        return {**asdict(replace(self, company_view=[])), "company_view": view}
+        journeys = {one.definition.name: one.as_json() for one in self.findings}
+        coverage = [asdict(row) for row in self.coverage.rows]
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        return {**counts, "company_view": view, "coverage": coverage, "findings": journeys}
 
 
 def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: threading.Event) -> DemoResult:
@@ -93,23 +121,40 @@ def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: t
     started = time.monotonic()
     shutil.rmtree(options.folder, ignore_errors=True)
     settings = settings.model_copy(update={"data": options.folder})
-    definition = settings.definitions((REGISTRY,))[REGISTRY]
-    with EmbeddedStack(settings, options.folder, lambda words: console.print(f"… {words}")) as stack:
+    definitions = settings.definitions((REGISTRY, *_OTHERS))
+    definition = definitions[REGISTRY]
+    with EmbeddedStack(
+        settings, options.folder, lambda words: console.print(f"… {words}"), journeys=list(definitions)
+    ) as stack:
         console.print("… inventing three years of a national hip register (1999 to 2001)")
         plan = HistoryPlan(primaries=options.primaries)
-        file = options.folder / "history.ndjson"
-        rows = write_ndjson(generate(plan), file)
-        console.print(f"… publishing {rows:,} registrations of {file}", soft_wrap=True)
-        with told(console, REGISTRY) as tell:
-            sent = publish_path(stack.settings, definition, file, PublishOptions(mapping=_MAPPING), tell)
-        result = _result(stack, definition, sent, started)
+        invented = history.generate(plan)
+        sent = _publish(stack, definition, invented, console)
+        console.print("… uploading what a patient register counts beside it: counts only, never rows")
+        counted = options.folder / "counts.csv"
+        publish_unit_counts(stack.settings, definition, invented.rows, HIP, as_of=_COUNTED_ON, file=counted)
+        for name, generate in _OTHERS.items():
+            _publish(stack, definitions[name], generate(), console)
+        result = _result(stack, definitions, sent, started)
         show(console, definition, result)
         if options.stay and not stop.is_set():
             _stay(stack, definition, plan, console, stop)
     return result
 
 
-def _result(stack: EmbeddedStack, definition: RegistryDefinition, sent: PublishResult, started: float) -> DemoResult:
+def _publish(
+    stack: EmbeddedStack, definition: RegistryDefinition, invented: HasRows, console: Console
+) -> PublishResult:
+    file = stack.settings.data / f"{definition.name}.ndjson"
+    rows = write_ndjson(invented, file)
+    console.print(f"… publishing {rows:,} registrations of {file}", soft_wrap=True)
+    with told(console, definition.name) as tell:
+        return publish_path(stack.settings, definition, file, PublishOptions(mapping=_MAPPING), tell)
+
+
+def _result(
+    stack: EmbeddedStack, definitions: Mapping[str, RegistryDefinition], sent: PublishResult, started: float
+) -> DemoResult:
     """Wait until the accepted ones are loaded, then count and look."""
     ranges = sent.ranges
     wait_until(lambda: archived_in(stack.client, REGISTRY, ranges) == sent.accepted, _LOADED_PATIENCE_S)
@@ -121,8 +166,11 @@ def _result(stack: EmbeddedStack, definition: RegistryDefinition, sent: PublishR
         refused_here=sent.refused_here,
         duplicates=duplicates_in(stack.client, REGISTRY, ranges),
         loaded=archived_in(stack.client, REGISTRY, ranges),
+        company_view=company_view(stack.client, definitions[REGISTRY], until=LAST_DAY),
+        coverage=read_coverage(stack.client, definitions[REGISTRY], place="region", until=LAST_DAY),
+        compliance=read_compliance(stack.client, definitions[REGISTRY], until=LAST_DAY),
+        findings=[read_findings(stack.client, definition) for definition in definitions.values()],
         seconds=round(time.monotonic() - started, 2),
-        company_view=company_view(stack.client, definition, until=LAST_DAY),
     )
 
 
@@ -139,6 +187,11 @@ def show(console: Console, definition: RegistryDefinition, result: DemoResult) -
     by_rate = sorted(totals, key=lambda row: -(row.rate or 0))
     console.print(company_table(own, definition, title="Inter-op, the faulty cup, in all and per unit"))
     console.print(company_table(by_rate, definition, title="all cups, the highest rate first", highlight=COMPONENT))
+    console.print(overview_table(result.coverage, definition))
+    first = replace(result.compliance, rows=result.compliance.rows[:_MOST_UNITS])
+    console.print(compliance_table(first, definition))
+    for findings in result.findings:
+        show_findings(console, findings)
     if not result.agrees:
         console.print("[bold red]the counts do not agree[/]")
 
@@ -151,6 +204,8 @@ def _stay(
         "Staying, with new registrations flowing in; Ctrl-C ends it. In another terminal:\n"
         f"    export GULDADRA_DATA={stack.settings.data.absolute()}\n"
         f"    guldadra company hip --component {COMPONENT}\n"
+        "    guldadra indicators hip\n"
+        "    guldadra unresolved hip\n"
         "    guldadra status",
         soft_wrap=True,
     )

@@ -79,10 +79,17 @@ class ChildProcess:
                 env={**os.environ, **self.env},
                 start_new_session=True,
             )
-        failure = None
+        if ready is not None:
+            self.wait_until_ready(ready, timeout_seconds)
+
+    def wait_until_ready(self, ready: Callable[[], bool], timeout_seconds: float = 30.0) -> None:
+        """Wait until ``ready()`` is true, where the start did not.
+
+        Raises:
+            ProcessFailedError: as ``start``.
+        """
         try:
-            if ready is not None:
-                failure = self._wait(ready, timeout_seconds)
+            failure = self._wait(ready, timeout_seconds)
         except BaseException:
             self.stop()
             raise
@@ -118,6 +125,11 @@ class ChildProcess:
     def alive(self) -> bool:
         """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM and do not wait; ``stop`` waits."""
+        if self._process is not None:
+            self._process.terminate()
 
     def stop(self) -> int | None:
         """End it: SIGTERM, and SIGKILL after the grace time.

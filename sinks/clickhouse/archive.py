@@ -89,13 +89,17 @@ def counts(client: Client, definition: RegistryDefinition) -> ArchiveCounts:
 
 
 def archived_in(client: Client, registry: str, ranges: Iterable[OffsetRange]) -> int:
-    """How many of the submissions in these ranges are in the archive.
+    """How many of the submissions in these ranges are in the archive, or were until they were erased.
 
     Raises:
         DatabaseError: the database does not answer, or is not migrated.
     """
-    archive = sql.table(sql.database_of(registry), "archive")
-    found: int = client.rows(f"SELECT count() FROM {archive} FINAL WHERE {_inside(ranges)}")[0][0]
+    database = sql.database_of(registry)
+    inside = _inside(ranges)
+    places = " UNION ALL ".join(
+        f"SELECT partition, version FROM {sql.table(database, name)} WHERE {inside}" for name in ("archive", "erased")
+    )
+    found: int = client.rows(f"SELECT uniqExact(partition, version) FROM ({places})")[0][0]
     return found
 
 

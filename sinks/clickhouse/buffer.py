@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
@@ -11,7 +12,7 @@ from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, enc
 from schemas.store import known_versions
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.forms import rows_table
-from sinks.clickhouse.rows import Layout, RowMaker, block, container_header, message_headers, row_schema
+from sinks.clickhouse.rows import Layout, RowMaker, block, container_header, message_headers, placed_block, row_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
 
 _BATCH = "accepted_batch"
-_RECEIPT = "receipt"
+_PLACED = "unit_counts"  # whose version is its own place in the log, which only whoever reads it knows
+# The other messages go in whole: the topic of each, the table that takes it, and what of it is counted.
+_WHOLE: tuple[tuple[Callable[[str], str], str, str, str | None], ...] = (
+    (topics.receipts, "receipt", "receipt_messages", None),
+    (topics.cells, "cell_batch", "cell_messages", "cells"),
+    (topics.exposures, "exposure_batch", "exposure_messages", "changes"),
+    (topics.lists, "list_batch", "list_messages", "entries"),
+    (topics.counts, _PLACED, "unit_count_messages", "counts"),
+)
 _Key = tuple[str, int | bytes]  # a topic, and a form's schema id or the wire header of whole messages
 
 
@@ -51,7 +60,7 @@ class TableRows:
         layout: where they go and how they are read.
         schema_id: the schema of the registrations; None where a row is a whole message.
         blocks: the rows.
-        registrations: how many registrations (or receipts) they are.
+        registrations: how many registrations (receipts, cells, exposures, entries of lists) they are.
         sources: the messages that they came from, and ``starts`` their first rows' places.
     """
 
@@ -86,7 +95,7 @@ class Buffer:
         definitions: the registries whose topics are read.
 
     Attributes:
-        registrations: how many rows of registrations and receipts it holds.
+        registrations: how many registrations, receipts, cells, exposures and entries of lists it holds.
         given_up: what could not be made rows of.
     """
 
@@ -96,19 +105,21 @@ class Buffer:
         for name, definition in definitions.items():
             database = sql.database_of(name)
             self._takers[topics.accepted(name)] = self._take_batch
-            self._takers[topics.receipts(name)] = self._take_receipt
-            for topic, table, event in (
-                (topics.accepted(name), "accepted_messages", _BATCH),
-                (topics.receipts(name), "receipt_messages", _RECEIPT),
-            ):
-                for wire, header in message_headers(event).items():
-                    self._layouts[topic, wire] = Layout(name, sql.table(database, table), table, header)
+            self._lay_out(name, topics.accepted(name), _BATCH, "accepted_messages")
+            for topic, event, table, counted in _WHOLE:
+                self._takers[topic(name)] = partial(self._take_message, event, counted)
+                self._lay_out(name, topic(name), event, table)
             for schema_id, schema in known_versions(definition).items():
                 table = rows_table(schema.form.name)
                 self._layouts[topics.accepted(name), schema_id] = Layout(
                     name, sql.table(database, table), table, container_header(row_schema(schema.avro))
                 )
         self.clear()
+
+    def _lay_out(self, registry: str, topic: str, event: str, table: str) -> None:
+        quoted = sql.table(sql.database_of(registry), table)
+        for wire, header in message_headers(event, placed=event == _PLACED).items():
+            self._layouts[topic, wire] = Layout(registry, quoted, table, header)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -151,13 +162,15 @@ class Buffer:
             table = self._rows(read, schema_id)
             table.registrations = len(table.blocks)
 
-    def _take_receipt(self, read: Read, value: bytes) -> None:
-        decode_event(_RECEIPT, value)
-        self._take_whole(read, value, 1)
+    def _take_message(self, event: str, counted: str | None, read: Read, value: bytes) -> None:
+        record = decode_event(event, value)
+        number = 1 if counted is None else max(1, len(record[counted]))
+        self._take_whole(read, value, number, placed=event == _PLACED)
 
-    def _take_whole(self, read: Read, value: bytes, registrations: int) -> None:
+    def _take_whole(self, read: Read, value: bytes, registrations: int, *, placed: bool = False) -> None:
         table = self._rows(read, value[:HEADER_BYTES])
-        table.rows_of(read).append(block(value[HEADER_BYTES:]))
+        payload = value[HEADER_BYTES:]
+        table.rows_of(read).append(placed_block(read.offset, payload) if placed else block(payload))
         table.registrations += registrations
         self.registrations += registrations
 

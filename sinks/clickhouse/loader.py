@@ -1,9 +1,9 @@
 """The loader: from the registries' topics to ClickHouse, at least once, exact when read with FINAL.
 
-Messages are buffered as rows until there are many or the first has waited; then the rows go in, all
-tables at once, and only then are the offsets committed. Whatever dies in between, the same rows come
-again and replace themselves. While the database is away the loader reads nothing, stays a member of
-its group, and says so.
+Messages are buffered as rows until there are many or the last flush is long enough ago, so that one after
+a quiet time goes in at once; then the rows go in, all tables at once, and only then are the offsets
+committed. Whatever dies in between, the same rows come again and replace themselves. While the database
+is away the loader reads nothing, stays a member of its group, and says so.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sinks.clickhouse.reader import Reader
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.buffer import GivenUp, TableRows
@@ -42,16 +42,26 @@ _MOST_GIVEN_UP = 100
 _STUCK_AFTER_S = 60.0
 
 
+def submission_topics(registry: str) -> list[str]:
+    """What intake writes: accepted registrations and receipts."""
+    return [topics.accepted(registry), topics.receipts(registry)]
+
+
+def derived_topics(registry: str) -> list[str]:
+    """What journeys write, cells, exposures and lists; and the few uploaded counts, which wait for nobody either."""
+    return [topics.cells(registry), topics.exposures(registry), topics.lists(registry), topics.counts(registry)]
+
+
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
     """How far the loader is.
 
     Attributes:
-        loaded: registrations and receipts inserted since the start, repeats included.
+        loaded: registrations, receipts and derived values inserted since the start, repeats included.
         last_moved: when something was last inserted and committed, of the monotonic clock; the start
             where nothing was yet.
         lag: messages not yet read.
-        waiting: registrations and receipts read and not yet inserted.
+        waiting: those read and not yet inserted.
         database_up: whether the last insert got through.
         last_error: what went wrong last, if anything did.
     """
@@ -65,14 +75,15 @@ class LoadProgress:
 
 
 class Loader:
-    """Loads the accepted registrations and the receipts of some registries.
+    """Loads some topics of some registries: the accepted registrations and receipts, or what is derived of them.
 
     Args:
         kafka: the Kafka clients' settings.
         client: the way to ClickHouse.
         definitions: the registries, by name.
         stop: set it, and the loader finishes what it has in hand.
-        flush_interval_s: how long the first row of a buffer may wait.
+        topics_of: the topics of a registry that it reads.
+        flush_interval_s: how long after one flush the next may follow, so how long a row waits at most.
         max_rows: how many rows make a buffer full; one poll may bring some thousands more.
         group: the consumer group; instances in one group share the partitions.
         instance: this instance's own name, the same after a restart (static membership); None for none.
@@ -85,6 +96,7 @@ class Loader:
         definitions: Mapping[str, RegistryDefinition],
         *,
         stop: threading.Event,
+        topics_of: Callable[[str], Sequence[str]] = submission_topics,
         flush_interval_s: float = 0.5,
         max_rows: int = 50_000,
         group: str = "guldadra-load",
@@ -96,12 +108,13 @@ class Loader:
         self._flush_interval_s = flush_interval_s
         self._max_rows = max_rows
         self._buffer = Buffer(definitions)
-        self._first_at: float | None = None
+        self._holding = False
+        self._flushed_at = time.monotonic()
         self._flushing = False
         self._dead_letters = DeadLetterBox(kafka)
         self._reader = Reader(
             kafka,
-            [topic for name in definitions for topic in (topics.accepted(name), topics.receipts(name))],
+            [topic for name in definitions for topic in topics_of(name)],
             group=group,
             instance=instance,
             on_revoke=self._flush_before_revoke,
@@ -113,6 +126,10 @@ class Loader:
     def progress(self) -> LoadProgress:
         """How far it is; may be asked from any thread."""
         return self._progress
+
+    def holds(self, topic: str, partition: int) -> bool:
+        """Whether the partition is this instance's now; may be asked from any thread."""
+        return self._reader.holds(topic, partition)
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Whether it is well (the database is up, and it moved lately or has nothing to do), and the facts."""
@@ -162,18 +179,15 @@ class Loader:
                 return
 
     def _turn(self) -> None:
-        waited = 0.0 if self._first_at is None else time.monotonic() - self._first_at
-        room = _IDLE_S if self._first_at is None else min(_IDLE_S, self._flush_interval_s - waited)
+        room = min(_IDLE_S, self._due() - time.monotonic()) if self._holding else _IDLE_S
         for read in self._reader.read(room):
             self._buffer.take(read)
-            self._first_at = self._first_at or time.monotonic()
-        if self._buffer.registrations >= self._max_rows or (
-            self._first_at is not None and time.monotonic() - self._first_at >= self._flush_interval_s
-        ):
+            self._holding = True
+        if self._holding and (self._buffer.registrations >= self._max_rows or time.monotonic() >= self._due()):
             self._flush()
         if time.monotonic() - self._lag_told >= _LAG_EVERY_S:
             self._lag_told = time.monotonic()
-            if self._first_at is None:
+            if not self._holding:
                 self._reader.commit()  # what a refused commit left, and the marks of transactions passed since
             self._tell(lag=self._reader.lag(), waiting=self._buffer.registrations)
 
@@ -183,7 +197,7 @@ class Loader:
         Returns:
             Whether everything read is inserted; not so where the stop came before the database.
         """
-        if self._first_at is None:
+        if not self._holding:
             return True
         begun = time.monotonic()
         backoffs = _backoffs()
@@ -206,7 +220,7 @@ class Loader:
 
     def _flush_before_revoke(self) -> None:
         """Partitions go: what was read of them is committed if that can be done at once."""
-        if self._flushing or self._first_at is None:
+        if self._flushing or not self._holding:
             return  # the flush under way commits what is still held when it is done
         if self._try_insert():
             self._reader.commit()
@@ -267,8 +281,13 @@ class Loader:
 
     def _clear(self) -> None:
         self._buffer.clear()
-        self._first_at = None
+        self._holding = False
+        self._flushed_at = time.monotonic()
         self._tell(waiting=0)
+
+    def _due(self) -> float:
+        """When the rows held are to be flushed, of the monotonic clock."""
+        return self._flushed_at + self._flush_interval_s
 
     def _tell(self, **changes: float | bool | str | None) -> None:
         self._progress = replace(self._progress, **changes)  # type: ignore[arg-type]  # fields by name

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-LOADED = Counter("guldadra_load_rows", "Registrations and receipts inserted, repeats included", ["registry", "table"])
+LOADED = Counter(
+    "guldadra_load_rows",
+    "Registrations, receipts and derived values inserted, repeats included",
+    ["registry", "table"],
+)
 FLUSH_SECONDS = Histogram(
     "guldadra_load_flush_seconds",
     "Time to insert one buffer and commit its offsets",

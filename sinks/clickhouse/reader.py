@@ -57,6 +57,7 @@ class Reader:
         self._taken: dict[_Place, int] = {}
         self._read_from: set[_Place] = set()
         self._ended: set[_Place] = set()
+        self._held: frozenset[_Place] = frozenset()
         self._paused = False
         self._consumer = Consumer(
             {
@@ -94,7 +95,11 @@ class Reader:
         Raises:
             KafkaException: the client cannot go on, such as a fenced static member.
         """
-        for message in self._consumer.consume(_MESSAGES_A_POLL, max(timeout_s, 0.0)):
+        # consume() waits for as many as it was asked for or its time: so wait for one, then take what is there
+        messages = self._consumer.consume(1, max(timeout_s, 0.0))
+        if messages:
+            messages += self._consumer.consume(_MESSAGES_A_POLL - 1, 0.0)
+        for message in messages:
             error = message.error()
             place = (str(message.topic()), int(message.partition() or 0))
             if error is None:
@@ -108,6 +113,10 @@ class Reader:
             else:
                 metrics.BROKER_ERRORS.inc()
                 log.warning("the broker reports", error=error.str())
+
+    def holds(self, topic: str, partition: int) -> bool:
+        """Whether a partition is assigned to this reader now; may be asked from any thread."""
+        return (topic, partition) in self._held
 
     def wait(self, seconds: float) -> Iterator[Read]:
         """Read nothing for a while and stay a member; what was on its way all the same is given out."""
@@ -170,6 +179,7 @@ class Reader:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions assigned", partitions=_names(partitions))
+        self._held |= {(place.topic, place.partition) for place in partitions}
         if self._paused:
             consumer.pause(partitions)
 
@@ -182,6 +192,7 @@ class Reader:
         self._forget(partitions)
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
+        self._held -= {(place.topic, place.partition) for place in partitions}
         for place in partitions:
             self._taken.pop((place.topic, place.partition), None)
             self._read_from.discard((place.topic, place.partition))

@@ -50,6 +50,11 @@ def block(record: bytes) -> bytes:
     return b"".join((_ONE, zigzag(len(record)), record, _SYNC))
 
 
+def placed_block(offset: int, record: bytes) -> bytes:
+    """A whole message as a block, its offset before it: where it stands in the log is its version."""
+    return block(zigzag(offset) + record)
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where rows go, and how their bytes are to be read.
@@ -86,16 +91,24 @@ def row_schema(form: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def message_headers(event: str) -> Mapping[bytes, bytes]:
+def message_headers(event: str, *, placed: bool = False) -> Mapping[bytes, bytes]:
     """The container headers for whole messages of one of the platform's own records.
 
     By the wire header that a message begins with: the record may have versions.
+
+    Args:
+        event: the record's name.
+        placed: whether each message has its own offset before it (``placed_block``).
     """
     folder = files("schemas") / "events"
     released = folder / "released"
     older = [path for path in released.iterdir() if path.name.startswith(f"{event}.")] if released.is_dir() else []
     versions = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / f"{event}.avsc", *older)]
-    return {wire_header(fingerprint(version)): container_header(version) for version in versions}
+    before = [{"name": "_offset", "type": "long"}] if placed else []
+    return {
+        wire_header(fingerprint(version)): container_header({**version, "fields": [*before, *version["fields"]]})
+        for version in versions
+    }
 
 
 class RowMaker:

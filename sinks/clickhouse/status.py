@@ -27,6 +27,7 @@ class PartitionStatus:
             in transactions, the transactions' own marks make such runs; else something is missing.
         overlaps: receipts that tell of offsets which one before them told of.
         last_submitted_at: when the latest loaded submission was made (UTC); None where there is none.
+        erased: submissions that were in the archive until they were erased.
     """
 
     partition: int
@@ -37,11 +38,13 @@ class PartitionStatus:
     gaps: int
     overlaps: int
     last_submitted_at: datetime | None
+    erased: int = 0
 
     @property
     def conserved(self) -> bool:
-        """Whether every submission has one verdict, and every accepted one is in the archive."""
-        return self.received == self.accepted + self.refused and self.accepted == self.archived and self.overlaps == 0
+        """Whether every submission has one verdict, and every accepted one is in the archive or erased."""
+        kept = self.archived + self.erased
+        return self.received == self.accepted + self.refused and self.accepted == kept and self.overlaps == 0
 
 
 def partition_status(client: Client, registry: str) -> list[PartitionStatus]:
@@ -58,6 +61,14 @@ def partition_status(client: Client, registry: str) -> list[PartitionStatus]:
             f"FROM {sql.table(database, 'archive')} FINAL GROUP BY partition"
         )
     }
+    archive, erased_places = sql.table(database, "archive"), sql.table(database, "erased")
+    erased = dict(
+        client.rows(  # a rewind of the loader brings rows back until they are erased again
+            f"SELECT partition, count() FROM {erased_places} FINAL WHERE (partition, version) NOT IN "
+            f"(SELECT partition, version FROM {archive} WHERE (partition, version) IN "
+            f"(SELECT partition, version FROM {erased_places})) GROUP BY partition"
+        )
+    )
     receipts = {
         partition: sums
         for partition, *sums in client.rows(
@@ -71,8 +82,9 @@ def partition_status(client: Client, registry: str) -> list[PartitionStatus]:
         )
     }
     found = []
-    for partition in sorted(archived.keys() | receipts.keys()):
+    for partition in sorted(archived.keys() | receipts.keys() | erased.keys()):
         rows, latest = archived.get(partition, (0, None))
         received, accepted, refused, gaps, overlaps = receipts.get(partition, (0, 0, 0, 0, 0))
-        found.append(PartitionStatus(partition, rows, received, accepted, refused, gaps, overlaps, latest))
+        gone = erased.get(partition, 0)
+        found.append(PartitionStatus(partition, rows, received, accepted, refused, gaps, overlaps, latest, gone))
     return found

@@ -29,7 +29,8 @@ from streams.intake import metrics
 from streams.intake.brake import Brake, BrakeLimits
 from streams.intake.decide import MAX_REGISTRATION_BYTES, Accepted, Judge
 from streams.intake.slices import Slice, cut
-from streams.intake.transaction import Losses, Outbox, TransactionAbortedError
+from streams.intake.transaction import Outbox
+from streams.transactions import Losses, TransactionAbortedError
 
 if TYPE_CHECKING:
     import threading

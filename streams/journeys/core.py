@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 JOURNEY = b"j"
 CELL = b"c"
 _MOST_IN_A_MESSAGE = 5_000
+_MOST_BYTES = 4_000_000  # a topic takes 4 MiB
 _encode = msgspec.msgpack.Encoder().encode
 _decode_numbers = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 _NOTHING = Findings({}, {}, {})
@@ -112,19 +113,14 @@ class JourneyCore:
             "partition": partition,
             "version": version,
         }
-        entries = changes.entries
-        for some in _parts(entries):
-            yield Output(
-                topics.lists(self._registry), None, encode_event("list_batch", {**origin, "entries": some}), partition
-            )
+        if changes.entries:
+            for value in _encoded("list_batch", origin, "entries", changes.entries):
+                yield Output(topics.lists(self._registry), None, value, partition)
         for group, changed in changes.exposures.items():
-            for some in _parts(changed):
-                value = encode_event("exposure_batch", {**origin, "group": group, "changes": some})
+            for value in _encoded("exposure_batch", {**origin, "group": group}, "changes", changed):
                 yield Output(topics.exposures(self._registry), group.encode(), value, None)
-        for some in _parts(cells) if cells else [[]]:
-            yield Output(
-                topics.cells(self._registry), None, encode_event("cell_batch", {**origin, "cells": some}), partition
-            )
+        for value in _encoded("cell_batch", origin, "cells", cells):
+            yield Output(topics.cells(self._registry), None, value, partition)
 
 
 class _Changes:
@@ -223,7 +219,14 @@ def _added(
     return now
 
 
-def _parts(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The items in pieces that fit a message."""
-    for start in range(0, len(items), _MOST_IN_A_MESSAGE):
-        yield items[start : start + _MOST_IN_A_MESSAGE]
+def _encoded(
+    event: str, origin: Mapping[str, Any], field: str, items: list[dict[str, Any]], most: int = _MOST_IN_A_MESSAGE
+) -> Iterator[bytes]:
+    """The items as messages that a topic takes; one message where there are none."""
+    for start in range(0, len(items) or 1, most):
+        some = items[start : start + most]
+        value = encode_event(event, {**origin, field: some})
+        if len(value) <= _MOST_BYTES or len(some) == 1:
+            yield value
+        else:  # texts may be long
+            yield from _encoded(event, origin, field, some, len(some) // 2)

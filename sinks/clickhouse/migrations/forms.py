@@ -1,7 +1,8 @@
 """Form tables, derived from the Avro schemas: what is declared against what the database has.
 
 Every form has a table ``<form>_rows`` (each registration's versions, of which the highest counts) and a
-view ``<form>``, the living registrations: the latest version of each, without the retracted.
+view ``<form>``, the living registrations: the latest version of each, without the retracted and without
+what does not count because its person opted out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from schemas.codec import fingerprint
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.absolute import CATALOGUE
 from sinks.clickhouse.migrations.columns import META, Column, columns_of, widening
+from sinks.clickhouse.migrations.opt_outs import FEED, OPT_OUT, counts, log_steps
 from sinks.clickhouse.migrations.step import MigrationError, Step
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def form_steps(found: Found, database: str, definition: RegistryDefinition, take
             refusals += _refusals(f"{database}.{table}", columns, existing)
             steps += _alterations(database, definition, form, columns, existing)
         steps += _view_steps(found, database, form, columns)
+    steps += log_steps(found.comments, database, definition)
     if refusals:
         raise MigrationError("\n".join(refusals))
     return steps
@@ -86,7 +89,8 @@ def form_steps(found: Found, database: str, definition: RegistryDefinition, take
 
 def removal_steps(found: Found, database: str) -> list[Step]:
     """How to take back all form tables and catalogues of a database."""
-    steps = []
+    feed = f"DROP VIEW IF EXISTS {sql.table(database, FEED)} SYNC"
+    steps = [Step(database, f"drop {FEED}", (feed,))] if FEED in found.comments else []
     for table in sorted(name for name in found.comments if name.endswith(_ROWS)):
         form = table.removesuffix(_ROWS)
         drops = (
@@ -100,6 +104,16 @@ def removal_steps(found: Found, database: str) -> list[Step]:
         if name.startswith(CATALOGUE)
     ]
     return steps
+
+
+def view_removal_steps(found: Found, database: str) -> list[Step]:
+    """How to take back the views of living registrations, which `guldadra migrate` makes anew; no row is lost."""
+    forms = (name.removesuffix(_ROWS) for name in sorted(found.comments) if name.endswith(_ROWS))
+    return [
+        Step(database, f"drop view {form}", (f"DROP VIEW IF EXISTS {sql.table(database, form)} SYNC",))
+        for form in forms
+        if form in found.comments
+    ]
 
 
 def _name_refusals(definition: RegistryDefinition, taken: frozenset[str]) -> list[str]:
@@ -201,6 +215,8 @@ def _view_steps(found: Found, database: str, form: Form, columns: Sequence[Colum
         f"SELECT {names}\nFROM {sql.table(database, rows_table(form.name))} FINAL\n"
         f"WHERE NOT {sql.identifier(form.name_of('retracted'))}"
     )
+    if form.name != OPT_OUT:  # whose registrations say who is left out of the others
+        select += f"\nAND {counts(database, sql.identifier(form.name_of('patient')), '_version')}"
     # ClickHouse spells a view back in its own way, so its comment says which text it was made from.
     stamp = hashlib.sha256(f"{declared}{select}".encode()).hexdigest()[:16]
     comment = f"Living registrations: {form.doc} [{stamp}]"

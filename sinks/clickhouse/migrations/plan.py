@@ -13,7 +13,7 @@ import structlog
 
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.absolute import catalogue_steps
-from sinks.clickhouse.migrations.forms import form_steps, read_tables, removal_steps
+from sinks.clickhouse.migrations.forms import form_steps, read_tables, removal_steps, view_removal_steps
 from sinks.clickhouse.migrations.numbered import Migration, down_steps, read_applied, read_migrations, up_steps
 from sinks.clickhouse.migrations.step import MigrationError, Step
 
@@ -30,10 +30,18 @@ _PLATFORM_TABLES = frozenset(
     {
         "archive", "accepted_messages", "archive_of_messages",
         "receipts", "refusals", "receipt_messages", "receipts_of_messages", "refusals_of_messages",
-        "migrations", "cells", "lists", "exposures", "signals", "reviews", "counts", "reports", "opt_outs",
+        "opt_out_log", "opt_out_log_of_submissions", "opt_outs", "erased",
+        "cells", "cell_messages", "cells_of_messages", "progress", "progress_of_messages",
+        "exposures", "exposure_messages", "exposures_of_messages",
+        "lists", "list_entries", "list_messages", "list_entries_of_messages",
+        "generation_pointer", "generation_definitions",
+        "unit_counts", "unit_count_messages", "unit_counts_of_messages",
+        "migrations", "signals", "reviews", "reports",
     }
 )  # fmt: skip
 """Names that a registry's database keeps for the platform, those of design section 2 among them."""
+_VIEWS_READ_SINCE = 3
+"""The migration whose tables the views of living registrations read: back before it, they go too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,11 @@ def plan_revert(
     """
     numbered = read_migrations() if migrations is None else migrations
     database = sql.database_of(registry)
-    steps = removal_steps(read_tables(client, database), database) if to == 0 else []
+    steps: list[Step] = []
+    if to == 0:
+        steps = removal_steps(read_tables(client, database), database)
+    elif to < _VIEWS_READ_SINCE:
+        steps = view_removal_steps(read_tables(client, database), database)
     return steps + down_steps(database, numbered, read_applied(client, database), to)
 
 

@@ -1,0 +1,89 @@
+"""Generations of derived values, and the erasure of what does not count any more."""
+
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that `--help` need not wait
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from deploy.cli.start import start
+
+Registry = Annotated[str, typer.Argument(help="The registry's name.")]
+Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Put these commands below ``guldadra``."""
+    for command in (generations, erase):
+        parent.command(rich_help_panel="When something happens")(command)
+
+
+def generations(
+    registry: Registry,
+    switch: Annotated[
+        str | None, typer.Option(metavar="GENERATION", help="Let readers use this one; refused until it has caught up.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Switch although it has not caught up.")] = False,
+    drop: Annotated[
+        str | None,
+        typer.Option(metavar="GENERATION", help="Delete this one's values, changelog and group; not the one in use."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the generations of a registry's indicators and exposures, switch between them, drop old ones.
+
+    Changed definitions begin a new generation beside the old one: start `guldadra process` anew with them, and it is
+    filled from the archive. Readers go over to it by themselves once it has all that the archive has, at once and
+    whole. Then end the old process, and drop its generation here.
+    """
+    from deploy.generations import drop_log
+    from deploy.indicator_tables import generations_table
+    from deploy.settings import SettingsError
+    from deploy.tables import console_for
+    from sinks.clickhouse.generations import GenerationError, refuse_current
+    from sinks.clickhouse.generations import drop as drop_values
+    from sinks.clickhouse.generations import generations as read_generations
+    from sinks.clickhouse.generations import switch as switch_to
+
+    settings = start()
+    definition = settings.definitions((registry,))[registry]
+    with settings.clickhouse() as client:
+        try:
+            if switch is not None:
+                switch_to(client, registry, switch, force=force)
+            if drop is not None:
+                refuse_current(client, registry, drop)
+                drop_log(settings.kafka_config(), registry, drop)  # first: it is refused while a process writes on
+                drop_values(client, registry, drop)
+        except GenerationError as error:
+            raise SettingsError(str(error)) from error
+        found = read_generations(client, registry)
+    if as_json:
+        print(json.dumps([{**asdict(one), "caught_up": one.caught_up} for one in found], ensure_ascii=False))
+    else:
+        console_for().print(generations_table(definition, found) if found else f"{registry} has no generations yet")
+
+
+def erase(registries: Registries = None, as_json: AsJson = False) -> None:
+    """Delete for good what does not count any more of persons who opted out: form tables, archive, exposures, lists.
+
+    Readings have left it out since the opt-out itself. `guldadra load` does this every ten minutes; do it by hand after
+    a backup was taken back. The opt-outs themselves stay, so that it can be done again.
+    """
+    from sinks.clickhouse.erasure import erase as erase_from
+
+    settings = start()
+    definitions = settings.definitions(tuple(registries or ()))
+    with settings.clickhouse() as client:
+        erased = {name: erase_from(client, definition) for name, definition in definitions.items()}
+    if as_json:
+        print(json.dumps(erased))
+        return
+    for name, tables in erased.items():
+        told = ", ".join(f"{rows:,} rows of {table}" for table, rows in tables.items() if rows)
+        print(f"{name}: {f'erased {told}' if told else 'nothing to erase'}")

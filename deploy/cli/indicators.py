@@ -1,0 +1,292 @@
+"""What is derived of the registrations, live: indicators, lists of persons to be seen to, exposures."""
+
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that `--help` need not wait
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploy.cli.start import start
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
+    from sinks.clickhouse.queries.cell_sums import Cut
+    from sinks.clickhouse.queries.indicators import IndicatorReading, IndicatorRow
+
+
+class Place(StrEnum):
+    """Whose registrations are summed to one row."""
+
+    unit = "unit"
+    county = "county"
+    region = "region"
+    nation = "nation"
+
+
+class Per(StrEnum):
+    """Over which time."""
+
+    month = "month"
+    quarter = "quarter"
+    year = "year"
+    rolling = "rolling"
+    all = "all"
+
+
+class Language(StrEnum):
+    """The titles' language."""
+
+    en = "en"
+    sv = "sv"
+
+
+Registry = Annotated[str, typer.Argument(help="The registry's name.")]
+Unit = Annotated[str | None, typer.Option(help="One unit's code: its own rows, small numbers included.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Until = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day of the reading; else the latest known.")
+]
+Limit = Annotated[int, typer.Option(help="How many entries are printed at most; JSON has all.", min=0)]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Put these commands below ``guldadra``."""
+    for command in (indicators, lists, unresolved, exposures):
+        parent.command(rich_help_panel="Registrations and answers")(command)
+
+
+def indicators(
+    registry: Registry,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[INDICATOR]…", help="Indicators by name; all of them if left out.")
+    ] = None,
+    by: Annotated[Place | None, typer.Option(help="Whose registrations are summed to one row.")] = None,
+    per: Annotated[
+        Per | None, typer.Option(help="Over which time; rolling: the twelve months that end with each month.")
+    ] = None,
+    breakdown: Annotated[
+        list[str] | None, typer.Option(help="A breakdown to keep apart, such as sex; may be given again.")
+    ] = None,
+    unit: Unit = None,
+    until: Until = None,
+    lang: Annotated[Language, typer.Option(help="The titles' language.")] = Language.en,
+    as_json: AsJson = False,
+) -> None:
+    """Indicators, live, with their 95 % limits: the nation by year, then the units in the latest complete year.
+
+    With options, each indicator in detail, say `guldadra indicators hip reoperated_2y --by county --per rolling`,
+    or `--unit U01 --breakdown sex`. A value marked * may still change, for its follow-up is not over. Numbers below
+    what the registry shows are hidden, but from the unit itself (--unit). The last line says which submissions
+    are in the numbers.
+    """
+    from sinks.clickhouse.generations import readable
+    from sinks.clickhouse.queries.cell_sums import Cut
+
+    settings = start()
+    declared = settings.definitions((registry,))[registry]
+    day = until.date() if until else None
+    overview = not (names or by or per or breakdown or unit)
+    cut = Cut(by.value if by else "nation", per.value if per else "year", tuple(breakdown or ()), unit)
+    with settings.clickhouse() as client, _told(registry):
+        definition = readable(client, declared)
+        wanted, left_out = _readable_by(definition, names or (), cut)
+        readings = [_read(client, definition, wanted, cut, day)]
+        if overview:
+            readings.append(
+                _latest_mature_year(_read(client, definition, wanted, replace(cut, place="unit"), day), readings[0])
+            )
+    if as_json:
+        print(json.dumps(_as_json(definition, readings[0], cut), ensure_ascii=False, default=str))
+    else:
+        _show(definition, readings, cut, lang.value)
+        for line in left_out:
+            print(f"left out: {line}")
+
+
+def lists(
+    registry: Registry,
+    name: Annotated[str, typer.Argument(metavar="LIST", help="The list as indicators.yaml names it.")],
+    unit: Unit = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """A list of persons to be seen to, live: how many each unit has, then the registrations, oldest first.
+
+    A call list, or chains that are open: what is on the list leaves it by itself once it is done and registered.
+    """
+    from deploy.indicator_tables import Words, list_tables, origin_line
+    from deploy.tables import console_for
+    from sinks.clickhouse.queries.lists import read_list
+
+    settings = start()
+    definition = settings.definitions((registry,))[registry]
+    with settings.clickhouse() as client, _told(registry):
+        reading = read_list(client, definition, name, unit=unit, limit=None if as_json else limit)
+    if as_json:
+        print(json.dumps(asdict(reading), ensure_ascii=False, default=str))
+        return
+    for table in list_tables(definition, reading, Words("en")):
+        console_for().print(table)
+    if (more := sum(reading.units.values()) - len(reading.entries)) > 0:
+        print(f"{more:,} more: --limit or --unit")
+    console_for().print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
+
+
+def unresolved(registry: Registry, unit: Unit = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """Outcomes that fit no registration, live: a reoperation whose operation was never registered, say.
+
+    Each leaves the list by itself when the missing registration arrives, or a correction makes it fit.
+    """
+    lists(registry, "unresolved", unit, limit, as_json)
+
+
+def exposures(
+    registry: Registry,
+    groups: Annotated[
+        list[str] | None, typer.Argument(metavar="[GROUP]…", help="Monitor groups by name; all of them if left out.")
+    ] = None,
+    unit: Unit = None,
+    until: Until = None,
+    as_json: AsJson = False,
+) -> None:
+    """Implants and treatments in follow-up, live, by product: how many began, are open, ended and why, had outcomes.
+
+    Years are exposure-years until the day of the reading; an implant is exposed until it is taken out.
+    """
+    from deploy.indicator_tables import exposure_table, origin_line
+    from deploy.tables import console_for
+    from sinks.clickhouse.generations import readable
+    from sinks.clickhouse.queries.exposures import read_exposures
+
+    settings = start()
+    declared = settings.definitions((registry,))[registry]
+    with settings.clickhouse() as client, _told(registry):
+        definition = readable(client, declared)
+        reading = read_exposures(client, definition, groups or (), unit=unit, until=until.date() if until else None)
+    if as_json:
+        print(json.dumps(asdict(reading), ensure_ascii=False, default=str))
+    else:
+        console = console_for()
+        console.print(exposure_table(definition, reading) if reading.rows else f"no exposures in {registry} yet")
+        console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
+
+
+@contextmanager
+def _told(registry: str) -> Iterator[None]:
+    """What cannot be read is told in words, as a wrong setting is."""
+    from deploy.settings import SettingsError
+    from sinks.clickhouse.generations import GenerationError
+    from sinks.clickhouse.queries.cell_sums import CannotBeReadError
+
+    try:
+        yield
+    except (CannotBeReadError, GenerationError) as error:
+        raise SettingsError(f"{registry}: {error}") from error
+
+
+def _readable_by(definition: RegistryDefinition, names: Sequence[str], cut: Cut) -> tuple[list[str], list[str]]:
+    """Which indicators are read, and why others are not: all must fit that are named, else those that fit."""
+    from sinks.clickhouse.queries.cell_sums import CannotBeReadError, refuse_unreadable
+    from sinks.clickhouse.queries.indicators import cohorts_of
+
+    wanted, left_out = [], []
+    for cohort, chosen in cohorts_of(definition, names).items():
+        try:
+            refuse_unreadable(cohort, definition.indicators.cohorts[cohort], cut)
+        except CannotBeReadError as error:
+            if names:
+                raise
+            left_out.append(f"{', '.join(chosen)}: {error}")
+        else:
+            wanted += chosen
+    if left_out and not wanted:
+        raise CannotBeReadError("; ".join(left_out))
+    return wanted, left_out
+
+
+def _read(
+    client: Client,
+    definition: RegistryDefinition,
+    names: Sequence[str],
+    cut: Cut,
+    day: Any,  # noqa: ANN401
+) -> IndicatorReading:
+    from sinks.clickhouse.queries.indicators import read_indicators
+
+    return read_indicators(client, definition, names, cut=cut, until=day)
+
+
+def _latest_mature_year(by_unit: IndicatorReading, nation: IndicatorReading) -> IndicatorReading:
+    """Of each indicator the units' rows of the latest year that is mature, or of the latest where none is."""
+    years: dict[str, Any] = {}
+    for row in nation.rows:  # by year, earliest first
+        if row.mature or row.indicator not in years:
+            years[row.indicator] = row.first_day
+    return replace(by_unit, rows=[row for row in by_unit.rows if row.first_day == years.get(row.indicator)])
+
+
+def _show(definition: RegistryDefinition, readings: Sequence[IndicatorReading], cut: Cut, language: Any) -> None:  # noqa: ANN401
+    from deploy.indicator_tables import Words, detail_table, origin_line, overview_table, unit_tables
+    from deploy.tables import console_for
+
+    words, console = Words(language), console_for()
+    first = readings[0]
+    if not first.rows:
+        console.print(f"no indicators of {definition.name} yet, or none for what was asked", soft_wrap=True)
+    elif len(readings) > 1:
+        console.print(overview_table(definition, first, words))
+        for table in unit_tables(definition, readings[1].rows, words):
+            console.print(table)
+    else:
+        for name in dict.fromkeys(row.indicator for row in first.rows):
+            rows = [row for row in first.rows if row.indicator == name]
+            console.print(detail_table(definition, name, rows, cut, words))
+    console.print(origin_line(first.generation, first.through, first.until), style="dim", soft_wrap=True)
+
+
+def _as_json(definition: RegistryDefinition, reading: IndicatorReading, cut: Cut) -> dict[str, Any]:
+    from deploy.indicator_tables import indicators_of
+
+    declared = indicators_of(definition)
+
+    def row_of(row: IndicatorRow) -> dict[str, Any]:
+        said = declared[row.indicator]
+        numbers = asdict(row.estimate) if row.estimate else {}
+        return {
+            "indicator": row.indicator,
+            "kind": said.kind,
+            "title": said.title.model_dump(),
+            "place": row.place,
+            "first_day": row.first_day,
+            "last_day": row.last_day,
+            "breakdown": dict(zip(cut.breakdown, row.breakdown, strict=True)),
+            "n": row.n,
+            "value": None,
+            **numbers,
+            "mature": row.mature,
+            "direction": said.direction,
+            "target": said.target,
+            "smallest_shown": said.smallest_shown,
+        }
+
+    return {
+        "registry": reading.registry,
+        "generation": reading.generation,
+        "through": reading.through,
+        "until": reading.until,
+        "by": cut.place,
+        "per": cut.per,
+        "unit": cut.unit,
+        "rows": [row_of(row) for row in reading.rows],
+    }

@@ -1,0 +1,103 @@
+"""``guldadra verify``: the second reading of the definitions, held against what is stored."""
+
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that `--help` need not wait
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploy.cli.start import start
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sinks.clickhouse.recompute.verify import Verdict
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Put this command below ``guldadra``."""
+    parent.command(rich_help_panel="When something happens")(verify)
+
+
+def verify(
+    registry: Annotated[str, typer.Argument(help="The registry's name.")],
+    generation: Annotated[
+        str | None, typer.Option(help="The generation to verify; the one that readers use if left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    patience: Annotated[
+        float, typer.Option(help="How many seconds a difference is looked for again before it counts.", min=0)
+    ] = 10.0,
+) -> None:
+    """Recompute every cell, exposure and list entry by SQL over the living registrations, and compare.
+
+    Also lists registration ids that live under two patients. Exit 1 where anything differs or such an id is found.
+    """
+    from deploy.tables import console_for
+    from sinks.clickhouse.recompute.verify import verify as recompute
+
+    settings = start()
+    definition = settings.definitions((registry,))[registry]
+    with settings.clickhouse() as client:
+        verdict = recompute(client, definition, generation, patience_s=patience)
+    if as_json:
+        print(json.dumps({**asdict(verdict), "agrees": verdict.agrees}, ensure_ascii=False, default=str))
+    else:
+        console = console_for()
+        for table in verdict_tables(verdict):
+            console.print(table)
+        console.print(summary(verdict), soft_wrap=True)
+    raise typer.Exit(0 if verdict.agrees else 1)
+
+
+def verdict_tables(verdict: Verdict) -> list[Table]:
+    """How far the values are, what was compared, and what is not as it should be."""
+    from rich.table import Table
+
+    progress = Table(title=f"{verdict.registry}, generation {verdict.generation}", title_justify="left")
+    for heading in ("partition", "values up to", "registrations up to"):
+        progress.add_column(heading, justify="right")
+    for one in verdict.progress:
+        progress.add_row(str(one.partition), _version(one.values), _version(one.registrations))
+    compared = Table(title="Recomputed and compared", title_justify="left")
+    for heading in ("table", "rows", "differences"):
+        compared.add_column(heading, justify="left" if heading == "table" else "right")
+    for account in verdict.compared:
+        compared.add_row(account.table, f"{account.rows:,}", f"{account.different:,}")
+    tables = [progress, compared]
+    for account in verdict.compared:
+        if account.shown:
+            more = account.different - len(account.shown)
+            title = f"Differences in {account.table}" + (f" ({more:,} more)" if more > 0 else "")
+            table = Table("row", "stored", "recomputed", title=title, title_justify="left", show_lines=True)
+            for difference in account.shown:
+                sides = (difference.key, difference.stored, difference.recomputed)
+                table.add_row(*("\n".join(f"{k} {v}" for k, v in _said(side)) for side in sides))
+            tables.append(table)
+    if verdict.shown_ids:
+        ids = Table("form", "registration", "patients", title="Ids alive under two patients", title_justify="left")
+        for double in verdict.shown_ids:
+            ids.add_row(double.form, double.registration_id, "\n".join(double.patients))
+        tables.append(ids)
+    return tables
+
+
+def summary(verdict: Verdict) -> str:
+    """The verdict in one line."""
+    rows = sum(account.rows for account in verdict.compared)
+    different = sum(account.different for account in verdict.compared)
+    return f"{rows:,} rows compared, {different:,} differences, {verdict.double_ids:,} ids alive under two patients"
+
+
+def _said(side: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - the columns of a row, or None where there is none
+    return [("none", "")] if side is None else [(name, str(value)) for name, value in side.items()]
+
+
+def _version(version: int | None) -> str:
+    from schemas.version import epoch_and_offset
+
+    return "none" if version is None else ":".join(map(str, epoch_and_offset(version)))

@@ -1,0 +1,54 @@
+"""A monitor group's exposures, computed anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sinks.clickhouse import sql
+from sinks.clickhouse.recompute.cells import Joined
+from sinks.clickhouse.recompute.fields import role_text, sources, text_of
+from sinks.clickhouse.recompute.journeys import ANCHOR, NEVER, OTHER, Journeys
+from sinks.clickhouse.recompute.statement import KEY, column
+
+if TYPE_CHECKING:
+    from schemas.definition.registry import RegistryDefinition
+
+
+def exposures_query(definition: RegistryDefinition, group: str) -> str:
+    """The exposures of a group as the table ``exposures`` has them, without generation, present and version."""
+    exposure = definition.monitors.exposures[group]
+    form = exposure.form
+    journeys = Journeys(definition)
+    joined = Joined(journeys, form, journeys.anchors(exposure))
+    product = journeys.value(form, exposure.product)
+    lot = "''" if exposure.lot is None else text_of(journeys.value(form, exposure.lot))
+    # what has not come stands first, then the ends as declared: of equally early ones the first is found
+    days = f"[{', '.join([str(NEVER), *(f'toInt32({joined.first_day(end)})' for end in exposure.ends)])}]"
+    reasons = f"[{', '.join(sql.text(reason) for reason in ('', *(end.reason for end in exposure.ends)))}]"
+    kept = dict.fromkeys(["_patient", "_id", "_day", *KEY, *sources(definition, form, exposure.outcomes.same)])
+    by = joined.labels(exposure.by)
+    ended = journeys.statement.subquery(
+        "ended",
+        f"SELECT {', '.join(f'{column(ANCHOR, name)} AS {sql.identifier(name)}' for name in kept)}, "
+        f"toString(assumeNotNull({product.sql})) AS _product, {lot} AS _lot, "
+        f"{role_text(definition, form, 'unit', ANCHOR)} AS _unit, "
+        f"{role_text(definition, form, 'side', ANCHOR)} AS _side, {by} AS _by, "
+        f"arrayMin({days}) AS _end, {reasons}[indexOf({days}, _end)] AS _reason\n"
+        f"{joined.source}\nWHERE isNotNull({product.sql})",
+    )
+    key = ", ".join(column(ANCHOR, name) for name in KEY)
+    while_exposed = journeys.followings(ended, form, exposure.outcomes, [f"{OTHER}._day <= {ANCHOR}._end"])
+    outcomes = journeys.statement.subquery(
+        "outcomes",
+        f"SELECT {key}, count() AS _count, min({OTHER}._day) AS _first\n{while_exposed}\nGROUP BY {key}",
+    )
+    rows = Joined(journeys, form, ended)
+    counted = rows.join_by_key(outcomes)
+    return journeys.statement.finish(
+        f"SELECT {sql.text(group)} AS `group`, {ANCHOR}._patient AS patient, {ANCHOR}._id AS registration_id, "
+        f"{ANCHOR}._partition AS partition, {ANCHOR}._product AS product, {ANCHOR}._lot AS lot, "
+        f"{ANCHOR}._unit AS unit, {ANCHOR}._side AS side, {ANCHOR}._by AS `by`, "
+        f"toDate32({ANCHOR}._day) AS start, if({ANCHOR}._end = {NEVER}, NULL, toDate32({ANCHOR}._end)) AS `end`, "
+        f"{ANCHOR}._reason AS end_reason, toUInt32({counted}._count) AS outcomes, "
+        f"if({counted}._count = 0, NULL, toDate32({counted}._first)) AS first_outcome\n{rows.source}"
+    )

@@ -1,0 +1,55 @@
+"""What is done with the messages of one topic, partition by partition: the worker knows no more of it than this."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from streams.worker.seam import Read, Step
+
+T = TypeVar("T")
+
+
+class Work(Protocol[T]):
+    """A source topic, a changelog, and a pure step between them.
+
+    Attributes:
+        name: of the consumer group and, with the partition, of the transactions.
+        registry: whose log it is.
+        source: the topic that is read.
+        changelog: the topic that the state is kept on, partitioned as the source is.
+    """
+
+    name: str
+    registry: str
+    source: str
+    changelog: str
+
+    def decode(self, value: bytes | None) -> T:
+        """A message of the source.
+
+        Raises:
+            NotARegistrationError: it is none.
+        """
+
+    def size(self, message: T) -> int:
+        """How many registrations it holds."""
+
+    def first_version(self, message: T) -> int | None:
+        """The version of its first registration; None where it has none."""
+
+    def step(self, partition: int, messages: Sequence[tuple[int, T]], after: int, read: Read) -> Step:
+        """What some messages, each with its offset, come to; see ``Core.step``."""
+
+    def fill(self, partition: int, after: int, below: int | None) -> Iterator[T]:
+        """What the log does not have any more: of versions above ``after`` and below ``below``, in their order.
+
+        Raises:
+            FillError: the archive does not answer.
+        """
+
+
+class FillError(Exception):
+    """What the log does not have any more could not be read."""
