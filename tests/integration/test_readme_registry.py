@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from deploy.embedded.process import ChildProcess
 from deploy.embedded.runtime import running_stack
 from sinks.clickhouse.client import connect
+from tests.support import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +65,7 @@ def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_forms_pass_the_check(folder: Path) -> None:
     checked = run(folder, "schemas", "check", "knee")
-    assert (checked.returncode, checked.stdout) == (0, "knee: 2 forms, nothing wrong\n")
+    assert (checked.returncode, checked.stdout) == (0, "knee: 4 forms, nothing wrong\n")
 
 
 def test_two_are_accepted_and_the_third_is_refused_with_both_reasons(folder: Path) -> None:
@@ -87,6 +89,14 @@ def test_two_are_accepted_and_the_third_is_refused_with_both_reasons(folder: Pat
         patients = client.rows("SELECT patient FROM guldadra_knee.arthroscopy")
     assert counted == [("K1", 1), ("K2", 1)]
     assert all(re.fullmatch(r"k1-[a-z2-7]{26}", patient) for (patient,) in patients)
+
+    def indicators() -> dict[str, tuple[int, float]]:
+        shown = run(folder, "indicators", "knee", "--per", "all", "--json")
+        rows = json.loads(shown.stdout)["rows"] if shown.returncode == 0 else []
+        return {row["indicator"]: (row["n"], row["value"]) for row in rows}
+
+    # of A-1 (left, pain 3) and A-2 (right, pain not known): one counts for pain, none was operated on again
+    wait_for(lambda: indicators() == {"without_pain": (1, 0.0), "operated_again_1y": (2, 0.0)}, "the indicators", 60)
 
     state = run(folder, "status")
     assert state.returncode == 0, state.stdout
