@@ -249,9 +249,13 @@ def _product_name(definition: RegistryDefinition, group: str, code: str) -> str:
 def _table(title: str) -> Table:
     return Table(
         title=title,
-        min_width=min(len(title), _TITLE_WIDTH), title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, pad_edge=False,
+        min_width=min(len(title), _TITLE_WIDTH),
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
         padding=(0, 1, 0, 0),
-    )  # fmt: skip
+    )
 
 
 def _legend(definition: RegistryDefinition, words: Words) -> str:

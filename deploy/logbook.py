@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
+from deploy.observe import wait_until
 from deploy.settings import SettingsError
 from schemas.topics import all_topics, changelog_of
 from sinks.clickhouse.archive import highest_epoch
@@ -164,6 +165,8 @@ def _make(admin: AdminClient, wanted: list[TopicSpec], replication: int) -> list
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise LogError(f"topic {name} could not be made: {error.args[0].str()}") from error
     made = {spec.name for spec in missing}
+    # a broker lists what it has just made a moment later
+    wait_until(lambda: made <= admin.list_topics(timeout=_ANSWER_S).topics.keys(), _ANSWER_S)
     return [TopicFinding(spec.name, spec.name in made, problem) for spec, problem in _problems(admin, wanted)]
 
 

@@ -57,6 +57,7 @@ def _in_words(error: Exception) -> str | None:
     from sinks.clickhouse.backup import BackupError
     from sinks.clickhouse.dead_letters import TooManyRefusedError
     from sinks.clickhouse.errors import DatabaseError
+    from sinks.clickhouse.generations import GenerationError
     from sinks.clickhouse.migrations.step import MigrationError
     from sinks.clickhouse.reader import ReaderNotReadyError
     from sinks.clickhouse.restore import RestoreError
@@ -75,6 +76,7 @@ def _in_words(error: Exception) -> str | None:
         DatabaseError,
         DefinitionError,
         FencedError,
+        GenerationError,
         IntakeNotReadyError,
         LogError,
         MigrationError,

@@ -37,13 +37,18 @@ def verify(
 
     Also lists registration ids that live under two patients. Exit 1 where anything differs or such an id is found.
     """
+    from deploy.settings import SettingsError
     from deploy.tables import console_for
+    from sinks.clickhouse.generations import GenerationError
     from sinks.clickhouse.recompute.verify import verify as recompute
 
     settings = start()
     definition = settings.definitions((registry,))[registry]
     with settings.clickhouse() as client:
-        verdict = recompute(client, definition, generation, patience_s=patience)
+        try:
+            verdict = recompute(client, definition, generation, patience_s=patience)
+        except GenerationError as error:
+            raise SettingsError(str(error)) from error
     if as_json:
         print(json.dumps({**asdict(verdict), "agrees": verdict.agrees}, ensure_ascii=False, default=str))
     else:
@@ -64,10 +69,10 @@ def verdict_tables(verdict: Verdict) -> list[Table]:
     for one in verdict.progress:
         progress.add_row(str(one.partition), _version(one.values), _version(one.registrations))
     compared = Table(title="Recomputed and compared", title_justify="left")
-    for heading in ("table", "rows", "differences"):
+    for heading in ("table", "rows", "differences", "still changing"):
         compared.add_column(heading, justify="left" if heading == "table" else "right")
     for account in verdict.compared:
-        compared.add_row(account.table, f"{account.rows:,}", f"{account.different:,}")
+        compared.add_row(account.table, f"{account.rows:,}", f"{account.different:,}", f"{account.moving:,}")
     tables = [progress, compared]
     for account in verdict.compared:
         if account.shown:

@@ -39,6 +39,7 @@ _FIRST_BACKOFF_S = 0.2
 _LONGEST_BACKOFF_S = 5.0
 _LAG_EVERY_S = 1.0
 _MOST_GIVEN_UP = 100
+_MOST_BYTES = 32 << 20
 _STUCK_AFTER_S = 60.0
 
 
@@ -57,7 +58,7 @@ class LoadProgress:
     """How far the loader is.
 
     Attributes:
-        loaded: registrations, receipts and derived values inserted since the start, repeats included.
+        loaded: registrations, and messages of other kinds, inserted since the start, repeats included.
         last_moved: when something was last inserted and committed, of the monotonic clock; the start
             where nothing was yet.
         lag: messages not yet read.
@@ -183,7 +184,8 @@ class Loader:
         for read in self._reader.read(room):
             self._buffer.take(read)
             self._holding = True
-        if self._holding and (self._buffer.registrations >= self._max_rows or time.monotonic() >= self._due()):
+        full = self._buffer.registrations >= self._max_rows or self._buffer.size >= _MOST_BYTES
+        if self._holding and (full or time.monotonic() >= self._due()):
             self._flush()
         if time.monotonic() - self._lag_told >= _LAG_EVERY_S:
             self._lag_told = time.monotonic()

@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 LOADED = Counter(
     "guldadra_load_rows",
-    "Registrations, receipts and derived values inserted, repeats included",
+    "Registrations, and messages of other kinds, inserted, repeats included",
     ["registry", "table"],
 )
 FLUSH_SECONDS = Histogram(

@@ -256,5 +256,5 @@ def test_an_empty_register_has_no_rows(hip: Hip) -> None:
 def test_what_the_view_needs_and_does_not_find_is_named(client: Client) -> None:
     with pytest.raises(ValueError, match=r"no component of kind knee; it has cup, stem, head"):
         company_view(client, bundled("hip"), kind="knee", until=_1999)
-    with pytest.raises(ValueError, match=r"has no form primary_operation; it has death, event"):
+    with pytest.raises(ValueError, match=r"has no form primary_operation; it has death, emigration, event"):
         company_view(client, bundled("metabolic"), until=_1999)

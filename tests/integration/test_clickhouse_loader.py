@@ -185,8 +185,8 @@ def test_a_loader_that_begins_again_changes_nothing(kafka: KafkaConfig, client: 
     with loading(kafka, client, definition, group=f"first-{definition.name}") as running:
         running.wait_for(7)
     before = everything(client, definition)
-    assert {name: len(rows) for name, rows in before.items()} == {
-        "archive": 5, "receipts": 2, "refusals": 1, "primary_operation_rows": 2, "reoperation_rows": 1, "death_rows": 0,
+    assert {name: len(rows) for name, rows in before.items() if rows} == {
+        "archive": 5, "receipts": 2, "refusals": 1, "primary_operation_rows": 2, "reoperation_rows": 1,
     }  # fmt: skip
     with loading(kafka, client, definition, group=f"second-{definition.name}", max_rows=1) as running:
         running.wait_for(7)

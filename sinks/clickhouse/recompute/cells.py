@@ -54,7 +54,7 @@ class Joined:
         return f"{self._join(self.journeys.person_label(breakdown), ('_patient',))}._label"
 
     def _join(self, subquery: str, columns: Sequence[str]) -> str:
-        alias = f"j{len(self._joins) + 1}"
+        alias = f"_joined_{len(self._joins) + 1}"
         on = " AND ".join(f"{column(alias, name)} = {column(ANCHOR, name)}" for name in columns)
         self._joins.append(f"LEFT JOIN {subquery} AS {alias} ON {on}")
         return alias

@@ -20,13 +20,27 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
-CELLS = ("cohort", "unit", "period", "by", "indicator", "bucket", "partition"), ("values",)
-EXPOSURES = (
-    ("group", "patient", "registration_id"),
-    ("partition", "product", "lot", "unit", "side", "by", "start", "end", "end_reason", "outcomes", "first_outcome"),
-)
-LIST_ENTRIES = ("list", "patient", "form", "registration_id"), ("partition", "unit", "day", "shown")
-_TABLES = {"cells": CELLS, "exposures": EXPOSURES, "list_entries": LIST_ENTRIES}
+#: By table, the columns that identify a row, and those that are compared.
+_TABLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "cells": (("cohort", "unit", "period", "by", "indicator", "bucket", "partition"), ("values",)),
+    "exposures": (
+        ("group", "patient", "registration_id"),
+        (
+            "partition",
+            "product",
+            "lot",
+            "unit",
+            "side",
+            "by",
+            "start",
+            "end",
+            "end_reason",
+            "outcomes",
+            "first_outcome",
+        ),
+    ),
+    "list_entries": (("list", "patient", "form", "registration_id"), ("partition", "unit", "day", "shown")),
+}
 #: When a stored row says something: an emptied cell is as good as none, and so is an entry taken away.
 _COUNTS = {"cells": "arrayExists(number -> number != 0, values)", "exposures": "present", "list_entries": "listed"}
 _NO_ROWS = "SELECT {columns} FROM {table} WHERE false"
@@ -85,33 +99,35 @@ def parts_of(definition: RegistryDefinition, generation: str) -> Iterator[Part]:
     yield _part(definition, generation, "list_entries", _none_of("concat(list, ' ', form)", map(" ".join, lists)))
 
 
-def compare(client: Client, part: Part) -> tuple[int, set[int]]:
-    """(how many rows there are on either side, the differences by number).
+def compare(client: Client, part: Part) -> tuple[int, dict[int, int]]:
+    """(how many rows there are on either side, the differences).
+
+    A difference is a number for the row's identity, and one for what both sides say of it.
 
     Raises:
         DatabaseError: the database does not answer, or refuses.
     """
     different = "stored_content != recomputed_content"
     rows = client.rows(
-        f"SELECT count(), groupArrayIf(sipHash64(identity, stored_content, recomputed_content), {different})\n"
+        f"SELECT count(), groupArrayIf((identity, sipHash64(stored_content, recomputed_content)), {different})\n"
         f"FROM (SELECT identity, sumIf(content, is_stored) AS stored_content, "
         f"sumIf(content, NOT is_stored) AS recomputed_content\n"
         f"FROM (\n{_side(part, stored=True)}\nUNION ALL\n{_side(part, stored=False)}\n)\nGROUP BY identity)"
     )
-    compared, numbers = rows[0]
-    return compared, set(numbers)
+    compared, differences = rows[0]
+    return compared, dict(differences)
 
 
-def read_differences(client: Client, part: Part, numbers: Iterable[int]) -> list[Difference]:
-    """The rows behind some differences' numbers, those that are there still; raises as ``compare``."""
-    wanted = ", ".join(f"toUInt64({number})" for number in numbers)
+def read_differences(client: Client, part: Part, differences: Iterable[tuple[int, int]]) -> list[Difference]:
+    """The rows behind some differences, those that are there still; raises as ``compare``."""
+    wanted = ", ".join(f"(toUInt64({identity}), toUInt64({said}))" for identity, said in differences)
     key, content = _tuple(part.key), _tuple(part.content)
     rows = client.rows(
         f"SELECT any(key), groupArrayIf(said, is_stored), groupArrayIf(said, NOT is_stored)\n"
         f"FROM (\nSELECT *, {key} AS key, {content} AS said FROM (\n"
         f"{_side(part, stored=True, whole=True)}\nUNION ALL\n{_side(part, stored=False, whole=True)}\n))\n"
         f"GROUP BY identity\n"
-        f"HAVING sipHash64(identity, sumIf(content, is_stored), sumIf(content, NOT is_stored)) IN ({wanted})\n"
+        f"HAVING (identity, sipHash64(sumIf(content, is_stored), sumIf(content, NOT is_stored))) IN ({wanted})\n"
         f"ORDER BY any(key)"
     )
     return [

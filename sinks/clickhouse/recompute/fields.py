@@ -27,7 +27,6 @@ class Value(NamedTuple):
 
     sql: str
     kind: Kind
-    repeated: bool = False
 
 
 def number(value: float) -> str:
@@ -45,7 +44,7 @@ def field_value(definition: RegistryDefinition, form: str, name: str, alias: str
     place = column(alias, name)
     # Avro's float is a double as soon as it is read
     exact = f"toFloat64({place})" if field.kind == "float" and not field.repeated else place
-    return Value(exact, field.kind, field.repeated)
+    return Value(exact, field.kind)
 
 
 def sources(definition: RegistryDefinition, form: str, fields: Sequence[str]) -> Iterator[str]:

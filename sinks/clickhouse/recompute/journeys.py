@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.recompute.fields import Value
 
-ANCHOR = "a"
-OTHER = "r"
+ANCHOR = "_anchor"
+OTHER = "_other"
+"""What registrations are called in queries: as no field can be called, for ``a.b`` may mean a part of a field ``a``."""
+
 NEVER = 1 << 30
 """A day that does not come (days since 1970)."""
 

@@ -2,7 +2,8 @@
 
 While registrations flow in, the stored values and the registrations are read at different versions. So
 a difference counts only if it is there again, the very same, however often it is looked for within the
-patience given; what is only on its way is gone by then, or has become another one.
+patience given; what is only on its way is gone by then, or has become another one. Rows that differ every
+time in another way are told of apart: verify them once less flows in.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sinks.clickhouse.migrations.step import MigrationError
 from sinks.clickhouse.recompute.compare import Difference, Part, compare, parts_of, read_differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
@@ -61,12 +62,14 @@ class Compared:
         table: cells, exposures or list_entries.
         rows: how many were compared.
         different: how many of them are not the same.
-        shown: some of these.
+        moving: how many more were different whenever they were looked at, but not always in the same way.
+        shown: some of those that are different.
     """
 
     table: str
     rows: int
     different: int
+    moving: int
     shown: tuple[Difference, ...]
 
 
@@ -111,7 +114,7 @@ def verify(
         client: the way to ClickHouse.
         definition: the registry as declared.
         generation: which, of these definitions; the one that readers use where none is given.
-        patience_s: for how long differences are looked for again before they count, seconds in all.
+        patience_s: for how many seconds differences, and then ids, are looked for again before they count.
         most_shown: how many differences are shown of each table, and how many ids; all are counted.
         wait: how to wait some seconds.
 
@@ -137,7 +140,7 @@ def verify(
                 f"run `guldadra process {registry}` and `guldadra load {registry}`"
             )
         patience = _Patience(patience_s, wait)
-        compared = _compare_all(client, list(parts_of(definition, chosen)), patience, most_shown)
+        compared = _compare_all(client, parts_of(definition, chosen), patience, most_shown)
         double_ids, shown_ids = _double_ids(client, definition, patience, most_shown)
     except StatementError as error:
         if error.code in _MISSING:
@@ -170,40 +173,57 @@ class _Patience:
                 return
 
 
-def _compare_all(client: Client, parts: list[Part], patience: _Patience, most_shown: int) -> tuple[Compared, ...]:
-    rows: dict[Part, int] = {}
-    found: dict[Part, set[int]] = {}
-    for part in parts:
-        rows[part], numbers = compare(client, part)
-        if numbers:
-            found[part] = numbers
-    if found:
+class _Look:
+    """One part, looked at again and again."""
+
+    def __init__(self, client: Client, part: Part) -> None:
+        self._client = client
+        self.part = part
+        self.rows, self.same = compare(client, part)
+        self.moving: set[int] = set()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to look for again."""
+        return not self.same and not self.moving
+
+    def again(self) -> None:
+        """Keep what is different still: in the same way, or in another one."""
+        self.rows, now = compare(self._client, self.part)
+        before = self.same.keys() | self.moving
+        self.same = {identity: said for identity, said in now.items() if self.same.get(identity) == said}
+        self.moving = (before & now.keys()) - self.same.keys()
+
+    def shown(self, most: int) -> list[Difference]:
+        """Some of the differences."""
+        some = sorted(self.same.items())[:most]
+        return read_differences(self._client, self.part, some) if some else []
+
+
+def _compare_all(client: Client, parts: Iterable[Part], patience: _Patience, most_shown: int) -> tuple[Compared, ...]:
+    looks = [_Look(client, part) for part in parts]
+    if not all(look.is_settled for look in looks):
         for _ in patience.waits():
-            for part, numbers in list(found.items()):
-                rows[part], again = compare(client, part)
-                found[part] = numbers & again
-                if not found[part]:
-                    del found[part]
-            if not found:
+            for look in looks:
+                if not look.is_settled:
+                    look.again()
+            if all(look.is_settled for look in looks):
                 break
-    return tuple(
-        Compared(
-            table,
-            sum(count for part, count in rows.items() if part.table == table),
-            sum(len(numbers) for part, numbers in found.items() if part.table == table),
-            _shown(client, {part: numbers for part, numbers in found.items() if part.table == table}, most_shown),
-        )
-        for table in dict.fromkeys(part.table for part in parts)
-    )
+    tables = dict.fromkeys(look.part.table for look in looks)
+    return tuple(_account(table, [look for look in looks if look.part.table == table], most_shown) for table in tables)
 
 
-def _shown(client: Client, found: dict[Part, set[int]], most: int) -> tuple[Difference, ...]:
+def _account(table: str, looks: Sequence[_Look], most_shown: int) -> Compared:
     shown: list[Difference] = []
-    for part, numbers in found.items():
-        some = sorted(numbers)[: most - len(shown)]
-        if some:
-            shown += read_differences(client, part, some)
-    return tuple(shown)
+    for look in looks:
+        shown += look.shown(most_shown - len(shown))
+    return Compared(
+        table,
+        sum(look.rows for look in looks),
+        sum(len(look.same) for look in looks),
+        sum(len(look.moving) for look in looks),
+        tuple(shown),
+    )
 
 
 def _double_ids(

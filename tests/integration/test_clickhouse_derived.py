@@ -1,0 +1,117 @@
+"""Cells, exposures and lists on the way into their tables: unfolded, replaced by higher versions only."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from schemas.version import version_of
+from sinks.clickhouse import sql
+from sinks.clickhouse.client import connect
+from tests.derived_support import batches, cell, derived_registry, entry, exposure, load, made, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from deploy.embedded.database import EmbeddedDatabase
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
+
+pytestmark = pytest.mark.embedded
+
+
+@pytest.fixture(scope="module")
+def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
+    with connect(embedded_database.url) as client:
+        yield client
+
+
+@pytest.fixture
+def registry(client: Client, tmp_path: Path) -> RegistryDefinition:
+    return made(client, derived_registry(tmp_path))
+
+
+def rows(client: Client, definition: RegistryDefinition, table: str, columns: str) -> list[tuple[Any, ...]]:
+    name = sql.table(sql.database_of(definition.name), table)
+    return client.rows(f"SELECT {columns} FROM {name} FINAL ORDER BY ALL")
+
+
+def test_a_cell_is_what_the_highest_version_says_whatever_comes_last(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    later = version_of(1, 5)  # the epoch after: above every offset of the one before
+    write(client, registry, later, cells=[cell("2024-03-01", [3, 1])])
+    write(client, registry, version_of(0, 900), cells=[cell("2024-03-01", [9, 9]), cell("1969-11-01", [1, 0])])
+    write(client, registry, later, cells=[cell("2024-03-01", [3, 1])])
+    write(client, registry, version_of(0, 7), cells=[cell("2024-03-01", [2, 0])], partition=11)
+    found = rows(client, registry, "cells", "cohort, unit, period, by, indicator, bucket, partition, values, version")
+    own = ("operations", "U1")
+    assert found == [
+        (*own, date(1969, 11, 1), ["female", "<65"], "", 0, 0, [1, 0], version_of(0, 900)),
+        (*own, date(2024, 3, 1), ["female", "<65"], "", 0, 0, [3, 1], later),
+        (*own, date(2024, 3, 1), ["female", "<65"], "", 0, 11, [2, 0], version_of(0, 7)),
+    ]
+
+
+def test_every_cell_batch_says_how_far_the_values_are_also_an_empty_one(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    write(client, registry, 17, cells=[cell("2024-03-01", [1]), cell("2024-04-01", [1])], partition=3)
+    write(client, registry, 29, cells=[], partition=3)
+    write(client, registry, 5, cells=[], partition=1, generation="another")
+    assert rows(client, registry, "progress", "generation, partition, version") == sorted(
+        [(registry.generation, 3, 29), ("another", 1, 5)]
+    )
+
+
+def test_cells_with_a_bucket_and_negative_numbers_stay_what_they_are(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    far = cell("2024-03-01", [-4, 1 << 62], indicator="stay", bucket=-3, by=[], unit="")
+    write(client, registry, 1, cells=[far])
+    assert rows(client, registry, "cells", "unit, by, indicator, bucket, values") == [
+        ("", [], "stay", -3, [-4, 1 << 62])
+    ]
+
+
+def test_exposures_are_unfolded_with_their_open_ends_and_what_is_no_more_says_so(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    ended = exposure(
+        "a", "1969-12-30", "2024-02-29", side="left", lot="L1", end_reason="revision", outcomes=2, first_outcome=19_700
+    )
+    write(client, registry, 4, exposures=[ended, exposure("b", "2024-01-01"), exposure("c", "2024-01-01")])
+    write(client, registry, 6, exposures=[exposure("c", None)], partition=2)
+    columns = (
+        "registration_id, `group`, patient, product, lot, unit, side, by, start, `end`, end_reason, outcomes, "
+        "first_outcome, present, partition, version"
+    )
+    assert rows(client, registry, "exposures", columns) == [
+        ("a", "cup", "k1-a", "CUP1", "L1", "U1", "left", ["female"], date(1969, 12, 30), date(2024, 2, 29), "revision",
+         2, date(2023, 12, 9), True, 0, 4),
+        ("b", "cup", "k1-b", "CUP1", "", "U1", "", ["female"], date(2024, 1, 1), None, "", 0, None, True, 0, 4),
+        ("c", "cup", "k1-c", "", "", "", "", [], date(1970, 1, 1), None, "", 0, None, False, 2, 6),
+    ]  # fmt: skip
+
+
+def test_entries_of_lists_come_and_go(client: Client, registry: RegistryDefinition) -> None:
+    write(client, registry, 4, entries=[entry("a", "2024-01-01"), entry("b", "2024-01-02", shown=["7.5", ""])])
+    write(client, registry, 9, entries=[entry("a", "1970-01-01", listed=False, unit="", shown=[])])
+    write(client, registry, 8, entries=[entry("a", "2024-01-01")])
+    assert rows(client, registry, "list_entries", "list, form, registration_id, listed, unit, day, shown, version") == [
+        ("in_pain", "operation", "a", False, "", date(1970, 1, 1), [], 9),
+        ("in_pain", "operation", "b", True, "U1", date(2024, 1, 2), ["7.5", ""], 4),
+    ]
+
+
+def test_generations_stand_beside_each_other(client: Client, registry: RegistryDefinition) -> None:
+    messages = batches(registry, 3, cells=[cell("2024-03-01", [1])], exposures=[exposure("a", "2024-01-01")])
+    again = batches(
+        registry, 3, cells=[cell("2024-03-01", [2])], exposures=[exposure("a", "2024-01-01")], generation="new"
+    )
+    load(client, registry, [*messages, *again])
+    assert sorted(rows(client, registry, "cells", "values")) == [([1],), ([2],)]
+    assert len(rows(client, registry, "exposures", "generation")) == 2
