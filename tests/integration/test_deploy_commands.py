@@ -133,7 +133,7 @@ def test_the_state_adds_up(guldadra: Shell, published: Ran) -> None:
         ("load", True, None),
     ]
     assert [(row["registry"], row["partition"]) for row in found["partitions"]] == [
-        (registry, partition) for registry in ("hip", "metabolic") for partition in range(4)
+        (registry, partition) for registry in ("hip", "hiv", "metabolic", "senior_alert") for partition in range(4)
     ]
     hip = [row for row in found["partitions"] if row["registry"] == "hip"]
     assert sum(row["accepted"] for row in hip) >= 2

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.embedded
 
-PARTS = {"deploy.embedded.server", "broker", "intake", "load"}
+PARTS = {
+    "deploy.embedded.server", "broker", "intake", "load", "process hip", "process hiv", "process senior_alert",
+}  # fmt: skip
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
@@ -31,7 +33,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
 
 
 def parts(demo: subprocess.Popen[bytes], folder: Path) -> dict[int, str]:
-    """The demo's children once all run: the database, the broker, intake and the loader."""
+    """The demo's children once all run: the database, the broker, intake, three registers' journeys and the loader."""
     wait_for(
         lambda: demo.poll() is not None or running_stack(folder / ".guldadra" / "demo") is not None, "the stack", 120
     )
@@ -43,22 +45,26 @@ def parts(demo: subprocess.Popen[bytes], folder: Path) -> dict[int, str]:
 
 
 def put_in(folder: Path) -> Counter[str]:
-    """How many of each cup the history says were put in: each operation as last said, unless withdrawn or faulty."""
-    faulty = generate(HistoryPlan(primaries=600)).faulty_ids
+    """How many of each cup the history says were put in: each operation as last said.
+
+    Withdrawn and faulty ones are left out, and those of persons who opted out (who took it back is there anew).
+    """
+    history = generate(HistoryPlan(primaries=600))
+    faulty, opted_out = history.faulty_ids, history.opted_out
     last_said = {}
-    with (folder / ".guldadra" / "demo" / "history.ndjson").open(encoding="utf-8") as lines:
+    with (folder / ".guldadra" / "demo" / "hip.ndjson").open(encoding="utf-8") as lines:
         for row in map(json.loads, lines):
             if row["form"] == "primary_operation" and row["registration_id"] not in faulty:
                 last_said[row["registration_id"]] = row
-    standing = [row for row in last_said.values() if not row.get("retracted")]
-    assert len(standing) < len(last_said)
+    standing = [row for row in last_said.values() if not row.get("retracted") and row["person"] not in opted_out]
+    assert len(standing) == len(last_said) - 40 - 6  # retracted; opted out, less who took it back
     return Counter(row["cup"] for row in standing if row["cup"])
 
 
 def test_the_demo_finds_the_faulty_cup_and_leaves_no_process_behind(tmp_path: Path) -> None:
     demo = start(tmp_path)
     started = parts(demo, tmp_path)
-    assert demo.wait(180) == 0, (tmp_path / "err").read_text(encoding="utf-8")
+    assert demo.wait(400) == 0, (tmp_path / "err").read_text(encoding="utf-8")
     assert not [command for pid, command in started.items() if lives(pid)]
     assert running_stack(tmp_path / ".guldadra" / "demo") is None
 
@@ -66,8 +72,9 @@ def test_the_demo_finds_the_faulty_cup_and_leaves_no_process_behind(tmp_path: Pa
     found = json.loads(line)
     assert set(found) == {
         "published", "accepted", "refused", "refused_here", "duplicates", "loaded", "seconds", "company_view",
+        "coverage", "findings",
     }  # fmt: skip
-    rows = (tmp_path / ".guldadra" / "demo" / "history.ndjson").read_text(encoding="utf-8").count("\n")
+    rows = (tmp_path / ".guldadra" / "demo" / "hip.ndjson").read_text(encoding="utf-8").count("\n")
     assert found["published"] == rows - found["refused_here"] > 600
     assert found["published"] == found["accepted"] + found["refused"]
     assert found["loaded"] == found["accepted"]
@@ -91,7 +98,18 @@ def test_the_demo_finds_the_faulty_cup_and_leaves_no_process_behind(tmp_path: Pa
     assert sum(row["inserted"] for row in units) == 30
     assert sum(row["reoperated"] for row in units) == 5
     assert sum(row["component_years"] for row in units) == pytest.approx(9.626283, abs=5e-7)
-    assert {row["component"]: row["inserted"] for row in view if row["unit"] is None} == put_in(tmp_path)
+    inserted = put_in(tmp_path)
+    assert {row["component"]: row["inserted"] for row in view if row["unit"] is None} == inserted
+
+    journeys = found["findings"]
+    assert {name: one["differences"] for name, one in journeys.items()} == {"hip": 0, "hiv": 0, "senior_alert": 0}
+    operations = [row["n"] for row in journeys["hip"]["indicators"] if row["indicator"] == "operations"]
+    assert sum(operations) == inserted.total()
+    cups = {row["product"]: row["exposures"] for row in journeys["hip"]["exposures"] if row["group"] == "cup"}
+    assert cups == inserted
+    assert journeys["hip"]["lists"] == {"unresolved": len(generate(HistoryPlan(primaries=600)).unresolved_ids)}
+    assert journeys["senior_alert"]["lists"] == {"unresolved": 6, "open_chains": 465, "without_plan": 150}
+    assert any(row["reference"] for row in found["coverage"])
 
 
 def test_a_demo_that_is_killed_takes_everything_with_it(tmp_path: Path) -> None:
@@ -99,6 +117,6 @@ def test_a_demo_that_is_killed_takes_everything_with_it(tmp_path: Path) -> None:
     started = parts(demo, tmp_path)
     os.kill(demo.pid, signal.SIGKILL)
     assert demo.wait(30) == -signal.SIGKILL
-    wait_for(lambda: not any(lives(pid) for pid in started), "the end of broker, database, intake and loader", 30)
+    wait_for(lambda: not any(lives(pid) for pid in started), "the end of all parts", 30)
     assert (tmp_path / ".guldadra" / "demo" / "running.json").exists(), "it was in the middle"
     assert running_stack(tmp_path / ".guldadra" / "demo") is None

@@ -22,7 +22,18 @@ COMMANDS = {
     "intake": "a receipt for every",
     "load": "into ClickHouse",
     "publish": "Exit 0: all accepted; 1: some refused; 2: could not run",
+    "process": "from it indicators, exposures and lists, exactly",
     "company": "rate with exact",
+    "indicators": "with their 95 % limits",
+    "lists": "persons to be seen to",
+    "unresolved": "Outcomes that fit no registration",
+    "exposures": "treatments in follow-up",
+    "counts": "only counts, never rows",
+    "coverage": "by the declared definitions",
+    "compliance": "has not reported for how long",
+    "verify": "Exit 1 where anything differs",
+    "generations": "switch between them",
+    "erase": "what does not count any more",
     "status": "Exit 1 where something does not agree",
     "migrate": "Bring ClickHouse to what is declared",
     "backup": "the only long memory",
@@ -114,7 +125,7 @@ def test_an_unknown_registry_is_told_in_a_sentence(guldadra: Shell, words: list[
     refused = guldadra(*words) if words[0] != "publish" else guldadra.apart(*words)
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
-        "guldadra: there is no registry foot; there are hip, metabolic "
+        "guldadra: there is no registry foot; there are hip, hiv, metabolic, senior_alert "
         "(folders outside the project are named in GULDADRA_REGISTRIES)\n"
     )
 
@@ -192,7 +203,9 @@ def test_the_variable_catalogue_is_printed_or_written(guldadra: Shell, knee: Pat
     assert "The weight of the visit." in printed.out
     written = guldadra("schemas", "docs", "--out", "docs")
     assert written.code == 0
-    assert written.out.splitlines() == [f"wrote docs/{name}.md" for name in ("hip", "metabolic", "knee")]
+    assert written.out.splitlines() == [
+        f"wrote docs/{name}.md" for name in ("hip", "hiv", "metabolic", "senior_alert", "knee")
+    ]
     assert (guldadra.folder / "docs" / "knee.md").read_text(encoding="utf-8") + "\n" == printed.out
     assert knee.is_dir()
 
