@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 TIMEOUT_S = 10.0
 _STUCK_S = 15.0
 _TRANSACTION_TIMEOUT_MS = 20_000
+_UNKNOWN_S = 2 * _TRANSACTION_TIMEOUT_MS / 1000
 _MOST_LOSSES = 3
 _LOSS_WINDOW_S = 120.0
 _FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)  # noqa: SLF001 - the client's public constant is spelt so
@@ -144,7 +146,7 @@ class TransactionalProducer:
 
     def _born(self) -> Producer:
         producer = Producer(self._config, logger=logging.getLogger("librdkafka"))
-        again(lambda: producer.init_transactions(TIMEOUT_S))
+        again(lambda: producer.init_transactions(TIMEOUT_S), math.inf)  # there is no other way on
         return producer
 
 
@@ -171,16 +173,24 @@ def put(
             return
 
 
-def again(call: Callable[[], None]) -> None:
+def again(call: Callable[[], None], patience_s: float = _UNKNOWN_S) -> None:
     """Make a call, again while the client says that it may be made again.
 
-    Without end: a commit whose fate is unknown must be asked for until it is known.
+    A commit whose fate is unknown is asked for until it is known, but not for ever: the broker has ended the
+    transaction by itself long before the patience ends, yet after an outage as long as that librdkafka may go on to
+    say "retry call to resume" (seen with confluent-kafka 2.16 on Kafka 3.9, a broker away for 24 s while a commit
+    flushed). Another producer of the name settles it then.
+
+    Args:
+        call: what is called.
+        patience_s: how long it is asked for, in seconds.
 
     Raises:
         KafkaException: it may not be made again.
-        StuckError: it did not come back.
+        StuckError: it did not come back, or has said too long that it may be made again.
     """
     wait = 0.05
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             return _in_time(call)
@@ -188,6 +198,8 @@ def again(call: Callable[[], None]) -> None:
             kafka_error: KafkaError = error.args[0]
             if not kafka_error.retriable() or kafka_error.txn_requires_abort() or kafka_error.fatal():
                 raise
+            if time.monotonic() > deadline:
+                raise StuckError(f"asked again for {patience_s:.0f} s: {kafka_error.str()}") from error
             log.warning("the broker is slow or away, asking again", error=kafka_error.str())
             time.sleep(wait)
             wait = min(wait * 2, 5.0)

@@ -7,9 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
+from streams.worker.identity import admin_of, identity_of
 from streams.worker.store import Mark
 
 if TYPE_CHECKING:
@@ -37,17 +38,6 @@ class Changelog:
         self.partition = partition
         self._kafka = kafka
 
-    def identity(self) -> str:
-        """The topic's id, another one once it is made anew; empty where the broker keeps none.
-
-        Raises:
-            KafkaException: the broker does not answer, or there is no such topic.
-        """
-        admin = self._admin()  # kept: its answers come only while it lives
-        asked = admin.describe_topics(TopicCollection([self.topic]), request_timeout=_ANSWER_S)
-        described = asked[self.topic].result()
-        return str(described.topic_id)
-
     def recover(self, store: Store, tell: Callable[[int, int], None]) -> int:
         """Bring a store to the changelog's end.
 
@@ -63,9 +53,9 @@ class Changelog:
             StoreError: the store cannot be written.
             RecoveryStoppedError: ``tell`` says so.
         """
-        identity = self.identity()
+        identity = identity_of(self._kafka, self.topic)
         place = TopicPartition(self.topic, self.partition)
-        admin = self._admin()
+        admin = admin_of(self._kafka)
         low, end = (
             admin.list_offsets({place: spec}, request_timeout=_ANSWER_S)[place].result().offset
             for spec in (OffsetSpec.earliest(), OffsetSpec.latest())  # type: ignore[no-untyped-call]
@@ -132,9 +122,6 @@ class Changelog:
             seconds=round(time.monotonic() - started, 3),
         )
         return count
-
-    def _admin(self) -> AdminClient:
-        return AdminClient(dict(self._kafka), logger=_client_log)
 
     def _consumer(self) -> Consumer:
         return Consumer(

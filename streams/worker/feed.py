@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MOST_WAITING = 64
+_MOST_BYTES = 12 << 20  # somewhat more than one transaction takes
+_MOST_MESSAGES = 2_000
 
 
 class Arrived(NamedTuple):
@@ -45,6 +46,7 @@ class Feed:
         self._drained = drained
         self._changed = threading.Condition()
         self._waiting: deque[Arrived] = deque()
+        self._bytes = 0
         self._stretch = 0
         self._open = False
         self._held = False
@@ -58,12 +60,13 @@ class Feed:
         with self._changed:
             if self._open and stretch == self._stretch:
                 self._waiting.append(message)
+                self._bytes += len(message.value or b"")
                 self._changed.notify_all()
 
     @property
     def full(self) -> bool:
         """Whether enough waits."""
-        return len(self._waiting) >= _MOST_WAITING
+        return self._bytes >= _MOST_BYTES or len(self._waiting) >= _MOST_MESSAGES
 
     def __len__(self) -> int:
         """How many messages wait."""
@@ -95,9 +98,13 @@ class Feed:
 
     def _interrupt(self) -> None:
         self._open = False
-        self._waiting.clear()
+        self._clear()
         self._changed.notify_all()
         self._drained()
+
+    def _clear(self) -> None:
+        self._waiting.clear()
+        self._bytes = 0
 
     # the partition's side
 
@@ -136,7 +143,7 @@ class Feed:
             self.check()
             if self._held:
                 raise InterruptedFeedError
-            self._waiting.clear()
+            self._clear()
             self._stretch += 1
             self._open = True
             stretch = self._stretch
@@ -159,6 +166,7 @@ class Feed:
                 return None
             was_full = self.full
             message = self._waiting.popleft()
+            self._bytes -= len(message.value or b"")
         if was_full:
             self._drained()
         return message

@@ -150,6 +150,8 @@ class PartitionRun(Generic[T]):
             self._take_over()
         start = self._start()
         self._feed.open(start)
+        if self._position.epoch != self._epoch():  # it has changed since it was asked for, so nobody will tell us
+            raise InterruptedFeedError
         self._tell(State.LIVE)
         expected = start
         while True:
@@ -191,10 +193,11 @@ class PartitionRun(Generic[T]):
         An offset of another life of the log means nothing in this one. Then everything is read again, and the
         versions tell what is in already.
         """
+        epoch, topic = self._epoch(), self._source.identity()
         low, high = self._source.ends(self.partition)
-        if self._position.epoch == self._epoch() and low <= self._position.offset <= high:
+        if (self._position.epoch, self._position.topic) == (epoch, topic) and low <= self._position.offset <= high:
             return self._position.offset
-        self._position = self._position._replace(offset=BEGINNING, epoch=self._epoch())
+        self._position = self._position._replace(offset=BEGINNING, epoch=epoch, topic=topic)
         offset, first = self._first()
         filled: int | None = -1
         while first != filled:  # the log forgets while we fill
@@ -227,7 +230,7 @@ class PartitionRun(Generic[T]):
         for message in self._work.fill(self.partition, self._position.version, below):
             messages.append((BEGINNING, message))
             size += self._work.size(message)
-            if size >= self._most:
+            if size >= self._limit:
                 self._process(messages, BEGINNING)
                 self._health.done += size
                 messages, size = [], 0
@@ -258,8 +261,8 @@ class PartitionRun(Generic[T]):
             else:
                 messages.append((arrived.offset, message))
                 size += self._work.size(message)
-            if size >= self._limit or time.monotonic() > deadline:
-                break
+            if size >= self._limit or (time.monotonic() > deadline and not self._feed):
+                break  # what waits already goes along: in a flood, small transactions make it last longer
             arrived = self._feed.take(_LULL_S)
         return messages, letters, expected
 
@@ -268,7 +271,10 @@ class PartitionRun(Generic[T]):
 
         Raises:
             TransactionAbortedError: it has; begin anew, then the archive has them.
+            InterruptedFeedError: the log itself has begun anew.
         """
+        if offset < expected:
+            raise InterruptedFeedError
         if offset <= expected + 1:
             return
         low, _ = self._source.ends(self.partition)
@@ -289,7 +295,7 @@ class PartitionRun(Generic[T]):
         computed = time.perf_counter()
         metrics.STEP_SECONDS.labels(name).observe(computed - started)
         self._at("computed")
-        reached = Position(after, step.version, self._position.epoch)
+        reached = self._position._replace(offset=after, version=step.version)
         writes = step.writes
         writes.pop(position.KEY, None)
         writes[position.KEY] = reached.packed()

@@ -17,11 +17,14 @@ class Position(NamedTuple):
         offset: the source's offset to go on from; ``BEGINNING`` where its log has not been taken up yet.
         version: the highest submission version that is in the state; -1 before the first.
         epoch: the life of the registry's log that the offset is of.
+        topic: the id of the source topic that the offset is of: while a lost log is filled again, the epoch is
+            still that of before.
     """
 
     offset: int = BEGINNING
     version: int = -1
     epoch: int = -1
+    topic: str = ""
 
     def packed(self) -> bytes:
         """The position as bytes."""
@@ -34,4 +37,4 @@ def unpacked(value: bytes | None) -> Position:
     Raises:
         msgspec.MsgspecError: the bytes are no position.
     """
-    return Position() if value is None else Position(*msgspec.msgpack.decode(value, type=tuple[int, int, int]))
+    return Position() if value is None else Position(*msgspec.msgpack.decode(value, type=tuple[int, int, int, str]))

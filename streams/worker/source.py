@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.worker.feed import Arrived
+from streams.worker.identity import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ class Source:
 
     def __init__(self, kafka: KafkaConfig, topic: str) -> None:
         self.topic = topic
+        self._kafka = kafka
         self._lock = threading.Lock()
         self._consumer = Consumer(
             {
@@ -44,6 +46,10 @@ class Source:
             },
             logger=logging.getLogger("librdkafka"),
         )
+
+    def identity(self) -> str:
+        """Which life of the topic it is."""
+        return identity_of(self._kafka, self.topic)
 
     def ends(self, partition: int) -> tuple[int, int]:
         """The first offset that a partition still has, and the one after its last."""

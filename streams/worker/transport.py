@@ -101,10 +101,18 @@ class _Thread(driver.AIOKafkaConsumerThread):
         self._last.pop(place, None)
 
     async def reading(self, places: Iterable[TP]) -> dict[TP, Reading]:
-        """How far each partition has been read."""
+        """How far each partition has been read.
+
+        Raises:
+            KafkaError: the group would not have us. The client waits with it until it is asked, then tries again;
+                Faust never asks.
+        """
+        if self._consumer is None or self._consumer._fetcher is None:  # noqa: SLF001 - it has not started yet
+            return {}
         return cast("dict[TP, Reading]", await self.call_thread(self._reading, [*places]))
 
     async def _reading(self, places: list[TP]) -> dict[TP, Reading]:
+        self._ensure_consumer()._coordinator.check_errors()  # noqa: SLF001 - see ``reading``
         subscriptions = self._ensure_consumer()._fetcher._subscriptions  # noqa: SLF001 - aiokafka tells nobody
         found = {}
         with subscriptions.fetch_context():  # we are alive, also while no partition is read
@@ -186,7 +194,11 @@ class WorkerConsumer(driver.Consumer):
         self.pause_partitions({place})
 
     async def reading(self, places: Iterable[TP]) -> dict[TP, Reading]:
-        """How far each partition has been read, of those that are."""
+        """How far each partition has been read, of those that are.
+
+        Raises:
+            KafkaError: the group would not have us; it is asked again.
+        """
         return await self._thread.reading(places)
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from aiokafka.errors import KafkaError
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
 from streams.control import ControlReader
+from streams.transactions import FencedError, Losses
 from streams.worker import metrics
 from streams.worker.app import GroupOptions, build, consumer_of
-from streams.worker.feed import Feed
+from streams.worker.feed import Feed, InterruptedFeedError
+from streams.worker.garbage import seldom_collected
 from streams.worker.health import State, WorkerHealth
 from streams.worker.partition import PartitionRun
 from streams.worker.source import Source
 from streams.worker.store import MemoryStore, RocksStore, StoreMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
     from pathlib import Path
 
     import faust
@@ -40,6 +44,8 @@ _TICK_S = 0.5
 _LOOK_S = 0.05
 _FINISH_S = 30.0
 _SETTLE_S = 2.0
+_MOST_GIVEN = 20
+_TWIN_WINDOW_S = 30.0
 
 
 class WorkerNotReadyError(Exception):
@@ -95,6 +101,8 @@ class Worker:
         self._failure: BaseException | None = None
         self._epoch = -1
         self._told: dict[TP, int] = {}
+        self._given: list[float] = []
+        self._refusals = Losses(options.group.instance or work.name)
         self._app: faust.App
         self._loop: asyncio.AbstractEventLoop
         self._room: asyncio.Event
@@ -109,7 +117,7 @@ class Worker:
             FencedError: another process keeps taking a partition's name.
             Exception: what failed for too long, or a fault of ours. Nothing is committed after it.
         """
-        with ControlReader(self._kafka) as control:
+        with ControlReader(self._kafka) as control, seldom_collected():
             self._check_topics(control)
             self._source = Source(self._kafka, self._work.source)
             try:
@@ -132,17 +140,21 @@ class Worker:
             on_assigned=self._assigned,
         )
         log.info("worker started", process=self._work.name, store="disk" if self._options.folder else "memory")
+        # Faust says that it has started when the group has first given partitions out, which may never be.
+        starting = asyncio.create_task(self._app.start())
         try:
-            await self._app.start()
-            await self._watch(control, stop)
+            await self._watch(control, stop, starting)
         finally:
+            starting.cancel()
             await self._stop()
         log.info("worker stopped", process=self._work.name, registrations=self.health.registrations)
 
-    async def _watch(self, control: ControlReader, stop: threading.Event) -> None:
+    async def _watch(self, control: ControlReader, stop: threading.Event, starting: asyncio.Task[Any]) -> None:
         """Until told to stop or something has failed."""
         ticked = 0.0
         while not stop.is_set() and self._failure is None:
+            if starting.done():
+                starting.result()
             if self._app.should_stop:
                 self._failure = self._app.crash_reason or RuntimeError("Faust has stopped by itself")
                 return
@@ -151,11 +163,13 @@ class Worker:
                 self._follow(control)
                 await self._tell()
             await asyncio.sleep(_LOOK_S)
-        if self._failure is not None:
-            await self._app.crash(self._failure)
 
     async def _stop(self) -> None:
-        """Let every partition finish, tell the group, leave it."""
+        """Let every partition finish, tell the group, leave it.
+
+        Also after a failure, for nothing is acknowledged by Faust: so whoever comes next gets the partitions at once,
+        instead of after the session.
+        """
         everything = [*self._ours.values()]
         for one in everything:
             one.feed.end()
@@ -195,6 +209,7 @@ class Worker:
 
     async def _assigned(self, partitions: set[int]) -> None:
         """These are ours from now on."""
+        self._see_that_we_have_no_twin()
         log.info("partitions given", process=self._work.name, partitions=sorted(partitions))
         for partition in self._ours.keys() - partitions:
             leaving = self._ours.pop(partition)
@@ -209,9 +224,20 @@ class Worker:
                 self._begin(partition)
         self.health.joined = True
 
+    def _see_that_we_have_no_twin(self) -> None:
+        """Two processes of one name take it from each other again and again: exact all the same, but no way to work."""
+        now = time.monotonic()
+        self._given = [moment for moment in self._given if now - moment < _TWIN_WINDOW_S] + [now]
+        instance = self._options.group.instance
+        if instance is not None and len(self._given) > _MOST_GIVEN:
+            self._failure = self._failure or FencedError(
+                f"{instance} was given partitions {len(self._given)} times in {_TWIN_WINDOW_S:.0f} s: another process "
+                "runs under this name; give each its own GULDADRA_INSTANCE"
+            )
+
     def _begin(self, partition: int) -> None:
         before = [one.thread for one in self._leaving if one.run.partition == partition]
-        feed = Feed(partial(self._seek, partition), self._drained)
+        feed = Feed(lambda offset, stretch: self._seek(feed, partition, offset, stretch), self._drained)
         run = PartitionRun(
             self._work,
             partition,
@@ -243,12 +269,21 @@ class Worker:
             self.health.last_error = str(error)
             self._failure = self._failure or error
 
-    def _seek(self, partition: int, offset: int, stretch: int) -> None:
-        opening = consumer_of(self._app).open(TP(self._work.source, partition), offset, stretch)
-        self._in_loop(opening)
+    def _seek(self, feed: Feed, partition: int, offset: int, stretch: int) -> None:
+        """Have Faust give what follows an offset, once it can.
 
-    def _in_loop(self, what: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(what, self._loop).result(_ANSWER_S)
+        Raises:
+            InterruptedFeedError: the feed has been interrupted before.
+        """
+        place = TP(self._work.source, partition)
+        opening = asyncio.run_coroutine_threadsafe(consumer_of(self._app).open(place, offset, stretch), self._loop)
+        while True:
+            try:
+                return opening.result(_LOOK_S)
+            except (TimeoutError, CancelledError):
+                if opening.done() or not feed.is_open:
+                    opening.cancel()
+                    raise InterruptedFeedError from None
 
     def _drained(self) -> None:
         self._loop.call_soon_threadsafe(self._room.set)
@@ -273,7 +308,11 @@ class Worker:
     async def _tell(self) -> None:
         """Say how far we are: the health, the metrics, and the group for those who look."""
         places = {TP(self._work.source, partition): ours for partition, ours in self._ours.items()}
-        readings = await consumer_of(self._app).reading(places)
+        try:
+            readings = await consumer_of(self._app).reading(places)
+        except KafkaError as error:
+            self._is_refused(error)
+            return
         dealt_with: dict[TP, int] = {}
         for place, ours in places.items():
             health = self.health.partitions.get(place.partition)
@@ -292,6 +331,21 @@ class Worker:
             self.health.last_progress = time.monotonic()
         if dealt_with and not self._app.rebalancing and await consumer_of(self._app).commit_offsets(dealt_with):
             self._told.update(dealt_with)
+
+    def _is_refused(self, error: KafkaError) -> None:
+        """The group would not have us; the client tries again.
+
+        Raises:
+            FencedError: too often; another process has our name.
+            KafkaError: too often; for another reason.
+        """
+        self.health.last_error = f"the group {self._work.name}: {error}"
+        try:
+            self._refusals.add(error)
+        except FencedError:
+            if self._options.group.instance is not None:
+                raise
+            raise error from None
 
     def _check_topics(self, control: ControlReader) -> None:
         work = self._work

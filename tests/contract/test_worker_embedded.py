@@ -1,0 +1,47 @@
+"""The worker on the embedded broker: from an empty changelog, in memory, to the end of the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import wait_for
+from tests.worker_support import (
+    accept,
+    assert_exact,
+    make_worker_log,
+    new_registry,
+    running_worker,
+    wait_until_caught_up,
+)
+
+if TYPE_CHECKING:
+    from deploy.embedded.broker import EmbeddedBroker
+
+pytestmark = pytest.mark.embedded
+
+
+def test_it_fills_follows_and_stops(embedded_broker: EmbeddedBroker) -> None:
+    kafka = {"bootstrap.servers": embedded_broker.bootstrap}
+    registry = new_registry()
+    make_worker_log(kafka, registry)
+    accept(kafka, registry, range(500))
+    with running_worker(kafka, registry) as worker:
+        wait_until_caught_up(worker)
+        accept(kafka, registry, range(500, 700), size=1)
+        wait_for(lambda: worker.health.registrations == 1_400, "what came since")
+        wait_until_caught_up(worker)
+    assert_exact(kafka, registry, range(700))
+
+
+def test_another_worker_takes_up_where_the_first_has_left(embedded_broker: EmbeddedBroker) -> None:
+    kafka = {"bootstrap.servers": embedded_broker.bootstrap}
+    registry = new_registry()
+    make_worker_log(kafka, registry)
+    for start in (0, 100):
+        accept(kafka, registry, range(start, start + 100))
+        with running_worker(kafka, registry) as worker:
+            wait_until_caught_up(worker)
+            assert worker.health.registrations == 200
+    assert_exact(kafka, registry, range(200))
