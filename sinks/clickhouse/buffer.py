@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
-from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, encode_event
+from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event
+from schemas.dead_letter import registration_alone
 from schemas.store import known_versions
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.forms import rows_table
@@ -195,7 +196,5 @@ def _registration_given_up(
     read: Read, batch: Mapping[str, Any], registration: Mapping[str, Any], error: str
 ) -> GivenUp:
     """One registration of a batch, in a batch of its own that may be replayed; the archive has it."""
-    offset = registration["offset"]
-    alone = {**batch, "first_offset": offset, "last_offset": offset, "registrations": [registration]}
-    place = f"registration at offset {offset} of epoch {batch['epoch']}"
-    return GivenUp(read, f"{error} ({place}; it is in the archive)", encode_event(_BATCH, alone))
+    place = f"registration at offset {registration['offset']} of epoch {batch['epoch']}"
+    return GivenUp(read, f"{error} ({place}; it is in the archive)", registration_alone(batch, registration))

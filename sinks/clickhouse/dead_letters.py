@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from schemas import topics
-from schemas.codec import encode_event
+from schemas.dead_letter import dead_letter
 from sinks.clickhouse import metrics
 from sinks.clickhouse.errors import RowsRefusedError
 
@@ -81,19 +80,11 @@ class DeadLetterBox:
         failures: list[KafkaError] = []
         for letter in letters:
             read = letter.read
-            record = {
-                "process": _PROCESS,
-                "topic": read.topic,
-                "partition": read.partition,
-                "offset": read.offset,
-                "error": letter.error,
-                "at": int(time.time() * 1000),
-                "key": read.key,
-                "value": letter.value,
-            }
             self._producer.produce(
                 topics.DEAD_LETTERS,
-                encode_event("dead_letter", record),
+                dead_letter(
+                    _PROCESS, read.topic, read.partition, read.offset, letter.error, key=read.key, value=letter.value
+                ),
                 read.key,
                 on_delivery=lambda error, _: failures.append(error) if error else None,
             )

@@ -68,10 +68,10 @@ class JourneyCore:
         for patient, key, before in zip(patients, keys, read(keys), strict=True):
             journey = journey_of(before)
             found = self._evaluate(journey.records) if journey.records else _NOTHING
-            journey.take(submissions[patient], self._opt_out)
+            emptied = journey.take(submissions[patient], self._opt_out)
             now = self._evaluate(journey.records) if journey.records else _NOTHING
             step.writes[key] = kept(journey)
-            changes.add(patient, found, now)
+            changes.add(patient, found, now, anew=emptied)
         cells = _added(changes.cells, read, step.writes)
         step.outputs.extend(self._messages(partition, step.version, cells, changes))
         return step
@@ -137,8 +137,16 @@ class _Changes:
         self.exposures: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.entries: list[dict[str, Any]] = []
 
-    def add(self, patient: str, before: Findings, now: Findings) -> None:
-        """Take the difference between what a journey came to and what it comes to."""
+    def add(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
+        """Take the difference between what a journey came to and what it comes to.
+
+        Args:
+            patient: whose.
+            before: what it came to.
+            now: what it comes to.
+            anew: whether the person has opted out in between. What is known of a person leaves anew then, also
+                where it is as it was: readers leave out whatever has a version from before.
+        """
         cells, old, new = self.cells, before.shares, now.shares
         for identity, share in new.items():
             if old.get(identity) != share:
@@ -147,19 +155,21 @@ class _Changes:
             if new.get(identity) != (cell, numbers):
                 cells[cell].append(tuple(map(neg, numbers)))
         if before.exposures or now.exposures:
-            self._expose(patient, before.exposures, now.exposures)
+            self._expose(patient, before.exposures, now.exposures, anew=anew)
         if before.listed or now.listed:
-            self._list(patient, before, now)
+            self._list(patient, before, now, anew=anew)
 
     def _expose(
         self,
         patient: str,
         before: Mapping[tuple[str, str], ExposureState],
         now: Mapping[tuple[str, str], ExposureState],
+        *,
+        anew: bool,
     ) -> None:
         for identity in before.keys() | now.keys() if before else now:
             was, state = before.get(identity), now.get(identity)
-            if was != state:
+            if was != state or anew:
                 group, registration_id = identity
                 self.exposures[group].append(
                     {
@@ -170,10 +180,10 @@ class _Changes:
                     }
                 )
 
-    def _list(self, patient: str, before: Findings, now: Findings) -> None:
+    def _list(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
         for identity in before.listed.keys() | now.listed.keys():
             state = now.listed.get(identity)
-            if before.listed.get(identity) != state:
+            if before.listed.get(identity) != state or anew:
                 name, form, registration_id = identity
                 unit, day, shown = ("", 0, ()) if state is None else state
                 self.entries.append(

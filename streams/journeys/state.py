@@ -40,19 +40,25 @@ class Journey:
         """Whether nothing of the person counts now."""
         return any(self.opt_outs.values())
 
-    def take(self, submissions: Iterable[Record], opt_out: int) -> None:
-        """Take submissions in the order of their versions; ``opt_out`` is the place of the form of that name."""
+    def take(self, submissions: Iterable[Record], opt_out: int) -> bool:
+        """Take submissions in the order of their versions; ``opt_out`` is the place of the form of that name.
+
+        Returns:
+            Whether everything that was known before is gone: what is known now was submitted again since.
+        """
         known: dict[tuple[Any, Any], Record] = {(record[FORM], record[ID]): record for record in self.records}
         out = self.opted_out
+        emptied = False
         for record in submissions:
             form = record[FORM]
             if form == opt_out:
                 if record[DAY] is not None:
                     self.opt_outs[record[ID]] = True
-                    out = True
+                    out = emptied = True
                     known.clear()
                 elif record[ID] in self.opt_outs:  # else it lifts what never was, and means nothing
                     known.clear()
+                    emptied = True
                     self.opt_outs[record[ID]] = False
                     out = self.opted_out
             elif out:
@@ -62,6 +68,7 @@ class Journey:
             else:
                 known[form, record[ID]] = record
         self.records = sorted(known.values())  # versions differ, so nothing behind them is compared
+        return emptied
 
 
 def journey_of(kept: bytes | None) -> Journey:

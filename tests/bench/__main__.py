@@ -1,251 +1,156 @@
-"""``make bench``: what the vein carries on this machine, on the 452,012 real records, in one run.
+"""``make bench``: what the platform carries on this machine, in one run, and the same small job on other engines.
 
-Every stage alone over a filled log, then everything at once, then the time from publishing to a row that a
-query returns. The broker is a real Kafka where Java and Maven are, else the embedded one, and it says which.
+Each figure has a module of its own. The broker is a real Kafka where Java and Maven are, else the embedded one,
+and it says which. A part that fails says so, and the others go on.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
-import statistics
+import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Producer
 from rich.console import Console
-from rich.table import Table
 
-from deploy.embedded.broker import EmbeddedBroker
-from deploy.embedded.database import EmbeddedDatabase
-from deploy.kafka.launcher import KafkaBroker, available
+from deploy.kafka.launcher import available
 from deploy.observe import set_up_logs
-from schemas import topics
-from schemas.identity import new_key
-from schemas.store import BundledStore
-from sinks.clickhouse.client import connect
-from sinks.clickhouse.migrations.plan import apply
-from sinks.clickhouse.sql import database_of
-from streams.publish.rdatasets import open_source
-from streams.publish.run import PublishOptions, publish_rows
-from tests.support import make_log, message, read_events
-from tests.workers import Worker, registry_folder
+from tests.bench.end_to_end import end_to_end
+from tests.bench.everything_on import everything_on
+from tests.bench.figures import Figures
+from tests.bench.freshness import cell_freshness, row_freshness
+from tests.bench.growth import growth
+from tests.bench.peers.__main__ import compare, options_of
+from tests.bench.recovery import recovery
+from tests.bench.running import peak_mb
+from tests.bench.site import Site, Sizes
+from tests.bench.vein import vein
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from schemas.definition.registry import RegistryDefinition
-    from sinks.clickhouse.client import Client
-    from streams.publish.run import PublishResult
+    from tests.bench.growth import Grown
 
-RECORDS = 452_012
-ROUNDS = int(os.environ.get("GULDADRA_BENCH_ROUNDS", "3"))
-PARTITIONS = 4
-LATENCY_RATE = 500
-LATENCY_SECONDS = 30
-_TICK_S = os.sysconf("SC_CLK_TCK")
+    Section = Callable[[Site, Figures], None]
+
+PEERS = "peers"
+_DEFAULT_ROUNDS = int(os.environ.get("GULDADRA_BENCH_ROUNDS", "3"))
 
 
-class Bench:
-    """One broker and one database, and what is measured on them."""
-
-    def __init__(self, folder: Path, parts: ExitStack) -> None:
-        why_not = available()
-        self.broker_name = "real Kafka" if why_not is None else f"embedded Tansu ({why_not})"
-        broker = KafkaBroker(folder / "kafka") if why_not is None else EmbeddedBroker(folder / "tansu")
-        parts.enter_context(broker)
-        self.database = parts.enter_context(EmbeddedDatabase(folder / "database"))
-        self.kafka = {"bootstrap.servers": broker.bootstrap}
-        self.client: Client = parts.enter_context(connect(self.database.url))
-        self.broker_pid = broker.pid
-        self.folder = folder
-        self.figures: dict[str, list[float]] = {}
-        self.memory: dict[str, float] = {}
-
-    def note(self, figure: str, value: float) -> None:
-        """Keep one round's figure."""
-        self.figures.setdefault(figure, []).append(value)
-
-    def remember(self, process: str, pid: int) -> None:
-        """Keep a process's peak memory in MB."""
-        self.memory[process] = max(self.memory.get(process, 0), peak_mb(pid))
-
-    def registry(self) -> RegistryDefinition:
-        """A metabolic registry of this round's own, with tables and topics."""
-        own = registry_folder(self.folder, "metabolic")
-        apply(self.client, {own.name: own})
-        make_log(self.kafka, own, partitions=PARTITIONS)
-        return own
-
-    def worker(self, command: str, registry: RegistryDefinition) -> Worker:
-        """Intake or loader, started."""
-        env = {"GULDADRA_BOOTSTRAP": self.kafka["bootstrap.servers"], "GULDADRA_CLICKHOUSE_URL": self.database.url}
-        worker = Worker(command, registry, self.folder, env)
-        worker.start()
-        return worker
-
-    def publish(self, registry: RegistryDefinition, *, wait: bool) -> PublishResult:
-        """Publish the real records from this process."""
-        store = BundledStore({registry.name: registry})
-        options = PublishOptions(mapping="rdatasets", wait_for_receipts=wait, from_start=True)
-        source = open_source(registry, self.folder / registry.name)
-        return publish_rows(source, registry, kafka=self.kafka, store=store, key=new_key(), options=options)
-
-    def archived(self, registry: RegistryDefinition) -> int:
-        """Registrations that a query finds in the archive."""
-        found: int = self.client.rows(f"SELECT count() FROM `{database_of(registry.name)}`.archive FINAL")[0][0]
-        return found
+def sections() -> Mapping[str, Section]:
+    """The parts but the peers, in their order; recovery goes on with what growth has left, if it has."""
+    left: dict[int, Grown] = {}
+    return {
+        "vein": vein,
+        "rows": row_freshness,
+        "everything-on": everything_on,
+        "end-to-end": end_to_end,
+        "cells": cell_freshness,
+        "growth": partial(growth, left=left),
+        "recovery": partial(recovery, left=left),
+    }
 
 
-def stages(bench: Bench) -> None:
-    """Publish, intake and load, one after the other over the same log."""
-    registry = bench.registry()
-    cpu = time.process_time()
-    result = bench.publish(registry, wait=False)
-    bench.note("publish: records/s", result.published / result.seconds)
-    bench.note("publish: records/s per core", result.published / (time.process_time() - cpu))
-    for command, unit, done in (
-        ("intake", "decided", lambda: decided(bench, registry) >= RECORDS),
-        ("load", "loaded", lambda: bench.archived(registry) >= RECORDS),
-    ):
-        worker = bench.worker(command, registry)
-        started, began = wait_for_first(worker, unit)
-        until(done, 300)
-        bench.note(f"{command}: records/s", RECORDS / (time.monotonic() - began))
-        bench.note(f"{command}: records/s per core", RECORDS / (cpu_seconds(worker.pid) - started))
-        bench.remember(command, worker.pid)
-        worker.stop()
-
-
-def wait_for_first(worker: Worker, unit: str) -> tuple[float, float]:
-    """(CPU seconds used, time) when a worker has joined its group and begins; joining is not its speed."""
-    used, now = cpu_seconds(worker.pid), time.monotonic()
-    deadline = now + 60
-    while not (worker.health() or {}).get(unit):
-        assert time.monotonic() < deadline, f"{worker.pid} does not begin"
-        used, now = cpu_seconds(worker.pid), time.monotonic()
-        time.sleep(0.005)
-    return used, now
-
-
-def all_at_once(bench: Bench) -> None:
-    """From the first publish to the last row that a query returns, all processes on this machine."""
-    registry = bench.registry()
-    workers = {command: bench.worker(command, registry) for command in ("intake", "load")}
-    time.sleep(8)  # both are members of their groups
-    began = time.monotonic()
-    result = bench.publish(registry, wait=True)
-    until(lambda: bench.archived(registry) >= RECORDS, 300)
-    bench.note("everything at once: records/s", RECORDS / (time.monotonic() - began))
-    assert result.accepted == RECORDS, result
-    for command, worker in workers.items():
-        bench.remember(command, worker.pid)
-        worker.stop()
-    bench.remember("publish (with this benchmark)", os.getpid())
-
-
-def latency(bench: Bench) -> None:
-    """At a steady rate, the time from publishing a registration until a query returns it."""
-    registry = bench.registry()
-    workers = [bench.worker(command, registry) for command in ("intake", "load")]
-    time.sleep(8)
-    sent: dict[tuple[int, int], float] = {}
-    producer = Producer({**bench.kafka, "partitioner": topics.MURMUR2, "linger.ms": 5, "acks": "all"})
-    seen: dict[tuple[int, int], float] = {}
-    reached = dict.fromkeys(range(PARTITIONS), -1)
-
-    def look() -> None:
-        rows = bench.client.rows(
-            f"SELECT partition, max(offset) FROM `{database_of(registry.name)}`.archive GROUP BY partition"
-        )
-        now = time.monotonic()
-        for partition, offset in rows:
-            for place in range(reached[partition] + 1, offset + 1):
-                seen[partition, place] = now
-            reached[partition] = max(reached[partition], offset)
-
-    messages = [message(registry, "measurement", number) for number in range(LATENCY_RATE * LATENCY_SECONDS)]
-    began = time.monotonic()
-    number, looked = 0, began
-    while number < len(messages) or len(seen) < len(messages):
-        due = min(int((time.monotonic() - began) * LATENCY_RATE), len(messages))
-        for key, value in messages[number:due]:
-            at = time.monotonic()
-            producer.produce(topics.submitted(registry.name), value, key, on_delivery=_keep(sent, at))
-        number = due
-        producer.poll(0)
-        if time.monotonic() - looked > 0.05:
-            look()
-            looked = time.monotonic()
-        time.sleep(0.002)
-    waits = sorted(seen[place] - at for place, at in sent.items())
-    bench.note("publish to queryable at 500/s: p50 ms", 1000 * statistics.median(waits))
-    bench.note("publish to queryable at 500/s: p99 ms", 1000 * waits[int(0.99 * len(waits))])
-    for worker in workers:
-        worker.stop()
-
-
-def _keep(sent: dict[tuple[int, int], float], at: float) -> Callable[[Any, Any], None]:
-    def delivered(error: Any, found: Any) -> None:
-        assert error is None, error
-        sent[found.partition(), found.offset()] = at
-
-    return delivered
-
-
-def decided(bench: Bench, registry: RegistryDefinition) -> int:
-    """Submissions with a receipt."""
-    receipts = read_events(bench.kafka, topics.receipts(registry.name), "receipt")
-    return sum(receipt["received"] for receipt in receipts)
-
-
-def until(condition: Callable[[], bool], patience_s: float) -> None:
-    """Look twenty times a second until it is so."""
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to an end"
-        time.sleep(0.05)
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK_S
-
-
-def peak_mb(pid: int) -> float:
-    """The most memory that a process has had, in MB."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def main() -> None:
-    """Measure, and print medians with the lowest and highest round."""
-    console = Console(width=110)
-    set_up_logs("warning", "console")
+def measure(options: argparse.Namespace, console: Console) -> tuple[Figures, str]:
+    """All parts but the peers, and which broker they ran on."""
+    figures = Figures()
+    sizes = Sizes(
+        rounds=options.rounds,
+        partitions=options.partitions,
+        registrations=options.registrations,
+        patients=options.patients,
+        fresh=options.fresh,
+        rates=options.rates,
+        seconds=options.seconds,
+    )
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="guldadra-bench-")))
-        bench = Bench(folder, parts)
-        console.print(f"{bench.broker_name}, chdb, {os.cpu_count()} cores, Python {platform.python_version()}")
-        for number in range(ROUNDS):
-            console.print(f"… round {number + 1} of {ROUNDS}: each stage alone")
-            stages(bench)
-            console.print(f"… round {number + 1} of {ROUNDS}: everything at once")
-            all_at_once(bench)
-        console.print("… publish to queryable")
-        latency(bench)
-        bench.remember("broker", bench.broker_pid)
-        bench.remember("database", bench.database.pid)
-    table = Table("figure", "median", "lowest", "highest")
-    for name, values in bench.figures.items():
-        table.add_row(name, *(f"{value:,.0f}" for value in (statistics.median(values), min(values), max(values))))
-    for name, peak in bench.memory.items():
-        table.add_row(f"peak memory: {name}, MB", f"{peak:,.0f}", "", "")
-    console.print(table)
+        site = Site(folder, sizes, parts)
+        for name, section in sections().items():
+            if name not in options.only:
+                continue
+            console.print(f"… {name}")
+            began = time.monotonic()
+            try:
+                section(site, figures)
+            except Exception as error:  # noqa: BLE001 - the other parts go on
+                figures.failures[name] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                console.print(f"{name} failed: {error}", markup=False)
+            console.print(f"  {time.monotonic() - began:,.0f} s")
+        figures.peak("broker: peak memory, MB", peak_mb(site.broker_pid))
+        figures.peak("database: peak memory, MB", peak_mb(site.database.pid))
+    return figures, site.broker_name
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print tables and write the JSON; 1 where a part failed."""
+    options = _options(arguments)
+    console = Console(width=130)
+    set_up_logs("warning", "console")
+    found: dict[str, Any] = {"cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()}
+    failed = False
+    if set(options.only) != {PEERS}:
+        figures, broker = measure(options, console)
+        console.print(f"{broker}, chdb, {os.cpu_count()} cores, Python {platform.python_version()}, "
+                      f"medians of {options.rounds}")  # fmt: skip
+        console.print(figures.table())
+        found |= {"broker": broker, **figures.as_json()}
+        failed = bool(figures.failures)
+    if PEERS in options.only:
+        failed = not _peers(options, console, found) or failed
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    console.print(f"all figures of all rounds: {options.json}")
+    return int(failed)
+
+
+def _peers(options: argparse.Namespace, console: Console, found: dict[str, Any]) -> bool:
+    """The small job on every engine; whether all of them came to what is right."""
+    missing = available()
+    if missing is not None:
+        console.print(f"no comparison with other engines: {missing}")
+        found[PEERS] = missing
+        return True
+    console.print("… peers")
+    common = [f"--rounds={options.rounds}", f"--partitions={options.partitions}"]
+    results = [compare(options_of([*common, f"--registrations={options.registrations}"]), console)]
+    if options.large:
+        few = "--engines=guldadra,kafka-streams"
+        results.append(compare(options_of([*common, few, "--data=hip", f"--registrations={options.large}"]), console))
+    found[PEERS] = [one for result in results for one in result.as_json()]
+    return not any(one.get("failed") or not one.get("right") for one in found[PEERS])
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    every = (*sections(), PEERS)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").split("\n\n")[0])
+    add = parser.add_argument
+    add("--only", type=lambda text: text.split(","), default=list(every), help=f"parts, of {','.join(every)}")
+    add("--rounds", type=int, default=_DEFAULT_ROUNDS, help="of each figure; medians are told")
+    add("--partitions", type=int, default=4, help="of every topic")
+    add("--registrations", type=int, default=300_000, help="of the hip register; the metabolic has 452,012 at any time")
+    add("--patients", type=_numbers, default=(10_000, 100_000, 1_000_000), help="sizes that growth is measured at")
+    add("--fresh", type=int, default=50_000, help="registrations measured at each of them")
+    add("--rates", type=_numbers, default=(500, 1_000), help="registrations a second, for the wait for a changed cell")
+    add("--seconds", type=int, default=60, help="how long each of them is kept up")
+    add("--large", type=int, default=0, help="also give the quickest engines so many registrations, such as 1500000")
+    add("--json", type=Path, default=Path(".guldadra/bench/figures.json"), help="file to write every round to")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.only) - set(every):
+        parser.error(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(every)}")
+    return options
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

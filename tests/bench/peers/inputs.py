@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from deploy.demo.history import HistoryPlan, generate, write_ndjson
 from schemas import topics
 from schemas.codec import plain_schema, split_wire
 from schemas.identity import new_key
 from schemas.store import BundledStore, known_versions
-from streams.publish.rdatasets import open_source as open_rdatasets
-from streams.publish.read import open_source
 from streams.publish.run import PublishOptions, publish_rows
+from tests.bench.inputs import invented_hips, real_records
 from tests.support import make_log
 from tests.workers import registry_folder
 
@@ -73,36 +71,17 @@ class Given:
 
 
 def hip(log: Log, folder: Path, registrations: int, partitions: int) -> Given:
-    """Some years of the invented hip register, of any size: mostly one operation a patient, 80 units, 36 months.
-
-    Slips of the pen are in it: corrections, the same registration twice, and withdrawals. Forms that belong to no
-    unit, such as deaths, are left out.
-    """
-    history = generate(
-        HistoryPlan(
-            primaries=registrations,
-            corrections=registrations // 200,
-            duplicates=registrations // 400,
-            retractions=registrations // 600,
-            faulty=0,
-        )
-    )
-    rows = [row for row in history.rows if row["form"] in _HIP_FORMS][:registrations]
-    file = folder / "history.ndjson"
-    write_ndjson(replace(history, rows=rows), file)
+    """The invented hip register; forms that belong to no unit, such as deaths, are left out."""
     definition = registry_folder(folder, "hip")
-    given = _publish(
-        log, folder, definition, open_source(file, definition.forms, None), mapping="demo", partitions=partitions
-    )
-    file.unlink()
-    return given
+    source, mapping = invented_hips(definition, folder, registrations, _HIP_FORMS)
+    return _publish(log, folder, definition, source, mapping=mapping, partitions=partitions)
 
 
 def metabolic(log: Log, folder: Path, partitions: int) -> Given:
     """The 452,012 real records of 17,549 people."""
     definition = registry_folder(folder, "metabolic")
-    source = open_rdatasets(definition, folder / definition.name)
-    return _publish(log, folder, definition, source, mapping="rdatasets", partitions=partitions)
+    source, mapping = real_records(definition, folder)
+    return _publish(log, folder, definition, source, mapping=mapping, partitions=partitions)
 
 
 def _publish(

@@ -7,10 +7,10 @@ import os
 import resource
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.embedded.process import ProcessFailedError
+from tests.bench.running import cpu_seconds, peak_mb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from deploy.embedded.process import ChildProcess
     from tests.bench.peers.engine import Engine, Job
 
-_TICK_S = os.sysconf("SC_CLK_TCK")
 _LOOK_FOR_BEGIN_S = 0.02
 _LOOK_FOR_END_S = 0.05  # the broker, on the same cores, has to answer
 _LOOKS_AT_OFFSETS = 40  # one in so many
@@ -77,13 +76,13 @@ def measure(engine: Engine, job: Job, patience_s: float) -> Measured:
         deadline = time.monotonic() + patience_s
         while not engine.begun(job):
             _check(processes, deadline)
-            began, cpu_before = time.time(), sum(_cpu_seconds(process.pid) for process in processes)
+            began, cpu_before = time.time(), sum(cpu_seconds(process.pid) for process in processes)
             time.sleep(_LOOK_FOR_BEGIN_S)
         looks = itertools.count(1)
         while not (engine.finished(job) or (next(looks) % _LOOKS_AT_OFFSETS == 0 and engine.committed(job))):
             _check(processes, deadline)
             time.sleep(_LOOK_FOR_END_S)
-        peak, load = sum(_peak_mb(process.pid) for process in processes), os.getloadavg()[0]
+        peak, load = sum(peak_mb(process.pid) for process in processes), os.getloadavg()[0]
     finally:
         for process in processes:
             process.stop()
@@ -121,13 +120,3 @@ def _wrong(engine: Engine, job: Job) -> str:
 def _cpu_of_ended_children() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK_S
-
-
-def _peak_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024

@@ -1,4 +1,4 @@
-"""The peers: how each is installed and started. What it does is in its own program."""
+"""The engines: how each peer is installed and started (what it does is in its own program), and ours beside them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from deploy.kafka.toolchain import ToolchainError, find_java, find_maven, run
 from tests.bench.peers.engine import Absolute, Contributions
+from tests.bench.peers.ours import Guldadra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,6 +74,7 @@ class KafkaStreams(Absolute):
 
 
 PEERS: Mapping[str, tuple[Engine, ...]] = {
+    "guldadra": (Guldadra(1), Guldadra(1, memory=True), Guldadra(2)),
     "quix": (QuixStreams(),),
     "faust": (StockFaust(),),
     "kafka-streams": (KafkaStreams(1), KafkaStreams(2)),
