@@ -148,12 +148,16 @@ class _Changes:
                 where it is as it was: readers leave out whatever has a version from before.
         """
         cells, old, new = self.cells, before.shares, now.shares
-        for identity, share in new.items():
-            if old.get(identity) != share:
-                cells[share[0]].append(share[1])
-        for identity, (cell, numbers) in old.items():
-            if new.get(identity) != (cell, numbers):
-                cells[cell].append(tuple(map(neg, numbers)))
+        if not old:  # most persons of most registers are new ones
+            for cell, numbers in new.values():
+                cells[cell].append(numbers)
+        else:
+            for identity, share in new.items():
+                if old.get(identity) != share:
+                    cells[share[0]].append(share[1])
+            for identity, (cell, numbers) in old.items():
+                if new.get(identity) != (cell, numbers):
+                    cells[cell].append(tuple(map(neg, numbers)))
         if before.exposures or now.exposures:
             self._expose(patient, before.exposures, now.exposures, anew=anew)
         if before.listed or now.listed:
