@@ -17,7 +17,7 @@ from schemas.definition.folder import BUNDLED, load_registry
 from tests.support import bundled, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from schemas.definition.registry import RegistryDefinition
@@ -37,19 +37,37 @@ def registry_folder(tmp_path: Path, name: str) -> RegistryDefinition:
 
 
 class Worker:
-    """One ``guldadra`` process that can be killed and started again under the same name."""
+    """One ``guldadra`` process that can be killed and started again under the same name.
 
-    def __init__(self, command: str, registry: RegistryDefinition, folder: Path, env: Mapping[str, str]) -> None:
+    Args:
+        command: what it does.
+        registry: for which registry.
+        folder: where its log and its data go.
+        env: its settings.
+        name: what it is called in its group and by its log; by default after the command.
+        program: what runs the command, instead of ``guldadra``.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        registry: RegistryDefinition,
+        folder: Path,
+        env: Mapping[str, str],
+        *,
+        name: str = "",
+        program: Sequence[str] = ("-m", "deploy.cli"),
+    ) -> None:
         port = stable_ports(1)[0]
-        self._command = command
-        self._registry = registry
-        self._folder = folder
+        self.name = name or command
+        self.log_file = folder / f"{self.name}.log"
+        self._argv = [sys.executable, *program, command, registry.name]
         self._url = f"http://127.0.0.1:{port}/health"
         self._env = {
             **env,
             "GULDADRA_REGISTRIES": str(registry.folder.parent),
             "GULDADRA_METRICS_PORT": str(port),
-            "GULDADRA_INSTANCE": f"{command}-{registry.name}",
+            "GULDADRA_INSTANCE": f"{self.name}-{registry.name}",
             "GULDADRA_GROUP": f"{command}-{registry.name}",
             "GULDADRA_DATA": str(folder),
         }
@@ -57,9 +75,14 @@ class Worker:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        argv = [sys.executable, "-m", "deploy.cli", self._command, self._registry.name]
-        self._process = ChildProcess(self._command, argv, self._folder / f"{self._command}.log", env=self._env)
-        self._process.start(lambda: self.health() is not None, 60)
+        self.start_unseen()
+        assert self._process is not None
+        self._process.wait_until_ready(lambda: self.health() is not None, 60)
+
+    def start_unseen(self) -> None:
+        """Start it and do not wait: it may end before it answers."""
+        self._process = ChildProcess(self.name, self._argv, self.log_file, env=self._env)
+        self._process.start()
 
     @property
     def pid(self) -> int:
@@ -70,6 +93,20 @@ class Worker:
     def health(self) -> dict[str, object] | None:
         """What it says of itself."""
         return read_health(self._url)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, or waits to be woken."""
+        return self._process is not None and self._process.alive()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+        return None if self._process is None else self._process.exit_code
+
+    def log_tail(self) -> str:
+        """The last that it has said."""
+        return "" if self._process is None else self._process.log_tail()
 
     def kill(self) -> None:
         """End it as a power cut would."""

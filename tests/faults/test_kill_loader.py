@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from schemas import topics
 from sinks.clickhouse.client import connect
@@ -16,6 +16,7 @@ from sinks.clickhouse.sql import database_of
 from sinks.clickhouse.status import partition_status
 from streams.intake.decide import Accepted
 from streams.intake.slices import cut
+from tests.faults.log import PARTITIONS, rewind
 from tests.support import NOON_2001, make_log, present_schema, registration, wait_for
 from tests.workers import REGISTRATIONS, ROUNDS, Worker, registry_folder
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from sinks.clickhouse.client import Client
 
 pytestmark = pytest.mark.faults
-
-PARTITIONS = 4
 
 
 def write_accepted(kafka: dict[str, str], registry: RegistryDefinition, first: int, last: int) -> None:
@@ -95,7 +94,7 @@ def test_killed_and_rewound_it_loads_everything_once(
         rows = {table: count for table, (count, _) in loaded.items()}
         assert rows["archive"] == rows["measurement_rows"] == REGISTRATIONS
 
-        rewind(kafka, registry, f"load-{registry.name}")
+        rewind(kafka, f"load-{registry.name}", [topics.accepted(registry.name), topics.receipts(registry.name)])
         worker.start()
         wait_for(lambda: told(worker, "loaded") >= REGISTRATIONS, "the whole log again", patience_s=180)
         wait_for(lambda: told(worker, "lag") == 0, "the loader to be done")
@@ -107,21 +106,3 @@ def told(worker: Worker, what: str) -> int:
     """A number that the loader says of itself; -1 while it does not answer."""
     value = (worker.health() or {}).get(what)
     return value if isinstance(value, int) else -1
-
-
-def rewind(kafka: dict[str, str], registry: RegistryDefinition, group: str) -> None:
-    """Put the loader's group back to the start of everything."""
-    consumer = Consumer({**kafka, "group.id": group, "enable.auto.commit": False})
-    names = (topics.accepted(registry.name), topics.receipts(registry.name))
-    starts = [TopicPartition(name, partition, 0) for name in names for partition in range(PARTITIONS)]
-    wait_for(lambda: commits(consumer, starts), "the group to be free")
-    consumer.close()
-
-
-def commits(consumer: Consumer, starts: list[TopicPartition]) -> bool:
-    """Whether the group's offsets could be set; a group with members does not let others."""
-    try:
-        consumer.commit(offsets=starts, asynchronous=False)
-    except Exception:  # noqa: BLE001 - whatever the reason, it is tried again until patience ends
-        return False
-    return True

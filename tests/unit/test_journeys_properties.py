@@ -1,0 +1,66 @@
+"""Whatever is submitted, and however it is cut, crashed over and given again: the journeys are what a recomputation is.
+
+The recomputation is `tests.reference_journeys`, which works everything out at once and from nothing.
+"""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.definition.form import OPT_OUT
+from tests.journey_histories import PATIENTS, histories
+from tests.journey_registries import NAMES, registry
+from tests.journey_support import Worker, batches_of
+from tests.reference_journeys import Submission, counted_from, living, recompute
+
+quick = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+
+#: What the worker does next: commits a step or loses it; how many submissions it takes, how many it is given again.
+STEPS = st.tuples(
+    st.sampled_from(["commit", "commit", "crash"]),
+    st.integers(0, 8),
+    st.sampled_from([0, 0, 2, 30]),
+    st.lists(st.integers(0, 4), max_size=4),
+)
+
+
+def is_right(worker: Worker, name: str, submissions: list[Submission]) -> None:
+    """What is kept, and what a reader sees, is what the submissions so far come to."""
+    definition = registry(name)
+    expected = recompute(definition, submissions)
+    theirs = {patient: [one for one in submissions if one.patient == patient] for patient in PATIENTS}
+    assert worker.loader.shown() == expected
+    assert worker.loader.shown({patient: counted_from(some) for patient, some in theirs.items()}) == expected
+    assert worker.kept_cells() == expected.cells
+    known = {
+        patient
+        for patient, some in theirs.items()
+        if living(some) or any(one.form == OPT_OUT and not one.retracted for one in some)
+    }
+    assert worker.kept_patients() == known
+
+
+def run(name: str, data: st.DataObject) -> None:
+    submissions = data.draw(histories(name))
+    worker = Worker(name)
+    at = 0
+    for kind, size, back, cuts in data.draw(st.lists(STEPS, max_size=10)):
+        taken = submissions[max(0, at - back) : at + size]
+        batches = batches_of(name, taken, cuts)
+        if kind == "crash":
+            worker.try_step(batches)
+            continue
+        worker.step(batches)
+        at = min(at + size, len(submissions))
+        is_right(worker, name, submissions[:at])
+    worker.step(batches_of(name, submissions[at:]))
+    is_right(worker, name, submissions)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(quick, max_examples=150)
+@given(data=st.data())
+def test_any_history_however_cut_crashed_and_rewound_comes_to_what_a_recomputation_does(
+    name: str, data: st.DataObject
+) -> None:
+    run(name, data)
