@@ -83,7 +83,7 @@ def archived(stack: EmbeddedStack) -> list[tuple[int, int, str, bytes]]:
 
 def test_a_restart_forgets_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
     folder = tmp_path / "stack"
-    with EmbeddedStack(Settings(), folder, lambda _: None) as stack:
+    with EmbeddedStack(Settings(), folder, lambda _: None, journeys=["hip"]) as stack:
         assert epoch(stack) == 0
         publish(stack, *(operation(number) for number in range(1, 9)))
         first = on_the_log(stack)
@@ -91,7 +91,7 @@ def test_a_restart_forgets_nothing_and_counts_nothing_twice(tmp_path: Path) -> N
         keys = sorted(path.read_bytes() for path in stack.settings.keys.iterdir())
 
     told: list[str] = []
-    with EmbeddedStack(Settings(), folder, told.append) as stack:
+    with EmbeddedStack(Settings(), folder, told.append, journeys=["hip"]) as stack:
         assert "filling hip's log from the archive" in told
         assert epoch(stack) == 1
         assert archived(stack) == first, "what has a receipt was loaded before the end"

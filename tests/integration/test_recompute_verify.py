@@ -162,6 +162,23 @@ def test_what_no_declaration_knows_of_is_found(stream: Stream) -> None:
     }
 
 
+def test_what_is_stored_from_before_an_opt_out_does_not_count(stream: Stream) -> None:
+    """A person left, came back and registered the same again: who carries what must be stored anew, too."""
+    client, database = stream.worlds[0].client, sql.database_of(stream.definition.name)
+    client.command(
+        f"INSERT INTO {sql.table(database, 'operation_rows')} SELECT * REPLACE ({LATER} AS _version) "
+        f"FROM {sql.table(database, 'operation_rows')} WHERE registration_id = 'o1'"
+    )
+    said = ", ".join(
+        f"({sql.text(PERSON_1)}, 'x', {retracted}, {version})"
+        for retracted, version in (("false", LATER - 2), ("true", LATER - 1))
+    )
+    client.command(f"INSERT INTO {sql.table(database, 'opt_out_log')} VALUES {said}")
+    (difference,) = found(check(stream))["exposures"]
+    assert (difference.key["registration_id"], difference.stored) == ("o1", None)
+    assert difference.recomputed is not None
+
+
 def test_an_exposure_that_differs_in_anything_is_found(stream: Stream) -> None:
     right = {
         "group": "cup", "patient": PERSON_1, "registration_id": "o1", "partition": 1, "product": "C1", "lot": "",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sinks.clickhouse import sql
+from sinks.clickhouse.migrations.opt_outs import counts
 from sinks.clickhouse.recompute.cells import cells_query
 from sinks.clickhouse.recompute.exposures import exposures_query
 from sinks.clickhouse.recompute.lists import list_query, lists_of
@@ -152,6 +153,8 @@ def _part(
     columns = ", ".join(sql.identifier(name) for name in (*key, *content))
     name = sql.table(sql.database_of(definition.name), table)
     where = f"generation = {sql.text(generation)} AND {condition} AND {_COUNTS[table]}"
+    if "patient" in key:  # as readings have it: what is stored of an opted-out person from before does not count
+        where += f" AND {counts(sql.database_of(definition.name), 'patient', 'version')}"
     return Part(
         table,
         recomputed or _NO_ROWS.format(columns=columns, table=name),
