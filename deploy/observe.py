@@ -49,7 +49,31 @@ def set_up_logs(level: str, form: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
         )
     )
+    handler.addFilter(_Seldom())
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+class _Seldom(logging.Filter):
+    """Lets the same sentence of a library through once a second: Kafka clients say it a hundred times in an outage."""
+
+    def __init__(self, every_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._clock = clock
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is told; the next one told says how many were not."""
+        sentence = (record.name, str(record.msg))  # as written in the library, without what it is filled with
+        now = self._clock()
+        when, kept_back = self._said.get(sentence, (float("-inf"), 0))
+        if now - when < self._every_s:
+            self._said[sentence] = (when, kept_back + 1)
+            return False
+        if kept_back:
+            record.msg, record.args = f"{record.getMessage()} (and {kept_back} more like it)", ()
+        self._said[sentence] = (now, 0)
+        return True
 
 
 class Observed:

@@ -111,8 +111,8 @@ def derived_registry(
         UNIT,
         field("sex", "string"),
         field("age", "int"),
-        optional("pain", "double"),
-        optional("stay", "double"),
+        optional("pain", "double", range=[0, 1000]),
+        optional("stay", "double", range=[0, 100_000]),
         optional("cup", "string", role="product"),
         name="operation",
     )

@@ -40,7 +40,7 @@ IMPLANTS_FORMS = (
         optional("age", "int"),
         optional("asa", "int"),
         optional("cemented", "boolean"),
-        optional("weight", "double"),
+        optional("weight", "double", range=[0, 500]),
         optional("reported_at", TIMESTAMP),
         optional("followed_until", DATE),
         name="operation",
@@ -202,11 +202,11 @@ exposures:
 CARE_FORMS = (
     form(
         UNIT,
-        optional("load", "double"),
-        optional("ratio", "float"),
+        optional("load", "double", range=[-100_000, 100_000]),
+        optional("ratio", "float", range=[-100_000, 100_000]),
         optional("extreme", "double"),
-        optional("cells", "long"),
-        optional("doses", "int"),
+        optional("cells", "long", range=[-(2**62), 2**62]),
+        optional("doses", "int", range=[-1000, 1000]),
         optional("treated", "boolean"),
         optional("drug", "string"),
         optional("next_on", DATE),
@@ -217,7 +217,7 @@ CARE_FORMS = (
         name="visit",
     ),
     form(
-        optional("load", "double"),
+        optional("load", "double", range=[-100_000, 100_000]),
         optional("drug", "string"),
         name="sample",
     ),

@@ -46,7 +46,7 @@ FORMS = (
         optional("cup", "string", role="product"),
         optional("lot", "string", role="lot"),
         optional("age", "int"),
-        optional("weight", "double"),
+        optional("weight", "double", range=[0, 1000]),
         optional("height", "float"),
         optional("counted", "long"),
         optional("private", "boolean"),

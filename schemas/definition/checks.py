@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from schemas.definition.condition import Condition, Test
     from schemas.definition.form import Codes, Form, FormField
-    from schemas.definition.indicators import Anchors, Breakdown, Cohort, End, Following, Indicators
+    from schemas.definition.indicators import Anchors, Breakdown, Cohort, End, Following, Indicators, Mean, Median
     from schemas.definition.journey import Attribution, DerivedValue, JourneyRules
     from schemas.definition.monitors import Exposure, Monitors
 
 _NUMBERS = ("int", "long", "float", "double")
 _MOMENTS = ("date", "timestamp")
+#: In multiples of the resolution: a mean's squares are added up in 64 bits, a median's values stand in 32.
+_MOST_MULTIPLES = {"mean": 1_000_000, "median": (1 << 31) - 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +117,26 @@ def _of_indicators(known: Known, at: str, cohort: Cohort) -> Iterator[str]:
             kind = known.kind_of(cohort.form, indicator.value)
             if kind is None or kind[0] not in _NUMBERS or kind[1]:
                 yield f"{here}.value: {indicator.value} is no number of {cohort.form}"
+            else:
+                yield from _range_problems(known, f"{here}.value", cohort.form, indicator)
         elif indicator.kind == "rate":
             yield from _following_problems(known, f"{here}.event", cohort.form, indicator.event)
             for end in indicator.ends:
                 yield from _end_problems(known, f"{here}.ends", cohort.form, end)
+
+
+def _range_problems(known: Known, at: str, form: str, indicator: Mean | Median) -> Iterator[str]:
+    """What is counted in whole multiples must have bounds, or one slip of the pen would be more than 64 bits hold."""
+    field = known.field_of(form, indicator.value)
+    if field is None:
+        return  # a derived value, of days between dates
+    if field.range is None:
+        yield f"{at}: {field.name} needs a range in {form}, for numbers without bounds cannot be added up exactly"
+    elif max(map(abs, field.range)) / indicator.resolution > _MOST_MULTIPLES[indicator.kind]:
+        yield (
+            f"{at}: the range of {field.name} is more than {_MOST_MULTIPLES[indicator.kind]:,} times the resolution, "
+            "which is more than can be kept exactly"
+        )
 
 
 def _of_exposure(known: Known, at: str, exposure: Exposure) -> Iterator[str]:

@@ -51,16 +51,23 @@ def _deciding(node: Any) -> Any:  # noqa: ANN401 - models, and what they hold
 
 
 def _spoken_of(forms: Mapping[str, Form], words: set[str]) -> dict[str, dict[str, Any]]:
-    """The types of the fields that the definitions could mean: a form and a field whose names stand in them."""
+    """What the fields that the definitions could mean are like: a form and a field whose names stand in them.
+
+    Registrations from before a field was there are read with its default.
+    """
     return {
         form.name: {
-            field.name: [field.kind, field.nullable, field.repeated, field.role]
+            field.name: [field.kind, field.nullable, field.repeated, field.role, _default(form, field.name)]
             for field in form.fields
             if field.name in words or field.role in _ALWAYS_READ
         }
         for form in forms.values()
         if form.name in words or form.name == OPT_OUT
     }
+
+
+def _default(form: Form, field: str) -> Any:  # noqa: ANN401 - any JSON
+    return next(declared.get("default") for declared in form.avro["fields"] if declared["name"] == field)
 
 
 def _texts(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON

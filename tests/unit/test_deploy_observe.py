@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from typing import Any
 
-from deploy.observe import Observed, read_health
+from deploy.observe import Observed, _Seldom, read_health
 from deploy.ports import stable_ports
 
 STATE: dict[str, Any] = {"good": True}
@@ -95,3 +96,16 @@ def test_logs_for_people_are_not_json_and_the_level_holds() -> None:
     assert "hej" not in shown
     assert "broke" in shown
     assert not shown.startswith("{")
+
+
+def test_what_a_library_says_over_and_over_is_told_once_a_second_with_how_often() -> None:
+    moments = iter([0.0, 0.1, 0.2, 1.5, 1.6])
+    seldom = _Seldom(clock=lambda: next(moments))
+    told = []
+    for number in range(5):
+        record = logging.LogRecord("aiokafka", logging.WARNING, "", 0, "no broker %d", (number,), None)
+        if seldom.filter(record):
+            told.append(record.getMessage())
+    assert told == ["no broker 0", "no broker 3 (and 2 more like it)"]
+    other = logging.LogRecord("aiokafka", logging.WARNING, "", 0, "something else", (), None)
+    assert _Seldom(clock=lambda: 1.6).filter(other)

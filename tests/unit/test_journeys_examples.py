@@ -527,7 +527,9 @@ def test_a_schema_that_is_not_declared_here_stops_the_step() -> None:
 
 def test_a_registration_of_an_older_version_is_read_in_the_present_shape(tmp_path: Path) -> None:
     older = form(UNIT, optional("load", "int"))
-    present = form(optional("drug", "string"), optional("load", "long"), UNIT)  # moved, widened, one more
+    present = form(
+        optional("drug", "string"), optional("load", "long", range=[0, 100]), UNIT
+    )  # moved, widened, one more
     definitions = """
 cohorts:
   visits:

@@ -29,7 +29,8 @@ FORMS = [
         UNIT,
         SIDE,
         optional("viral_load", "int"),
-        optional("weight", "double"),
+        optional("weight", "double", range=[0, 500]),
+        optional("doses", "int"),
         optional("smoker", "boolean"),
         optional("until", DATE),
         optional("reported_at", TIMESTAMP),
@@ -256,6 +257,8 @@ WRONG: list[Wrong] = [
     ("indicators", f"{AT_GOAL}.value", "weight", f"{AT_GOAL}.proportion.value", "Extra inputs are not permitted"),
     ("indicators", f"{AT_GOAL}.numerator", GONE, f"{AT_GOAL}.proportion.numerator", "Field required"),
     ("indicators", f"{MEAN}.value", "side", f"{MEAN}.value", "side is no number of visit"),
+    ("indicators", f"{MEAN}.value", "doses", f"{MEAN}.value", "doses needs a range in visit"),
+    ("indicators", f"{MEAN}.resolution", 0.0001, f"{MEAN}.value", "more than 1,000,000 times the resolution"),
     ("indicators", f"{MEAN}.value", "gone", f"{MEAN}.value", "gone is no number of visit"),
     ("indicators", f"{MEAN}.resolution", 0, f"{MEAN}.mean.resolution", "greater than 0"),
     ("indicators", f"{RATE}.event.form", "stay", f"{RATE}.event", "there is no form stay"),
@@ -583,3 +586,19 @@ def test_the_type_of_a_field_that_is_spoken_of_begins_a_generation(tmp_path: Pat
     for name, content in RIGHT.items():
         (registry / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     assert load_registry(registry).generation != first
+
+
+def test_another_default_is_another_generation(tmp_path: Path) -> None:
+    """What was registered before a field was there is read with its default, so other values come of it."""
+    generations = set()
+    for default in (False, True):
+        folder = write_registry(
+            tmp_path / str(default), forms=[form(UNIT, field("treated", "boolean", default=default))], released={}
+        )
+        (folder / "indicators.yaml").write_text(
+            "cohorts: {visits: {title: {sv: B, en: V}, form: visit, indicators: {seen: "
+            "{title: {sv: S, en: S}, kind: proportion, numerator: {treated: true}}}}}\n",
+            encoding="utf-8",
+        )
+        generations.add(load_registry(folder).generation)
+    assert len(generations) == 2
