@@ -180,7 +180,7 @@ def demo(
     with stop_on_signal() as stop:
         result = run_demo(settings, options, console, stop)
     if as_json:
-        print(json.dumps(result.as_json(), ensure_ascii=False))
+        print(json.dumps(result.as_json(), ensure_ascii=False, default=str))  # dates
     raise typer.Exit(0 if result.agrees else 1)
 
 

@@ -7,6 +7,7 @@ epoch, which is for the caller to begin (`highest_epoch` + 1).
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,6 +33,8 @@ MAX_REGISTRATIONS = 1_000
 MAX_BYTES = 512 * 1024
 _ANSWER_S = 30.0
 _SEND_S = 120.0
+_LOOK_AGAIN_S = 0.1
+_NO_LEADER_YET = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 _client_log = logging.getLogger("librdkafka")
 
 
@@ -139,12 +142,26 @@ def _refuse_unfit(consumer: Consumer, topic: str, places: list[int], wanted: lis
     if onto_filled:
         return
     for partition in places:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ANSWER_S)
+        low, high = _ends(consumer, TopicPartition(topic, partition))
         if high > low:
             raise RestoreError(
                 f"{topic} is not empty: partition {partition} has messages. A log that was restored in part is "
                 "made anew before it is restored again: delete the topic and create it"
             )
+
+
+def _ends(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """Where a partition begins and ends; one that was made a moment ago may have no leader yet."""
+    deadline = time.monotonic() + _ANSWER_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=_ANSWER_S)
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_AGAIN_S)
+        else:
+            return low, high
 
 
 def _send(

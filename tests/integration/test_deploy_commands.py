@@ -131,6 +131,7 @@ def test_the_state_adds_up(guldadra: Shell, published: Ran) -> None:
     assert [(one["name"], one["healthy"], one["last_error"]) for one in found["processes"]] == [
         ("intake", True, None),
         ("load", True, None),
+        *((f"process-{registry}", True, None) for registry in ("hip", "hiv", "metabolic", "senior_alert")),
     ]
     assert [(row["registry"], row["partition"]) for row in found["partitions"]] == [
         (registry, partition) for registry in ("hip", "hiv", "metabolic", "senior_alert") for partition in range(4)
@@ -200,8 +201,10 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
     before = guldadra("migrate", name, "--status")
     assert before.code == 0
     assert before.out.splitlines() == [
-        f"guldadra_{name} 0001 archive: not applied",
-        f"guldadra_{name} 0002 receipts: not applied",
+        f"guldadra_{name} {number:04d} {what}: not applied"
+        for number, what in enumerate(
+            ("archive", "receipts", "opt_outs", "cells", "exposures", "list_entries", "generations", "unit_counts"), 1
+        )
     ]
     tried = guldadra("migrate", name, "--dry-run")
     assert tried.code == 0
@@ -231,17 +234,14 @@ def test_topics_are_made_once_and_a_log_begins_once(guldadra: Shell, stack: Embe
     guldadra("migrate", name)
     made = guldadra("topics", "create", name)
     assert made.code == 0
-    assert made.out.splitlines()[-4:] == [
-        f"submitted.{name}: made",
-        f"accepted.{name}: made",
-        f"receipts.{name}: made",
+    parts = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts")
+    assert made.out.splitlines()[-8:] == [
+        *(f"{part}.{name}: made" for part in parts),
         f"{name}: the log begins, epoch 0",
     ]
     again = guldadra("topics", "create", name)
     assert again.code == 0
-    assert again.out.splitlines()[-3:] == [
-        f"{topic}.{name}: is as it must be" for topic in ("submitted", "accepted", "receipts")
-    ]
+    assert again.out.splitlines()[-7:] == [f"{part}.{name}: is as it must be" for part in parts]
     assert guldadra("topics", "check", name).code == 0
 
     restored = guldadra("restore", name)
