@@ -37,15 +37,11 @@ def test_what_does_not_fit_is_refused(epoch: int, offset: int) -> None:
 
 def test_topics_have_the_names_that_the_outside_relies_on() -> None:
     specs = {spec.name: spec for spec in topics.all_topics(["hip", "metabolic"], 12)}
+    parts = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts")
     assert set(specs) == {
         "registry-control",
         "dead-letters",
-        "submitted.hip",
-        "accepted.hip",
-        "receipts.hip",
-        "submitted.metabolic",
-        "accepted.metabolic",
-        "receipts.metabolic",
+        *(f"{part}.{registry}" for part in parts for registry in ("hip", "metabolic")),
     }
     assert {spec.partitions for name, spec in specs.items() if "." in name} == {12}
     assert specs["registry-control"].partitions == 1
@@ -53,7 +49,7 @@ def test_topics_have_the_names_that_the_outside_relies_on() -> None:
 
 def test_the_log_is_kept_for_thirty_days_and_control_for_ever() -> None:
     specs = {spec.name: spec.config for spec in topics.all_topics(["hip"], 4)}
-    for name in ("submitted.hip", "accepted.hip", "receipts.hip", "dead-letters"):
+    for name in ("submitted.hip", "accepted.hip", "receipts.hip", "cells.hip", "exposures.hip", "dead-letters"):
         assert specs[name]["retention.ms"] == "2592000000"
     assert specs["registry-control"] == {"cleanup.policy": "compact"}
     shorter = topics.topics_of("hip", 4, retention_days=2)
