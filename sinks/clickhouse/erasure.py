@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from schemas.definition.form import OPT_OUT
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.forms import rows_table
-from sinks.clickhouse.migrations.opt_outs import LOG, OPT_OUT
+from sinks.clickhouse.migrations.opt_outs import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

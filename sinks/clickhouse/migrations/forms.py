@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from schemas.codec import fingerprint
+from schemas.definition.form import OPT_OUT
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.absolute import CATALOGUE
 from sinks.clickhouse.migrations.columns import META, Column, columns_of, widening
-from sinks.clickhouse.migrations.opt_outs import FEED, OPT_OUT, counts, log_steps
+from sinks.clickhouse.migrations.opt_outs import FEED, counts, log_steps
 from sinks.clickhouse.migrations.step import MigrationError, Step
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.codec import fingerprint
+from schemas.definition.form import OPT_OUT
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.step import Step
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from schemas.definition.registry import RegistryDefinition
-
-OPT_OUT = "opt_out"
-"""The form of the core module by which persons opt out."""
 
 LOG = "opt_out_log"
 FEED = "opt_out_log_of_submissions"
