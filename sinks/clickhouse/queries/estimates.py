@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from scipy.special import stdtrit
 
 from schemas.definition.condition import All, AnyOf, Not, Related
+from streams.statistics.proportions import wilson
 from streams.statistics.rates import incidence_rate
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from schemas.definition.indicators import Indicator
 
 DAYS_PER_YEAR = 365.25
-_Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
 _UPPER_TAIL = 0.975
 
 
@@ -56,10 +56,8 @@ class Estimate:
 
 def proportion(n: int, hits: int) -> Estimate:
     """Share hits / n with Wilson's limits."""
-    share, square = hits / n, _Z * _Z / n
-    centre = (share + square / 2) / (1 + square)
-    half = _Z * sqrt(share * (1 - share) / n + square / (4 * n)) / (1 + square)
-    return Estimate(n, share, max(0.0, centre - half), min(1.0, centre + half), events=hits)
+    found = wilson(hits, n)
+    return Estimate(n, float(found.share), float(found.lower), float(found.upper), events=hits)
 
 
 def rate(n: int, events: int, days: int, per_years: float) -> Estimate:
