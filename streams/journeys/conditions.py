@@ -33,12 +33,14 @@ class ConditionCode:
         self._records = records
         self._source = source
         self._functions: dict[str, str] = {}
+        #: Places of forms that the journey at hand has no registration of; what asks for one is not written then.
+        self.missing: frozenset[int] = frozenset()
 
     def place(self, form: str, field: str, record: str) -> str:
         """The expression of a field (or derived value) of a record."""
         value = self._definition.journey.values.get(field)
         if value is not None and value.form == form:
-            return f"between({self.day_of(form, value.days_from, record)}, {self.day_of(form, value.to, record)})"
+            return self._between(form, value.days_from, value.to, record)
         declared = self._definition.forms[form]
         if field == declared.name_of("occurred_on"):
             return f"{record}[{DAY}]"
@@ -46,11 +48,18 @@ class ConditionCode:
             return f"{record}[{ID}]"
         return f"{record}[{FIRST_FIELD + self._records.fields[form].index(field)}]"
 
-    def day_of(self, form: str, field: str, record: str) -> str:
-        """The expression of the day of a date or time field."""
-        kind = next(one.kind for one in self._definition.forms[form].fields if one.name == field)
-        place = self.place(form, field, record)
-        return place if kind == "date" else f"day_of({place})"
+    def _between(self, form: str, first: str, second: str, record: str) -> str:
+        """The expression of the whole days from one date or time (UTC) to another; None where one is not known."""
+        places = [self.place(form, field, record) for field in (first, second)]
+        kinds = [self._kind(form, field) for field in (first, second)]
+        known = " and ".join(f"{place} is not None" for place in places)
+        one, other = (
+            place if kind == "date" else f"{place} // {_DAY_MS}" for place, kind in zip(places, kinds, strict=True)
+        )
+        return f"({other} - {one} if {known} else None)"
+
+    def _kind(self, form: str, field: str) -> str:
+        return next(one.kind for one in self._definition.forms[form].fields if one.name == field)
 
     def role(self, form: str, role: str, record: str) -> str:
         """The expression of the field with a role, as text; empty text where the form has none or it is null."""
@@ -89,6 +98,8 @@ class ConditionCode:
         if condition.that is not None:
             wanted += f" and {self.expression(condition.that, condition.form, 'r')}"
         place = self._records.form_at(condition.form)
+        if place in self.missing:
+            return "False"
         name = self._function(
             "related", f"for r in F[{place}]:", f"    if {wanted}:", "        return True", "return False"
         )
@@ -99,6 +110,8 @@ class ConditionCode:
         wanted = self._wanted(condition, form)
         inner = self.expression(condition.holds, condition.form, "r")
         place = self._records.form_at(condition.form)
+        if place in self.missing:
+            return "False"
         name = self._function(
             "latest", f"for r in reversed(F[{place}]):", f"    if {wanted}:", f"        return {inner}", "return False"
         )
@@ -160,13 +173,3 @@ def _test(place: str, test: Test) -> str:
         else:
             tests.append(f"{place} is {'not ' if value else ''}None")
     return tests[0] if len(tests) == 1 else f"({' and '.join(tests)})"
-
-
-def day_of(moment: int | None) -> int | None:
-    """The day (UTC) of milliseconds since 1970."""
-    return None if moment is None else moment // _DAY_MS
-
-
-def between(first: int | None, second: int | None) -> int | None:
-    """Whole days from one day to another; None where one is not known."""
-    return None if first is None or second is None else second - first

@@ -17,8 +17,8 @@ from schemas.codec import NotARegistrationError, encode_event
 from schemas.definition.form import OPT_OUT
 from schemas.version import version_of
 from streams.journeys.evaluation import Findings, compile_evaluation
-from streams.journeys.records import Record, Records
-from streams.journeys.state import journey_of, kept
+from streams.journeys.records import DAY, FORM, Record, Records
+from streams.journeys.state import journey_of, kept, kept_alone
 from streams.worker.seam import Output, Step, UnknownSchemaError, Unreadable
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class JourneyCore:
         self._registry = definition.name
         self._generation = definition.generation
         self._records = Records(definition)
-        self._evaluate = compile_evaluation(definition, self._records)
+        self._evaluation = compile_evaluation(definition, self._records)
         self._opt_out = self._records.form_at(OPT_OUT) if OPT_OUT in definition.forms else -1
 
     def step(self, batches: Sequence[Mapping[str, Any]], after: int, read: Read) -> Step:
@@ -63,13 +63,20 @@ class JourneyCore:
         submissions = self._sort(batches, step)
         partition = int(batches[0]["partition"]) if batches else 0
         changes = _Changes()
+        evaluate, alone = self._evaluation
+        opt_out = self._opt_out
         patients = list(submissions)
         keys = [JOURNEY + patient.encode() for patient in patients]
         for patient, key, before in zip(patients, keys, read(keys), strict=True):
+            its = submissions[patient]
+            if before is None and len(its) == 1 and (record := its[0])[DAY] is not None and record[FORM] != opt_out:
+                step.writes[key] = kept_alone(record)
+                alone[record[FORM]](record, patient, changes.cells, changes.exposures, changes.entries)
+                continue
             journey = journey_of(before)
-            found = self._evaluate(journey.records) if journey.records else _NOTHING
-            emptied = journey.take(submissions[patient], self._opt_out)
-            now = self._evaluate(journey.records) if journey.records else _NOTHING
+            found = evaluate(journey.records) if journey.records else _NOTHING
+            emptied = journey.take(its, opt_out)
+            now = evaluate(journey.records) if journey.records else _NOTHING
             step.writes[key] = kept(journey)
             changes.add(patient, found, now, anew=emptied)
         cells = _added(changes.cells, read, step.writes)
@@ -104,7 +111,7 @@ class JourneyCore:
         return by_patient
 
     def _messages(
-        self, partition: int, version: int, cells: list[dict[str, Any]], changes: _Changes
+        self, partition: int, version: int, cells: list[tuple[Any, ...]], changes: _Changes
     ) -> Iterator[Output]:
         """What changed, as messages; always a ``CellBatch``, for it says how far the values are."""
         origin = {
@@ -128,14 +135,14 @@ class _Changes:
 
     Attributes:
         cells: by cell, the numbers to add, as they came.
-        exposures: by group, the changes.
-        entries: the list entries that changed.
+        exposures: by group, the changes, each as ``ExposureBatch`` has its fields, or its bytes.
+        entries: the list entries that changed, each as ``ListBatch`` has its fields.
     """
 
     def __init__(self) -> None:
         self.cells: defaultdict[CellKey, list[tuple[int, ...]]] = defaultdict(list)
-        self.exposures: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-        self.entries: list[dict[str, Any]] = []
+        self.exposures: defaultdict[str, list[tuple[Any, ...] | bytes]] = defaultdict(list)
+        self.entries: list[tuple[Any, ...]] = []
 
     def add(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
         """Take the difference between what a journey came to and what it comes to.
@@ -176,12 +183,7 @@ class _Changes:
             if was != state or anew:
                 group, registration_id = identity
                 self.exposures[group].append(
-                    {
-                        "patient": patient,
-                        "registration_id": registration_id,
-                        "before": () if was is None else (was,),
-                        "after": () if state is None else (state,),
-                    }
+                    (patient, registration_id, () if was is None else (was,), () if state is None else (state,))
                 )
 
     def _list(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
@@ -190,24 +192,13 @@ class _Changes:
             if before.listed.get(identity) != state or anew:
                 name, form, registration_id = identity
                 unit, day, shown = ("", 0, ()) if state is None else state
-                self.entries.append(
-                    {
-                        "list": name,
-                        "patient": patient,
-                        "form": form,
-                        "registration_id": registration_id,
-                        "listed": state is not None,
-                        "unit": unit,
-                        "day": day,
-                        "shown": list(shown),
-                    }
-                )
+                self.entries.append((name, patient, form, registration_id, state is not None, unit, day, shown))
 
 
 def _added(
     cells: Mapping[CellKey, list[tuple[int, ...]]], read: Read, writes: dict[bytes, bytes | None]
-) -> list[dict[str, Any]]:
-    """The cells as they are now, with what is to be added put to what was kept."""
+) -> list[tuple[Any, ...]]:
+    """The cells as ``CellBatch`` has them now, with what is to be added put to what was kept."""
     keys = [CELL + _encode(cell) for cell in cells]
     now = []
     for key, (cell, added), before in zip(keys, cells.items(), read(keys), strict=True):
@@ -218,23 +209,16 @@ def _added(
         if value == before:
             continue  # what came and what went are the same
         writes[key] = value
-        cohort, unit, period, by, indicator, bucket = cell
-        now.append(
-            {
-                "cohort": cohort,
-                "unit": unit,
-                "period": period,
-                "by": by,
-                "indicator": indicator,
-                "bucket": bucket,
-                "values": numbers,
-            }
-        )
+        now.append((*cell, numbers))
     return now
 
 
 def _encoded(
-    event: str, origin: Mapping[str, Any], field: str, items: list[dict[str, Any]], most: int = _MOST_IN_A_MESSAGE
+    event: str,
+    origin: Mapping[str, Any],
+    field: str,
+    items: Sequence[tuple[Any, ...] | bytes],
+    most: int = _MOST_IN_A_MESSAGE,
 ) -> Iterator[bytes]:
     """The items as messages that a topic takes; one message where there are none."""
     for start in range(0, len(items) or 1, most):

@@ -1,20 +1,24 @@
 """What a journey comes to: its share of every cell, its exposures, its list entries.
 
-The definitions become one straight-line function per registry (as `schemas.compiled` does for Avro):
-for each form, for each registration of it, every cohort, list and exposure that begins there.
+The definitions become straight-line functions (as `schemas.compiled` does for Avro): for each form, for each
+registration of it, every cohort, list and exposure that begins there. Most journeys of most registers begin
+with one registration and stay so for long; for those there is one function a form, of the same text less all
+that asks for other registrations.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from math import floor
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from schemas.compiled import Source
 from schemas.definition.indicators import UNRESOLVED, width
-from streams.journeys.conditions import ConditionCode, between, day_of
+from streams.journeys.conditions import ConditionCode
+from streams.journeys.first_exposure import product_and_lot, since, who
 from streams.journeys.records import DAY, FORM, ID, VERSION, Records
 
 if TYPE_CHECKING:
@@ -36,12 +40,13 @@ if TYPE_CHECKING:
 
 CellKey = tuple[Any, ...]
 """(cohort, unit, period, by as a tuple, indicator, bucket)."""
-ExposureState = dict[str, Any]
-"""As ``ExposureBatch`` has it."""
+ExposureState = tuple[Any, ...]
+"""The fields of ``ExposureBatch``'s states, in their order."""
 ListedState = tuple[Any, ...]
 """(unit, day, shown)."""
 
 _EPOCH = date(1970, 1, 1)
+_MOST_KNOWN = 10_000
 
 
 @dataclass(slots=True)  # not frozen: to make one would cost three times as much
@@ -59,24 +64,47 @@ class Findings:
     listed: dict[tuple[str, str, str], ListedState]
 
 
-def compile_evaluation(definition: RegistryDefinition, records: Records) -> Callable[[list[Record]], Findings]:
-    """The function of a registry's journeys; it takes the records in order of day and version."""
-    writer = _Writer(definition, records)
-    return cast("Callable[[list[Record]], Findings]", writer.function())
+class Evaluation(NamedTuple):
+    """A registry's definitions as functions.
+
+    Attributes:
+        journey: what a journey comes to; it takes the records in order of day and version.
+        alone: by the place of its form, what a journey of one record comes to; adds it to the changes at once:
+            ``f(record, patient, cells, exposures, entries)``.
+    """
+
+    journey: Callable[[list[Record]], Findings]
+    alone: tuple[Callable[[Record, str, Any, Any, Any], None], ...]
+
+
+def compile_evaluation(definition: RegistryDefinition, records: Records) -> Evaluation:
+    """The functions of a registry's journeys."""
+    return _Writer(definition, records).functions()
 
 
 class _Writer:
-    """Writes the source of ``evaluate(J)``; in it ``a`` is the registration looked at."""
+    """Writes the source; in it ``a`` is the registration looked at."""
 
     def __init__(self, definition: RegistryDefinition, records: Records) -> None:
         self._definition = definition
         self._records = records
         self._source = Source()
         self._code = ConditionCode(definition, records, self._source)
-        self._shared: dict[str, str] = {}  # labels that several anchors of one loop have, and their variable
+        self._tools: dict[str, object] = {}
+        self._alone = False
+        self._shared: dict[str, str] = {}  # expressions that several anchors of one loop have, and their variable
 
-    def function(self) -> Callable[..., Any]:
-        """The function, of all that is declared."""
+    def functions(self) -> Evaluation:
+        """The functions, of all that is declared."""
+        self._journey()
+        for form in self._records.forms:
+            self._of_one(form)
+        alone = "".join(f"alone_{place}, " for place in range(len(self._records.forms)))
+        with self._source.block("def functions():"):
+            self._source.add(f"return evaluate, ({alone})")
+        return Evaluation(*self._source.function("functions", {**_TOOLS, **self._tools})())
+
+    def _journey(self) -> None:
         blocks = [*self._attributions(), *((form, self._of_form(form)) for form in self._records.forms)]
         source = self._source
         forms = len(self._records.forms)
@@ -94,7 +122,37 @@ class _Writer:
                     with source.block(f"if F[{self._records.form_at(form)}]:"):
                         source.add(*lines)
             source.add("return Findings(C, X, L)")
-        return source.function("evaluate", _TOOLS)
+
+    def _of_one(self, form: str) -> None:
+        """The function of a journey that is one registration."""
+        place = self._records.form_at(form)
+        forms = range(len(self._records.forms))
+        self._alone, self._code.missing = True, frozenset(forms) - {place}
+        lines = [
+            *(line for outcome, lines in self._attributions() if outcome == form for line in lines),
+            *self._of_form(form),
+        ]
+        self._alone, self._code.missing = False, frozenset()
+        with self._source.block(f"def alone_{place}(a, patient, cells, exposures, entries):"):
+            self._source.add(f"F = ({', '.join('(a,)' if one == place else 'NONE' for one in forms)},)")
+            self._source.add(f"T = [{', '.join('NOTHING' for _ in forms)}]")
+            for name, fact in sorted(self._definition.journey.persons.items()):
+                self._source.add(f"p_{name} = {self._code.place(form, fact.field, 'a') if fact.form == form else None}")
+            self._source.add(*lines)
+
+    def _found_cell(self, identity: str, key: str, numbers: str) -> str:
+        """The statement that adds numbers to a cell."""
+        return f"cells[{key}].append({numbers})" if self._alone else f"C[{identity}] = ({key}, {numbers})"
+
+    def _found_exposure(self, group: str, state: str) -> str:
+        if self._alone:
+            return f"exposures[{group!r}].append((patient, a[{ID}], NONE, ({state},)))"
+        return f"X[{group!r}, a[{ID}]] = {state}"
+
+    def _found_entry(self, name: str, form: str, shown: str) -> str:
+        if self._alone:
+            return f"entries.append(({name!r}, patient, {form!r}, a[{ID}], True, unit, a[{DAY}], {shown}))"
+        return f"L[{name!r}, {form!r}, a[{ID}]] = (unit, a[{DAY}], {shown})"
 
     def _attributions(self) -> Iterator[tuple[str, list[str]]]:
         """Which record each outcome belongs to, before anything else asks; those that fit nothing are listed."""
@@ -122,7 +180,7 @@ class _Writer:
                     f"    target = {name}(a, F)",
                     "    if target is None:",
                     f"        unit = {self._code.role(outcome, 'unit', 'a')}",
-                    f"        L[{UNRESOLVED!r}, {outcome!r}, a[{ID}]] = (unit, a[{DAY}], ())",
+                    f"        {self._found_entry(UNRESOLVED, outcome, '()')}",
                     "    else:",
                     f"        targets[a[{VERSION}]] = target",
                 ],
@@ -142,7 +200,7 @@ class _Writer:
             return []
         place = self._records.form_at(form)
         head = [f"    unit = {self._code.role(form, 'unit', 'a')}"]
-        shared = [f"    {name} = {labels}" for labels, name in self._shared.items()]
+        shared = [f"    {name} = {expression}" for expression, name in self._shared.items()]
         self._shared.clear()
         each: list[str] = []
         chosen: list[str] = []
@@ -170,28 +228,30 @@ class _Writer:
             if bucketed is not None:
                 condition, bucket = bucketed
                 key = f"({name!r}, unit, period, by, {indicator_name!r}, {bucket})"
-                buckets += [f"if {condition}:", f"    C[{name!r}, a[{ID}], {indicator_name!r}] = ({key}, ONE)"]
-        by = self._labels(cohort, cohort.by)
-        return [
-            *lines,
-            f"numbers = ({', '.join(numbers)},)",
-            f"if numbers != {(0,) * width(cohort)!r}:",
-            f"    period = {cohort.period}_of(a[{DAY}])",
-            f"    by = {by}",
-            f"    C[{name!r}, a[{ID}]] = (({name!r}, unit, period, by, '', 0), numbers)",
-            *(f"    {line}" for line in buckets),
+                identity = f"{name!r}, a[{ID}], {indicator_name!r}"
+                buckets += [f"if {condition}:", f"    {self._found_cell(identity, key, 'ONE')}"]
+        key = f"({name!r}, unit, period, by, '', 0)"
+        found = [
+            f"period = {cohort.period}_of(a[{DAY}])",
+            f"by = {self._labels(cohort, cohort.by)}",
+            self._found_cell(f"{name!r}, a[{ID}]", key, "numbers"),
+            *buckets,
         ]
+        said = [*lines, f"numbers = ({', '.join(numbers)},)"]
+        if _ALWAYS in numbers:
+            return [*said, *found]
+        return [*said, f"if numbers != {(0,) * width(cohort)!r}:", *(f"    {line}" for line in found)]
 
     def _share(self, indicator: Indicator, form: str) -> tuple[list[str], list[str], tuple[str, str] | None]:
         """(statements, the parts' expressions, where it counts by bucket: when and which)."""
         where = self._code.expression(indicator.where, form)
-        counted = self._source.variable("n") if indicator.where is not None else "1"
+        counted = self._source.variable("n") if indicator.where is not None else _ALWAYS
         counting = [f"{counted} = 1 if {where} else 0"] if indicator.where is not None else []
         if indicator.kind == "count":
             return counting, [counted], None
         if indicator.kind == "proportion":
             holds = self._code.expression(indicator.numerator, form)
-            return counting, [counted, f"1 if {counted} and {holds} else 0"], None
+            return counting, [counted, f"1 if {_both(counted, holds)} else 0"], None
         if indicator.kind == "rate":
             prepared, parts, bucketed = self._person_time(indicator, form, counted)
             return [*counting, *prepared], parts, bucketed
@@ -199,7 +259,7 @@ class _Writer:
         value = self._source.variable("v")
         prepared = [
             f"{value} = {self._code.place(form, indicator.value, 'a')}",
-            f"{counted} = 1 if {value} is not None and {where} else 0",
+            f"{counted} = 1 if {_both(f'{value} is not None', where)} else 0",
             f"{value} = floor({value} / {indicator.resolution!r} + 0.5) if {counted} else 0",
         ]
         if indicator.kind == "mean":
@@ -209,49 +269,50 @@ class _Writer:
     def _person_time(self, rate: Rate, form: str, counted: str) -> tuple[list[str], list[str], tuple[str, str] | None]:
         event, end, days = (self._source.variable(name) for name in ("event", "end", "days"))
         opened = self._source.variable("open")
-        others = [self._first_day(one, form) for one in rate.ends]
-        nearest = f"min({', '.join((event, *others))})" if others else event
         horizon = rate.horizon_days
         in_time = f"{event} == {end}" if horizon is None else f"{event} == {end} and {days} <= {horizon}"
-        prepared = [
-            f"{opened} = {counted}",
-            f"{event} = {days} = 0",
-            f"if {counted} and {self._may_end((rate.event, *rate.ends))}:",
-            f"    {event} = {self._first_day(rate.event, form)}",
-            f"    {end} = {nearest}",
-            f"    if {end} == NEVER:",
-            f"        {event} = 0",
-            "    else:",
-            f"        {opened} = 0",
-            f"        {days} = {end} - a[{DAY}]",
-            f"        {event} = 1 if {in_time} else 0",
-        ]
+        prepared = [f"{opened} = {counted}", f"{event} = {days} = 0"]
+        may_end = self._may_end((rate.event, *rate.ends))
+        if may_end is not None:
+            others = "".join(f", {self._first_day(one, form)}" for one in rate.ends)
+            prepared += [
+                f"if {_both(counted, may_end)}:",
+                f"    {event} = {self._first_day(rate.event, form)}",
+                f"    {end} = {f'min({event}{others})' if others else event}",
+                f"    if {end} == NEVER:",
+                f"        {event} = 0",
+                "    else:",
+                f"        {opened} = 0",
+                f"        {days} = {end} - a[{DAY}]",
+                f"        {event} = 1 if {in_time} else 0",
+            ]
         if horizon is None:
             return prepared, [counted, event, days, opened, f"a[{DAY}] if {opened} else 0"], None
         return prepared, [counted, event, f"min({days}, {horizon})", "0", "0"], (opened, f"a[{DAY}]")
 
-    def _may_end(self, ends: Iterable[Following | End]) -> str:
-        """An expression that is false where nothing can be found, as in most journeys; quick to look at."""
+    def _may_end(self, ends: Iterable[Following | End]) -> str | None:
+        """An expression that is false where nothing can be found, as in most journeys; None where it always is."""
+        ends = list(ends)
         if any(end.form is None for end in ends):
             return "True"
-        places = sorted({self._records.form_at(str(end.form)) for end in ends})
-        return f"({' or '.join(f'F[{place}]' for place in places)})"
+        places = sorted({self._records.form_at(str(end.form)) for end in ends} - self._code.missing)
+        return f"({' or '.join(f'F[{place}]' for place in places)})" if places else None
 
     def _first_day(self, end: Following | End, form: str) -> str:
         """The expression of the first day that something ends follow-up on; NEVER where nothing does."""
         if end.form is None:  # an End that is a date of the registration itself
             return f"day_from({self._code.place(form, str(end.field), 'a')}, a[{DAY}])"
-        name = self._code.following(end, form)
         place = self._records.form_at(end.form)
-        return f"(first_day({name}(a, F, T)) if F[{place}] else NEVER)"
+        if place in self._code.missing:
+            return "NEVER"
+        return f"(first_day({self._code.following(end, form)}(a, F, T)) if F[{place}] else NEVER)"
 
     def _entry_of(self, name: str, declared: PatientList) -> list[str]:
         form = declared.form
         shown = "".join(f"{self._shown(form, field)}, " for field in declared.show)
-        state = f"(unit, a[{DAY}], ({shown}))"
         return [
             f"if {self._code.expression(declared.when, form)}:",
-            f"    L[{name!r}, {form!r}, a[{ID}]] = {state}",
+            f"    {self._found_entry(name, form, f'({shown})')}",
         ]
 
     def _shown(self, form: str, field: str) -> str:
@@ -263,19 +324,20 @@ class _Writer:
         form = exposure.form
         code = self._code
         lot = "''" if exposure.lot is None else f"({code.place(form, exposure.lot, 'a')} or '')"
-        by = self._labels(exposure, exposure.by)
+        side, labels = code.role(form, "side", "a"), self._labels(exposure, exposure.by)
+        began = f"product, {lot}, unit, {side}, {labels}, a[{DAY}]"
+        product = [f"product = {code.place(form, exposure.product, 'a')}", "if product is not None:"]
+        may_end = self._may_end((exposure.outcomes, *exposure.ends))
+        if may_end is None:  # as for a journey of one registration
+            who = self._once(f"who(patient, a[{ID}])", exposure)
+            since = self._once(f"since(unit, {side}, {labels}, a[{DAY}])", exposure)
+            return [*product, f"    exposures[{name!r}].append({who} + product_and_lot((product, {lot})) + {since})"]
         outcomes = code.following(exposure.outcomes, form)
-        state = (
-            f"{{'product': product, 'lot': {lot}, 'unit': unit, "
-            f"'side': {code.role(form, 'side', 'a')}, 'by': {by}, 'start': a[{DAY}], "
-            "'end': None if end == NEVER else end, 'end_reason': reason, 'outcomes': len(days), "
-            "'first_outcome': days[0] if days else None}"
-        )
+        state = f"({began}, None if end == NEVER else end, reason, len(days), days[0] if days else None)"
         return [
-            f"product = {code.place(form, exposure.product, 'a')}",
-            "if product is not None:",
-            "    end, reason, days = NEVER, '', NONE",
-            f"    if {self._may_end((exposure.outcomes, *exposure.ends))}:",
+            *product,
+            f"    end, reason, days = NEVER, {_OPEN!r}, NONE",
+            f"    if {may_end}:",
             *(
                 line
                 for one in exposure.ends
@@ -286,17 +348,21 @@ class _Writer:
                 )
             ),
             f"        days = [r[{DAY}] for r in {outcomes}(a, F, T) if r[{DAY}] <= end]",
-            f"    X[{name!r}, a[{ID}]] = {state}",
+            f"    {self._found_exposure(name, state)}",
         ]
 
     def _labels(self, anchors: Anchors, by: Mapping[str, Breakdown]) -> str:
-        """The expression of the breakdowns' texts; worked out once where every registration is looked at."""
+        """The expression of the breakdowns' texts."""
         labels = f"({''.join(f'{self._label(breakdown, anchors.form)}, ' for breakdown in by.values())})"
-        if anchors.where is not None or anchors.once_per is not None or not by:
-            return labels
-        if labels not in self._shared:
-            self._shared[labels] = self._source.variable("by")
-        return self._shared[labels]
+        return self._once(labels, anchors) if by else labels
+
+    def _once(self, expression: str, anchors: Anchors) -> str:
+        """A variable of that value, worked out once for all that is looked at for every registration of a form."""
+        if anchors.where is not None or anchors.once_per is not None:
+            return expression
+        if expression not in self._shared:
+            self._shared[expression] = self._source.variable("same")
+        return self._shared[expression]
 
     def _label(self, breakdown: Breakdown, form: str) -> str:
         if breakdown.person is not None:
@@ -306,9 +372,24 @@ class _Writer:
             field = str(breakdown.field)
             place = self._code.place(form, field, "a")
         if breakdown.bands:
-            return f"band({place}, {breakdown.bands!r}, {breakdown.labels!r})"
+            return f"{self._bands(breakdown.bands, breakdown.labels)}[{place}]"
         kind = next((one.kind for one in self._definition.forms[form].fields if one.name == field), "int")
         return f"({place} or '')" if kind == "string" else f"text({place})"
+
+    def _bands(self, bounds: tuple[int, ...], labels: tuple[str, ...]) -> str:
+        """The variable of a table of bands."""
+        name = f"BANDS_{'_'.join(map(str, bounds))}".replace("-", "minus")
+        self._tools.setdefault(name, _Bands(bounds, labels))
+        return name
+
+
+_ALWAYS = "1"
+_OPEN = ""
+
+
+def _both(one: str, other: str) -> str:
+    """The expression of both, less what always holds."""
+    return " and ".join(part for part in (one, other) if part not in (_ALWAYS, "True")) or "True"
 
 
 class _Periods(dict[int, int]):
@@ -325,15 +406,20 @@ class _Periods(dict[int, int]):
         return found
 
 
-def _band(value: float | None, bounds: tuple[int, ...], labels: tuple[str, ...]) -> str:
-    if value is None:
-        return ""
-    at = 0
-    for bound in bounds:
-        if value < bound:
-            break
-        at += 1
-    return labels[at]
+class _Bands(dict[float | None, str]):
+    """Values to the label of their band, worked out once each."""
+
+    def __init__(self, bounds: tuple[int, ...], labels: tuple[str, ...]) -> None:
+        super().__init__()
+        self._bounds = bounds
+        self._labels = labels
+
+    def __missing__(self, value: float | None) -> str:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()  # measured to many digits, it would not be the same few values
+        label = "" if value is None else self._labels[bisect_right(self._bounds, value)]
+        self[value] = label
+        return label
 
 
 def _text(value: object) -> str:
@@ -366,14 +452,11 @@ def _day_from(day: int | None, start: int) -> int:
 _TOOLS: Mapping[str, object] = {
     "Findings": Findings,
     "NEVER": _NEVER,
-    "NONE": [],
+    "NONE": (),
     "NOTHING": {},
     "ONE": (1,),
-    "band": _band,
-    "between": between,
     "date_text": _date_text,
     "day_from": _day_from,
-    "day_of": day_of,
     "first_day": _first_day,
     "floor": floor,
     "len": len,
@@ -381,6 +464,9 @@ _TOOLS: Mapping[str, object] = {
     "month_of": _Periods(1).__getitem__,
     "quarter_of": _Periods(3).__getitem__,
     "reversed": reversed,
+    "product_and_lot": product_and_lot,
+    "since": since,
     "text": _text,
+    "who": who,
     "year_of": _Periods(12).__getitem__,
 }

@@ -84,3 +84,8 @@ def kept(journey: Journey) -> bytes | None:
     if not journey.records and not journey.opt_outs:
         return None
     return _encode((journey.records, journey.opt_outs))
+
+
+def kept_alone(record: Record) -> bytes:
+    """The bytes to keep of a journey that is one registration."""
+    return _encode(((record,), {}))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 # By default it looks after every 700 objects, and takes a third of the time that a step needs. The clients do leave
 # cycles behind, but seldom.
-_THRESHOLDS = (100_000, 50, 50)
+_THRESHOLDS = (1_000_000, 20, 20)
 
 
 @contextmanager

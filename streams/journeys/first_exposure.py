@@ -1,0 +1,51 @@
+"""The bytes of an exposure that a journey begins with, in pieces: what is put in at one operation shares most of them.
+
+An ``ExposureChange`` is Avro, so its bytes are those of its fields one after another: who; nothing before;
+after it one state, which is a product and what is the same for all products of the registration.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from schemas.compiled_writer import compile_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.compiled_writer import Writer
+
+_ONE, _END = b"\2", b"\0"  # an array's length, and its end
+
+
+def _fields_of(record: Any, name: str) -> list[Any]:  # noqa: ANN401 - Avro as JSON
+    """The fields of the records in the array that a field is."""
+    field = next(field for field in record if field["name"] == name)
+    fields: list[Any] = field["type"]["items"]["fields"]
+    return fields
+
+
+def _writer(fields: Sequence[Any]) -> Writer:
+    return compile_writer({"type": "record", "name": "Piece", "fields": list(fields)})
+
+
+_BATCH = json.loads((files("schemas") / "events" / "exposure_batch.avsc").read_text(encoding="utf-8"))["fields"]
+_CHANGE = _fields_of(_BATCH, "changes")
+_STATE = _fields_of(_CHANGE, "after")
+_write_who = _writer(_CHANGE[:-1])
+_write_since = _writer(_STATE[2:])
+
+product_and_lot = _writer(_STATE[:2])
+"""The bytes of (product, lot)."""
+
+
+def who(patient: str, registration_id: str) -> bytes:
+    """All before the product."""
+    return _write_who((patient, registration_id, ())) + _ONE
+
+
+def since(unit: str, side: str, by: tuple[str, ...], start: int) -> bytes:
+    """All behind the lot, of an exposure that nothing has ended and nothing has come of."""
+    return _write_since((unit, side, by, start, None, "", 0, None)) + _END
