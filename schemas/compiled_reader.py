@@ -34,7 +34,7 @@ from schemas.compiled import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 TOO_EARLY = "the payload ends too early"
 LEFT_OVER = "the payload has bytes after the registration"
@@ -58,14 +58,14 @@ class Reader(Protocol):
         """The datum; raises NotPlainAvroError, and nothing else for any bytes."""
 
 
-def compile_reader(schema: AvroType, *, fields: Collection[str] | None = None) -> Reader:
+def compile_reader(schema: AvroType, *, fields: Sequence[str] | None = None) -> Reader:
     """A function that reads exactly one datum of the schema, which fills the whole of the bytes.
 
     Args:
         schema: as written down or parsed. Logical types change no value; where they stand, dates
             and milliseconds are read a little quicker.
-        fields: of a record, the fields wanted. The rest is still checked (its text for length only,
-            not for being UTF-8) but not built, and the dicts have just these keys.
+        fields: of a record, the fields wanted. Then the datum is a list of their values, in this order. The
+            rest is still checked (its text for length only, not for being UTF-8) but not built.
 
     Raises:
         ValueError: the schema has something unsupported, or ``fields`` names no field of it.
@@ -116,18 +116,21 @@ def _read(source: Source, shape: Shape, value: str) -> None:
         source.add(*_READ_PLAIN[shape].replace("VALUE", value).strip().splitlines())
 
 
-def _read_record(source: Source, shape: Record, value: str, wanted: Collection[str] | None) -> None:
-    entries = []
+def _read_record(source: Source, shape: Record, value: str, wanted: Sequence[str] | None) -> None:
+    parts: dict[str, str] = {}
     for name, field in shape.fields:
         if wanted is None or name in wanted:
             part = source.variable("v")
             source.add(f"# {part} is {name!a}")
             _read(source, field, part)
-            entries.append(f"{name!a}: {part}")
+            parts[name] = part
         else:
             source.add(f"# {name!a} is passed over")
             _pass(source, field)
-    source.add(f"{value} = {{{', '.join(entries)}}}")
+    if wanted is None:
+        source.add(f"{value} = {{{', '.join(f'{name!a}: {part}' for name, part in parts.items())}}}")
+    else:
+        source.add(f"{value} = [{', '.join(parts[name] for name in wanted)}]")
 
 
 def _pass(source: Source, shape: Shape) -> None:

@@ -48,7 +48,10 @@ class RegistryControl:
 
 
 class ControlReader:
-    """Follows the control topic; ``poll`` is cheap enough for every turn of a loop."""
+    """Follows the control topic; ``poll`` is cheap enough for every turn of a loop.
+
+    Where the topic is not there yet, nothing has been said of any registry, and nothing will be heard.
+    """
 
     def __init__(self, kafka: KafkaConfig) -> None:
         self._consumer = Consumer(
@@ -61,10 +64,13 @@ class ControlReader:
                 "fetch.wait.max.ms": 10,  # the first reading is waited for by every process at its start
             }
         )
-        self._consumer.list_topics(timeout=_PATIENCE_S)  # assigned to a known broker, it reads at once
+        answer = self._consumer.list_topics(topics.CONTROL, timeout=_PATIENCE_S)  # of a known broker it reads at once
+        error = answer.topics[topics.CONTROL].error
         self._latest: dict[str, RegistryControl] = {}
-        self._at_end = False
-        self._consumer.assign([TopicPartition(topics.CONTROL, 0, OFFSET_BEGINNING)])
+        # the embedded broker never tells a reader that a topic is not there
+        self._at_end = error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+        if not self._at_end:
+            self._consumer.assign([TopicPartition(topics.CONTROL, 0, OFFSET_BEGINNING)])
 
     def __enter__(self) -> Self:
         """Read what has been said so far."""
@@ -79,7 +85,7 @@ class ControlReader:
         """Read all that has been said.
 
         Raises:
-            KafkaException: the topic is not there, or the broker did not answer in time.
+            KafkaException: the broker did not answer in time.
         """
         deadline = time.monotonic() + patience_s
         while not self._at_end:

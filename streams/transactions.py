@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from schemas.membership import FencedError, Losses
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -25,40 +27,11 @@ TIMEOUT_S = 10.0
 _STUCK_S = 15.0
 _TRANSACTION_TIMEOUT_MS = 20_000
 _UNKNOWN_S = 2 * _TRANSACTION_TIMEOUT_MS / 1000
-_MOST_LOSSES = 3
-_LOSS_WINDOW_S = 120.0
 _FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)  # noqa: SLF001 - the client's public constant is spelt so
 
 
 class TransactionAbortedError(Exception):
     """The transaction did not get through for certain; go on from what the broker says is committed."""
-
-
-class FencedError(Exception):
-    """Another process has taken over this one's name."""
-
-
-class Losses:
-    """Counts how often a name was lost to another client: now and then the broker is to blame, often a twin."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._moments: list[float] = []
-
-    def add(self, error: Exception) -> None:
-        """The name was lost once more, and will be taken again.
-
-        Raises:
-            FencedError: it is lost too often; another process has it.
-        """
-        now = time.monotonic()
-        self._moments = [moment for moment in self._moments if now - moment < _LOSS_WINDOW_S] + [now]
-        if len(self._moments) > _MOST_LOSSES:
-            raise FencedError(
-                f"{self._name} was taken over {len(self._moments)} times in {_LOSS_WINDOW_S:.0f} s: another process "
-                "runs under this name; give each its own GULDADRA_INSTANCE"
-            ) from error
-        log.warning("lost the name, taking it again", name=self._name, error=str(error))
 
 
 class TransactionalProducer:

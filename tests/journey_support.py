@@ -13,7 +13,7 @@ from schemas import topics
 from schemas.codec import decode_event, form_schema
 from schemas.definition.form import OPT_OUT
 from schemas.version import epoch_and_offset, version_of
-from streams.journeys.core import CELL, JOURNEY, JourneyCore
+from streams.journeys.core import CELL, COUNTS, JOURNEY, JourneyCore
 from tests.journey_registries import registry
 from tests.reference_journeys import Exposed, Listed, Recomputed, Submission, recompute
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from schemas.codec import FormSchema
     from schemas.definition.registry import RegistryDefinition
-    from streams.worker.seam import Step
+    from streams.step import Step
 
     Batch = dict[str, Any]
 
@@ -239,8 +239,12 @@ class Worker:
         cells = {}
         for key, value in self.store.items():
             if key[:1] == CELL:
-                cohort, unit, period, by, indicator, bucket = msgspec.msgpack.decode(key[1:])
-                cells[cohort, unit, period, tuple(by), indicator, bucket] = tuple(msgspec.msgpack.decode(value))
+                cohort, unit, period, by, indicator = msgspec.msgpack.decode(key[1:])
+                cells[cohort, unit, period, tuple(by), indicator, 0] = tuple(msgspec.msgpack.decode(value))
+            elif key[:1] == COUNTS:
+                cohort, unit, period, by, indicator = msgspec.msgpack.decode(key[1:])
+                for bucket, count in msgspec.msgpack.decode(value, type=dict[int, int]).items():
+                    cells[cohort, unit, period, tuple(by), indicator, bucket] = (count,)
         return cells
 
     def kept_patients(self) -> set[str]:

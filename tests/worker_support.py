@@ -13,10 +13,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from schemas import topics
 from schemas.codec import encode_event
 from schemas.version import version_of
+from streams.step import Output, Step, Unreadable
 from streams.worker.app import GroupOptions
 from streams.worker.changelog import Changelog
 from streams.worker.journeys import Journeys
-from streams.worker.seam import Output, Step, Unreadable
 from streams.worker.store import MemoryStore
 from streams.worker.worker import Worker, WorkerOptions
 from tests.running import working
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.control import KafkaConfig
+    from streams.step import Batch, Read
     from streams.worker.journeys import Fill
-    from streams.worker.seam import Batch, Read
 
 GENERATION = "0123456789ab"
 PARTITIONS = 2

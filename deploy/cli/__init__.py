@@ -53,6 +53,7 @@ def _in_words(error: Exception) -> str | None:
     from deploy.logbook import LogError
     from deploy.settings import SettingsError
     from schemas.definition.errors import DefinitionError
+    from schemas.membership import FencedError
     from schemas.store import SchemaStoreUnavailableError
     from sinks.clickhouse.backup import BackupError
     from sinks.clickhouse.dead_letters import TooManyRefusedError
@@ -63,9 +64,8 @@ def _in_words(error: Exception) -> str | None:
     from sinks.clickhouse.restore import RestoreError
     from streams.intake.loop import IntakeNotReadyError
     from streams.publish.errors import PublishError
-    from streams.transactions import FencedError
+    from streams.step import UnknownSchemaError
     from streams.worker.credentials import CredentialsError
-    from streams.worker.seam import UnknownSchemaError
     from streams.worker.worker import WorkerNotReadyError
 
     if isinstance(error, KafkaException):

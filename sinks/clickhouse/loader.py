@@ -3,7 +3,8 @@
 Messages are buffered as rows until there are many or the last flush is long enough ago, so that one after
 a quiet time goes in at once; then the rows go in, all tables at once, and only then are the offsets
 committed. Whatever dies in between, the same rows come again and replace themselves. While the database
-is away the loader reads nothing, stays a member of its group, and says so.
+is away the loader reads nothing, stays a member of its group, and says so. Where its name in the group is
+lost, as by its own rejoin after a broker's restart, it takes the name again and reads on from what is committed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from schemas import topics
+from schemas.membership import Losses, MembershipLostError
 from sinks.clickhouse import metrics
 from sinks.clickhouse.buffer import Buffer
 from sinks.clickhouse.dead_letters import DeadLetterBox, insert_finding_refused
@@ -113,6 +115,7 @@ class Loader:
         self._flushed_at = time.monotonic()
         self._flushing = False
         self._dead_letters = DeadLetterBox(kafka)
+        self._losses = Losses(f"loader {instance or group}")
         self._reader = Reader(
             kafka,
             [topic for name in definitions for topic in topics_of(name)],
@@ -149,16 +152,15 @@ class Loader:
             ReaderNotReadyError: a topic is missing.
             StatementError: ClickHouse refuses to let us insert.
             TooManyRefusedError: it refuses so many rows that it cannot be the rows.
-            KafkaException: the client cannot go on, or dead letters cannot be sent.
+            FencedError: another instance runs under the same name.
+            KafkaException: the client cannot join, or dead letters cannot be sent.
         """
         try:
             self._wait_for_tables()
             self._reader.subscribe()
             log.info("loader started", registries=sorted(self._definitions))
-            while not self._stop.is_set():
-                self._turn()
-            if self._flush():
-                self._reader.commit()
+            while not self._load_while_member():
+                self._reader.rejoin()
         except BaseException:
             self._clear()  # leaving the group must not try again what has just failed
             raise
@@ -178,6 +180,23 @@ class Loader:
             else:
                 self._database_back()
                 return
+
+    def _load_while_member(self) -> bool:
+        """Load until told to stop; False where the name in the group is lost before.
+
+        Raises:
+            FencedError: it is lost too often.
+        """
+        try:
+            while not self._stop.is_set():
+                self._turn()
+            if self._flush():
+                self._reader.commit()
+        except MembershipLostError as error:
+            self._losses.add(error)
+            self._clear()  # all that is not committed comes again
+            return False
+        return True
 
     def _turn(self) -> None:
         room = min(_IDLE_S, self._due() - time.monotonic()) if self._holding else _IDLE_S

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from schemas.membership import refuse_lost_membership
 from sinks.clickhouse import metrics
 from sinks.clickhouse.buffer import Read
 
@@ -59,23 +60,21 @@ class Reader:
         self._ended: set[_Place] = set()
         self._held: frozenset[_Place] = frozenset()
         self._paused = False
-        self._consumer = Consumer(
-            {
-                "session.timeout.ms": 6_000,
-                "heartbeat.interval.ms": 1_000,
-                **kafka,
-                "group.id": group,
-                **({"group.instance.id": instance} if instance else {}),
-                "auto.offset.reset": "earliest",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "fetch.queue.backoff.ms": 10,  # at its default a second is lost whenever the queue was full
-                "queued.max.messages.kbytes": 32 << 10,
-                "fetch.max.bytes": 16 << 20,
-            },
-            logger=_client_log,
-        )
+        self._settings: dict[str, str | int | bool] = {
+            "session.timeout.ms": 6_000,
+            "heartbeat.interval.ms": 1_000,
+            **kafka,
+            "group.id": group,
+            **({"group.instance.id": instance} if instance else {}),
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "fetch.queue.backoff.ms": 10,  # at its default a second is lost whenever the queue was full
+            "queued.max.messages.kbytes": 32 << 10,
+            "fetch.max.bytes": 16 << 20,
+        }
+        self._consumer = Consumer(self._settings, logger=_client_log)
 
     def subscribe(self) -> None:
         """Join the group.
@@ -87,13 +86,27 @@ class Reader:
         existing = self._consumer.list_topics(timeout=30.0).topics
         if missing := [name for name in self._names if name not in existing]:
             raise ReaderNotReadyError(f"there is no topic {', '.join(missing)}: run `guldadra topics create`")
-        self._consumer.subscribe(self._names, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        self._join()
+
+    def rejoin(self) -> None:
+        """Take the name again with another consumer, once it was lost.
+
+        What was read and not committed comes again; nothing of it may be held any more.
+
+        Raises:
+            KafkaException: the client cannot join.
+        """
+        self._consumer.close()
+        self._forget([TopicPartition(*place) for place in self._held])
+        self._paused = False
+        self._consumer = Consumer(self._settings, logger=_client_log)
+        self._join()
 
     def read(self, timeout_s: float) -> Iterator[Read]:
         """What has arrived, or arrives within the time.
 
         Raises:
-            KafkaException: the client cannot go on, such as a fenced static member.
+            MembershipLostError: the consumer cannot go on, such as a fenced static member.
         """
         # consume() waits for as many as it was asked for or its time: so wait for one, then take what is there
         messages = self._consumer.consume(1, max(timeout_s, 0.0))
@@ -108,9 +121,8 @@ class Reader:
                 self._ended.add(place)
                 if place in self._read_from:  # the end lies behind the marks of transactions: so far it is read
                     self._taken[place] = int(message.offset() or 0)
-            elif error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - likewise
-                raise KafkaException(error)
             else:
+                refuse_lost_membership(error)
                 metrics.BROKER_ERRORS.inc()
                 log.warning("the broker reports", error=error.str())
 
@@ -136,7 +148,7 @@ class Reader:
         A commit that the broker refuses is no loss: the same messages come again, to the same rows.
 
         Raises:
-            KafkaException: the client cannot go on.
+            MembershipLostError: the consumer cannot go on.
         """
         if not self._taken:
             return
@@ -145,8 +157,7 @@ class Reader:
             done = self._consumer.commit(offsets=offsets, asynchronous=False) or []
         except KafkaException as error:
             reason = error.args[0]
-            if reason.fatal():
-                raise
+            refuse_lost_membership(reason)
             metrics.COMMITS_FAILED.inc()
             log.warning("offsets not committed, they will be with the next", error=reason.str())
             return
@@ -168,6 +179,9 @@ class Reader:
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _join(self) -> None:
+        self._consumer.subscribe(self._names, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
     def _taken_in(self, place: _Place, message: Message) -> Read:
         offset = int(message.offset() or 0)

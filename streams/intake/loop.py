@@ -16,13 +16,13 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     TIMESTAMP_LOG_APPEND_TIME,
     Consumer,
-    KafkaError,
     KafkaException,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
 
 from schemas import topics
+from schemas.membership import Losses, MembershipLostError, refuse_lost_membership
 from schemas.store import SchemaStoreUnavailableError
 from streams.control import ControlReader, write_control
 from streams.intake import metrics
@@ -30,7 +30,7 @@ from streams.intake.brake import Brake, BrakeLimits
 from streams.intake.decide import MAX_REGISTRATION_BYTES, Accepted, Judge
 from streams.intake.slices import Slice, cut
 from streams.intake.transaction import Outbox
-from streams.transactions import Losses, TransactionAbortedError
+from streams.transactions import TransactionAbortedError
 
 if TYPE_CHECKING:
     import threading
@@ -141,7 +141,7 @@ class Intake:
                     consumer.subscribe(list(self._registry_of), on_revoke=self._rebalanced, on_lost=self._rebalanced)
                     while not stop.is_set():
                         self._try_turn(control, consumer, outbox, stop)
-                except _MembershipLostError as error:
+                except MembershipLostError as error:
                     losses.add(error)
                 finally:
                     self._paused.clear()
@@ -208,11 +208,10 @@ class Intake:
         runs: dict[_Place, list[Message]] = {}
         for message in (first, *consumer.consume(_MOST_MESSAGES - 1, _GATHER_S)):
             error = message.error()
-            if error is not None and (error.fatal() or error.code() == KafkaError._FATAL):  # noqa: SLF001 - the client's public constant is spelt so
-                raise _MembershipLostError(error.str())
             if error is None:
                 runs.setdefault((str(message.topic()), int(message.partition() or 0)), []).append(message)
             else:
+                refuse_lost_membership(error)
                 metrics.BROKER_ERRORS.inc()
                 self.health.last_error = error.str()
                 log.warning("the broker reports", error=error.str())
@@ -360,10 +359,6 @@ def _go_back_to_committed(consumer: Consumer) -> None:
             raise KafkaException(place.error)
         offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
         consumer.seek(TopicPartition(place.topic, place.partition, offset))
-
-
-class _MembershipLostError(Exception):
-    """The consumer cannot go on: to the group, somebody else has its name."""
 
 
 class _BrakeError(Exception):

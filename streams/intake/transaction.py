@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from schemas import topics
+from schemas.membership import FencedError
 from streams.intake import metrics
-from streams.transactions import TIMEOUT_S, FencedError, TransactionAbortedError, TransactionalProducer, again, put
+from streams.transactions import TIMEOUT_S, TransactionAbortedError, TransactionalProducer, again, put
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

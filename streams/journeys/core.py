@@ -7,6 +7,7 @@ numbers, exact in any order. Everything that leaves is absolute, but for exposur
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from operator import neg
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from schemas.version import version_of
 from streams.journeys.evaluation import Findings, compile_evaluation
 from streams.journeys.records import DAY, FORM, Record, Records
 from streams.journeys.state import journey_of, kept, kept_alone
-from streams.worker.seam import Output, Step, UnknownSchemaError, Unreadable
+from streams.step import Output, Step, UnknownSchemaError, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 
 JOURNEY = b"j"
 CELL = b"c"
+COUNTS = b"b"
 _MOST_IN_A_MESSAGE = 5_000
 _MOST_BYTES = 4_000_000  # a topic takes 4 MiB
 _encode = msgspec.msgpack.Encoder().encode
 _decode_numbers = msgspec.msgpack.Decoder(tuple[int, ...]).decode
-_NOTHING = Findings({}, {}, {})
+_decode_counts = msgspec.msgpack.Decoder(dict[int, int]).decode
+_NOTHING = Findings({}, {}, {}, {})
 
 
 class JourneyCore:
@@ -63,6 +66,7 @@ class JourneyCore:
         submissions = self._sort(batches, step)
         partition = int(batches[0]["partition"]) if batches else 0
         changes = _Changes()
+        into = changes.cells, changes.counts, changes.exposures, changes.entries
         evaluate, alone = self._evaluation
         opt_out = self._opt_out
         patients = list(submissions)
@@ -71,7 +75,7 @@ class JourneyCore:
             its = submissions[patient]
             if before is None and len(its) == 1 and (record := its[0])[DAY] is not None and record[FORM] != opt_out:
                 step.writes[key] = kept_alone(record)
-                alone[record[FORM]](record, patient, changes.cells, changes.exposures, changes.entries)
+                alone[record[FORM]](record, patient, *into)
                 continue
             journey = journey_of(before)
             found = evaluate(journey.records) if journey.records else _NOTHING
@@ -79,25 +83,25 @@ class JourneyCore:
             now = evaluate(journey.records) if journey.records else _NOTHING
             step.writes[key] = kept(journey)
             changes.add(patient, found, now, anew=emptied)
-        cells = _added(changes.cells, read, step.writes)
+        cells = [*_added(changes.cells, read, step.writes), *_counted(changes.counts, read, step.writes)]
         step.outputs.extend(self._messages(partition, step.version, cells, changes))
         return step
 
     def _sort(self, batches: Sequence[Mapping[str, Any]], step: Step) -> dict[str, list[Record]]:
         """The new submissions by patient, each patient's in order."""
         by_patient: dict[str, list[Record]] = {}
-        records = self._records
+        readers = self._records.readers
         for place, batch in enumerate(batches):
             first = version_of(batch["epoch"], 0)
             for submission in batch["registrations"]:
                 version = first | submission["offset"]
                 if version <= step.version:
                     continue
-                schema_id = submission["schema_id"]
-                if not records.knows(schema_id):
-                    raise UnknownSchemaError(schema_id)
+                read = readers.get(submission["schema_id"])
+                if read is None:
+                    raise UnknownSchemaError(submission["schema_id"])
                 try:
-                    record = records.read(schema_id, submission["payload"], version, submission["registration_id"])
+                    record = read(submission["payload"], version, submission["registration_id"])
                 except NotARegistrationError as error:
                     step.unreadable.append(Unreadable(place, submission, str(error)))
                 else:
@@ -135,12 +139,14 @@ class _Changes:
 
     Attributes:
         cells: by cell, the numbers to add, as they came.
+        counts: by cell, what to add to its buckets.
         exposures: by group, the changes, each as ``ExposureBatch`` has its fields, or its bytes.
         entries: the list entries that changed, each as ``ListBatch`` has its fields.
     """
 
     def __init__(self) -> None:
         self.cells: defaultdict[CellKey, list[tuple[int, ...]]] = defaultdict(list)
+        self.counts: defaultdict[CellKey, defaultdict[int, int]] = defaultdict(partial(defaultdict, int))
         self.exposures: defaultdict[str, list[tuple[Any, ...] | bytes]] = defaultdict(list)
         self.entries: list[tuple[Any, ...]] = []
 
@@ -165,10 +171,24 @@ class _Changes:
             for identity, (cell, numbers) in old.items():
                 if new.get(identity) != (cell, numbers):
                     cells[cell].append(tuple(map(neg, numbers)))
+        if before.counted or now.counted:
+            self._count(before.counted, now.counted)
         if before.exposures or now.exposures:
             self._expose(patient, before.exposures, now.exposures, anew=anew)
         if before.listed or now.listed:
             self._list(patient, before, now, anew=anew)
+
+    def _count(
+        self,
+        before: Mapping[tuple[Any, ...], tuple[CellKey, int]],
+        now: Mapping[tuple[Any, ...], tuple[CellKey, int]],
+    ) -> None:
+        for identity, (cell, bucket) in now.items():
+            if before.get(identity) != (cell, bucket):
+                self.counts[cell][bucket] += 1
+        for identity, (cell, bucket) in before.items():
+            if now.get(identity) != (cell, bucket):
+                self.counts[cell][bucket] -= 1
 
     def _expose(
         self,
@@ -197,20 +217,32 @@ class _Changes:
 
 def _added(
     cells: Mapping[CellKey, list[tuple[int, ...]]], read: Read, writes: dict[bytes, bytes | None]
-) -> list[tuple[Any, ...]]:
-    """The cells as ``CellBatch`` has them now, with what is to be added put to what was kept."""
+) -> Iterator[tuple[Any, ...]]:
+    """The cohorts' vectors as ``CellBatch`` has them now, with what is to be added put to what was kept."""
     keys = [CELL + _encode(cell) for cell in cells]
-    now = []
     for key, (cell, added), before in zip(keys, cells.items(), read(keys), strict=True):
         if before is not None:
             added.append(_decode_numbers(before))
         numbers = added[0] if len(added) == 1 else tuple(map(sum, zip(*added, strict=True)))
         value = _encode(numbers) if any(numbers) else None
-        if value == before:
-            continue  # what came and what went are the same
-        writes[key] = value
-        now.append((*cell, numbers))
-    return now
+        if value != before:  # else what came and what went are the same
+            writes[key] = value
+            yield *cell, 0, numbers
+
+
+def _counted(
+    counts: Mapping[CellKey, Mapping[int, int]], read: Read, writes: dict[bytes, bytes | None]
+) -> Iterator[tuple[Any, ...]]:
+    """Likewise what is counted by bucket: all buckets of a cell are kept together, those that changed leave."""
+    keys = [COUNTS + _encode(cell) for cell in counts]
+    for key, (cell, added), before in zip(keys, counts.items(), read(keys), strict=True):
+        known = {} if before is None else _decode_counts(before)
+        changed = {bucket: known.get(bucket, 0) + more for bucket, more in added.items() if more}
+        if changed:
+            left = {bucket: count for bucket, count in (known | changed).items() if count}
+            writes[key] = _encode(left) if left else None
+            for bucket, count in changed.items():
+                yield *cell, bucket, (count,)
 
 
 def _encoded(

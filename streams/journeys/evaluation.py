@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from streams.journeys.records import Record
 
 CellKey = tuple[Any, ...]
-"""(cohort, unit, period, by as a tuple, indicator, bucket)."""
+"""(cohort, unit, period, by as a tuple, indicator); the indicator is empty where it is the cohort's vector."""
 ExposureState = tuple[Any, ...]
 """The fields of ``ExposureBatch``'s states, in their order."""
 ListedState = tuple[Any, ...]
@@ -55,11 +55,13 @@ class Findings:
 
     Attributes:
         shares: by an identity within the journey, (cell, numbers to add to it).
+        counted: likewise, (cell, the bucket of it that it counts in).
         exposures: by (group, registration id).
         listed: by (list, form, registration id).
     """
 
     shares: dict[tuple[Any, ...], tuple[CellKey, tuple[int, ...]]]
+    counted: dict[tuple[Any, ...], tuple[CellKey, int]]
     exposures: dict[tuple[str, str], ExposureState]
     listed: dict[tuple[str, str, str], ListedState]
 
@@ -70,11 +72,11 @@ class Evaluation(NamedTuple):
     Attributes:
         journey: what a journey comes to; it takes the records in order of day and version.
         alone: by the place of its form, what a journey of one record comes to; adds it to the changes at once:
-            ``f(record, patient, cells, exposures, entries)``.
+            ``f(record, patient, cells, counts, exposures, entries)``.
     """
 
     journey: Callable[[list[Record]], Findings]
-    alone: tuple[Callable[[Record, str, Any, Any, Any], None], ...]
+    alone: tuple[Callable[[Record, str, Any, Any, Any, Any], None], ...]
 
 
 def compile_evaluation(definition: RegistryDefinition, records: Records) -> Evaluation:
@@ -112,7 +114,7 @@ class _Writer:
             source.add(f"F = [{', '.join('[]' for _ in range(forms))}]")
             with source.block("for r in J:"):
                 source.add(f"F[r[{FORM}]].append(r)")
-            source.add(f"T = [{', '.join('NOTHING' for _ in range(forms))}]", "C = {}", "X = {}", "L = {}")
+            source.add(f"T = [{', '.join('NOTHING' for _ in range(forms))}]", "C = {}", "B = {}", "X = {}", "L = {}")
             for name, fact in sorted(self._definition.journey.persons.items()):
                 place = self._records.form_at(fact.form)
                 last = self._code.place(fact.form, fact.field, f"F[{place}][-1]")
@@ -121,7 +123,7 @@ class _Writer:
                 if lines:
                     with source.block(f"if F[{self._records.form_at(form)}]:"):
                         source.add(*lines)
-            source.add("return Findings(C, X, L)")
+            source.add("return Findings(C, B, X, L)")
 
     def _of_one(self, form: str) -> None:
         """The function of a journey that is one registration."""
@@ -133,7 +135,7 @@ class _Writer:
             *self._of_form(form),
         ]
         self._alone, self._code.missing = False, frozenset()
-        with self._source.block(f"def alone_{place}(a, patient, cells, exposures, entries):"):
+        with self._source.block(f"def alone_{place}(a, patient, cells, counts, exposures, entries):"):
             self._source.add(f"F = ({', '.join('(a,)' if one == place else 'NONE' for one in forms)},)")
             self._source.add(f"T = [{', '.join('NOTHING' for _ in forms)}]")
             for name, fact in sorted(self._definition.journey.persons.items()):
@@ -143,6 +145,9 @@ class _Writer:
     def _found_cell(self, identity: str, key: str, numbers: str) -> str:
         """The statement that adds numbers to a cell."""
         return f"cells[{key}].append({numbers})" if self._alone else f"C[{identity}] = ({key}, {numbers})"
+
+    def _found_in_bucket(self, identity: str, key: str, bucket: str) -> str:
+        return f"counts[{key}][{bucket}] += 1" if self._alone else f"B[{identity}] = ({key}, {bucket})"
 
     def _found_exposure(self, group: str, state: str) -> str:
         if self._alone:
@@ -227,10 +232,10 @@ class _Writer:
             numbers += parts
             if bucketed is not None:
                 condition, bucket = bucketed
-                key = f"({name!r}, unit, period, by, {indicator_name!r}, {bucket})"
+                key = f"({name!r}, unit, period, by, {indicator_name!r})"
                 identity = f"{name!r}, a[{ID}], {indicator_name!r}"
-                buckets += [f"if {condition}:", f"    {self._found_cell(identity, key, 'ONE')}"]
-        key = f"({name!r}, unit, period, by, '', 0)"
+                buckets += [f"if {condition}:", f"    {self._found_in_bucket(identity, key, bucket)}"]
+        key = f"({name!r}, unit, period, by, '')"
         found = [
             f"period = {cohort.period}_of(a[{DAY}])",
             f"by = {self._labels(cohort, cohort.by)}",
@@ -454,7 +459,6 @@ _TOOLS: Mapping[str, object] = {
     "NEVER": _NEVER,
     "NONE": (),
     "NOTHING": {},
-    "ONE": (1,),
     "date_text": _date_text,
     "day_from": _day_from,
     "first_day": _first_day,

@@ -15,8 +15,7 @@ from schemas.compiled_writer import compile_writer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from schemas.compiled_writer import Writer
-
+_MOST_KNOWN = 50_000
 _ONE, _END = b"\2", b"\0"  # an array's length, and its end
 
 
@@ -27,17 +26,29 @@ def _fields_of(record: Any, name: str) -> list[Any]:  # noqa: ANN401 - Avro as J
     return fields
 
 
-def _writer(fields: Sequence[Any]) -> Writer:
-    return compile_writer({"type": "record", "name": "Piece", "fields": list(fields)})
+class _Known(dict[tuple[Any, ...], bytes]):
+    """The bytes of some fields' values, which come again and again, worked out once each."""
+
+    def __init__(self, fields: Sequence[Any]) -> None:
+        super().__init__()
+        self._write = compile_writer({"type": "record", "name": "Piece", "fields": list(fields)})
+
+    def __missing__(self, values: tuple[Any, ...]) -> bytes:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        found = self[values] = self._write(values)
+        return found
 
 
 _BATCH = json.loads((files("schemas") / "events" / "exposure_batch.avsc").read_text(encoding="utf-8"))["fields"]
 _CHANGE = _fields_of(_BATCH, "changes")
 _STATE = _fields_of(_CHANGE, "after")
-_write_who = _writer(_CHANGE[:-1])
-_write_since = _writer(_STATE[2:])
+_write_who = compile_writer({"type": "record", "name": "Who", "fields": _CHANGE[:-1]})
+_where = _Known(_STATE[2:5])
+_start = _Known(_STATE[5:6])
+_OPEN_STILL = _Known(_STATE[6:])[None, "", 0, None] + _END
 
-product_and_lot = _writer(_STATE[:2])
+product_and_lot = _Known(_STATE[:2]).__getitem__
 """The bytes of (product, lot)."""
 
 
@@ -48,4 +59,4 @@ def who(patient: str, registration_id: str) -> bytes:
 
 def since(unit: str, side: str, by: tuple[str, ...], start: int) -> bytes:
     """All behind the lot, of an exposure that nothing has ended and nothing has come of."""
-    return _write_since((unit, side, by, start, None, "", 0, None)) + _END
+    return _where[unit, side, by] + _start[(start,)] + _OPEN_STILL

@@ -15,7 +15,7 @@ from schemas.store import known_versions
 from streams.journeys.mentions import mentioned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from schemas.codec import FormSchema
     from schemas.definition.form import Form
@@ -32,6 +32,8 @@ class Records:
     Attributes:
         forms: the forms' names; a record names its form by its place among them.
         fields: by form, the fields kept, in their order behind ``FIRST_FIELD``.
+        readers: by schema id, the function that makes a record of (payload, version, registration id); it raises
+            NotARegistrationError where the payload is not what the schema says.
     """
 
     def __init__(self, definition: RegistryDefinition) -> None:
@@ -40,40 +42,34 @@ class Records:
         self.fields: dict[str, tuple[str, ...]] = {
             name: tuple(sorted(spoken_of[name] - _always_kept(form))) for name, form in definition.forms.items()
         }
-        self._readers = {schema_id: self._reader(schema) for schema_id, schema in known_versions(definition).items()}
+        self.readers = {schema_id: self._reader(schema) for schema_id, schema in known_versions(definition).items()}
 
     def form_at(self, name: str) -> int:
         """A form's place."""
         return self.forms.index(name)
 
-    def knows(self, schema_id: int) -> bool:
-        """Whether registrations written with this schema can be read."""
-        return schema_id in self._readers
-
-    def read(self, schema_id: int, payload: bytes, version: int, registration_id: str) -> Record:
-        """The record of one submission.
-
-        Raises:
-            NotARegistrationError: the payload is not what the schema says.
-        """
-        return self._readers[schema_id](payload, version, registration_id)
-
     def _reader(self, schema: FormSchema) -> Callable[[bytes, int, str], Record]:
         form = schema.form
         place, kept = self.form_at(form.name), self.fields[form.name]
         day, retracted = form.name_of("occurred_on"), form.name_of("retracted")
-        decode: Callable[[bytes], Mapping[str, Any]] = schema.decode
+        wanted = (retracted, day, *kept)
         if schema.current:
-            decode = compile_reader(schema.avro, fields={day, retracted, *kept})
+            decode: Callable[[bytes], list[Any]] = compile_reader(schema.avro, fields=wanted)
+        else:
+
+            def decode(payload: bytes) -> list[Any]:
+                said = schema.decode(payload)
+                return [said[name] for name in wanted]
 
         def read(payload: bytes, version: int, registration_id: str) -> Record:
             try:
                 said = decode(payload)
             except NotPlainAvroError as error:
                 raise NotARegistrationError(str(error)) from error
-            if said[retracted]:
+            if said[0]:
                 return [None, version, place, registration_id]
-            return [said[day], version, place, registration_id, *[said[name] for name in kept]]
+            said[0:2] = said[1], version, place, registration_id
+            return said
 
         return read
 

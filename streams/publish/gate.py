@@ -42,12 +42,9 @@ class Gate:
             BrokerError: no answer.
         """
         require_controller(self._definition)
-        name = self._definition.name
         try:
             self._reader = ControlReader(self._kafka).__enter__()
         except KafkaException as error:
-            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise RegistryClosedError(_no_log(name)) from error
             raise BrokerError(
                 f"no answer from the broker {self._kafka.get('bootstrap.servers')}: {error.args[0].str()}"
             ) from error

@@ -8,13 +8,13 @@ from schemas import topics
 from schemas.codec import NotARegistrationError, decode_event
 from schemas.dead_letter import dead_letter, registration_alone
 from schemas.version import version_of
-from streams.worker.seam import Output, Step
+from streams.step import Output, Step
 from streams.worker.work import FillError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from streams.worker.seam import Batch, Core, Read
+    from streams.step import Batch, Core, Read
 
     Fill = Callable[[int, int, int | None], Iterable[bytes | Batch]]
 

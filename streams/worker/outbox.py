@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, Producer
 
     from streams.control import KafkaConfig
-    from streams.worker.seam import Output
+    from streams.step import Output
 
 _SETTINGS: Mapping[str, str | int | bool] = {
     "linger.ms": 5,  # the commit sends at once whatever waits

@@ -16,14 +16,15 @@ from confluent_kafka import KafkaException
 from schemas import topics
 from schemas.codec import NotARegistrationError
 from schemas.dead_letter import dead_letter
-from streams.transactions import FencedError, Losses, StuckError, TransactionAbortedError
+from schemas.membership import FencedError, Losses
+from streams.step import Output
+from streams.transactions import StuckError, TransactionAbortedError
 from streams.worker import metrics, position
 from streams.worker.changelog import Changelog
 from streams.worker.feed import EndedFeedError, InterruptedFeedError
 from streams.worker.health import PartitionHealth, State
 from streams.worker.outbox import PartitionOutbox
 from streams.worker.position import BEGINNING, Position
-from streams.worker.seam import Output
 from streams.worker.store import Mark, StoreCorruptError, StoreError
 from streams.worker.work import FillError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from streams.worker.seam import Read, Step
+    from streams.step import Read, Step
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from aiokafka.errors import KafkaError
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
+from schemas.membership import FencedError, Losses
 from streams.control import ControlReader
-from streams.transactions import FencedError, Losses
 from streams.worker import metrics
 from streams.worker.app import GroupOptions, build, consumer_of
 from streams.worker.feed import Feed, InterruptedFeedError

@@ -13,13 +13,13 @@ from confluent_kafka.admin import AdminClient
 from deploy.deadletters import read_dead_letters
 from schemas import topics
 from schemas.codec import decode_event, encode_event
+from schemas.membership import FencedError
 from schemas.version import version_of
 from streams.control import RegistryControl, write_control
-from streams.transactions import FencedError
+from streams.step import Output, UnknownSchemaError
 from streams.worker import metrics
 from streams.worker.health import State
 from streams.worker.outbox import PartitionOutbox
-from streams.worker.seam import Output, UnknownSchemaError
 from tests.running import working
 from tests.support import wait_for
 from tests.worker_support import (

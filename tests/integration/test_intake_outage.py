@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas import topics
-from streams.transactions import FencedError
+from schemas.membership import FencedError
 from tests.running import intake_of, running_intake, working
 from tests.support import bundled, make_log, message, outcome, read_events, send, wait_for
 

@@ -16,7 +16,7 @@ from schemas.codec import form_schema
 from schemas.definition.folder import load_registry
 from schemas.version import version_of
 from streams.journeys.core import JourneyCore
-from streams.worker.seam import UnknownSchemaError
+from streams.step import UnknownSchemaError
 from tests.journey_registries import UNIT, registry, written
 from tests.journey_support import (
     DAY_2000,

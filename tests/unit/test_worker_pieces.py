@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import NotARegistrationError, decode_event, encode_event
+from streams.step import Step, UnknownSchemaError, Unreadable
 from streams.worker.credentials import CredentialsError, brokers_of, credentials_of
 from streams.worker.feed import Arrived, EndedFeedError, Feed, InterruptedFeedError
 from streams.worker.health import PartitionHealth, State, WorkerHealth
 from streams.worker.journeys import Journeys
 from streams.worker.position import Position, unpacked
-from streams.worker.seam import Step, UnknownSchemaError, Unreadable
 from streams.worker.store import Mark, MemoryStore, RocksStore, StoreError, StoreMemory
 from streams.worker.transport import Reading
 from tests.worker_support import TinyCore, batch

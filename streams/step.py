@@ -1,4 +1,4 @@
-"""What the worker needs of the pure core of journeys, and what it gives in return."""
+"""A step: what pure journeys are given and give back, and so all that they and the worker that runs them share."""
 
 from __future__ import annotations
 
