@@ -10,6 +10,7 @@ from rich.table import Table
 
 from deploy.tables import HIGHLIGHTED
 from schemas.definition.form import CatalogueCodes
+from schemas.definition.monitors import BETWEEN
 from schemas.version import epoch_and_offset
 
 if TYPE_CHECKING:
@@ -238,12 +239,17 @@ def place_name(definition: RegistryDefinition, place: str, code: str, words: Wor
     return f"{code} {definition.catalogues['units'].rows.get(code, {}).get('name', '')}".strip()
 
 
-def _product_name(definition: RegistryDefinition, group: str, code: str) -> str:
+def _product_name(definition: RegistryDefinition, group: str, product: str) -> str:
+    """What a product, or each of a construct's, is called; its code where it has no name."""
     exposure = definition.monitors.exposures[group]
-    field = next((one for one in definition.forms[exposure.form].fields if one.name == exposure.product), None)
-    if field is None or not isinstance(field.codes, CatalogueCodes):
-        return code
-    return definition.catalogues[field.codes.catalogue].rows.get(code, {}).get("name", "") or code
+    fields = {one.name: one for one in definition.forms[exposure.form].fields}
+    codes = product.split(BETWEEN) if len(exposure.product) > 1 else [product]
+    names = []
+    for name, code in zip(exposure.product, codes, strict=True):
+        declared = fields[name].codes
+        known = declared.catalogue if isinstance(declared, CatalogueCodes) else None
+        names.append("" if known is None else definition.catalogues[known].rows.get(code, {}).get("name", ""))
+    return BETWEEN.join(name or code for name, code in zip(names, codes, strict=True))
 
 
 def _table(title: str) -> Table:

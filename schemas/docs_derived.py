@@ -27,7 +27,7 @@ _INDICATOR_COLUMNS = (
     "Shown from",
 )
 _LIST_COLUMNS = ("List", "Title", "Of", "Listed when", "Shows")
-_EXPOSURE_COLUMNS = ("Group", "Title", "Of", "Class", "Product", "Lot", "Strata", "Ends", "Outcomes")
+_EXPOSURE_COLUMNS = ("Group", "Title", "Of", "Class", "Product", "Lot", "Strata", "Ends", "Outcomes", "Specific")
 
 
 def derived_catalogue(definition: RegistryDefinition) -> Iterator[str]:
@@ -101,11 +101,12 @@ def _exposures(definition: RegistryDefinition) -> Iterator[str]:
                 _title(exposure.title),
                 _anchors(exposure),
                 exposure.class_name,
-                code(exposure.product),
+                " + ".join(map(code, exposure.product)),
                 code(exposure.lot) if exposure.lot else "",
                 ", ".join(_breakdowns(exposure.by)),
                 "; ".join(ends),
                 code(in_one_line(following_written(exposure.outcomes))),
+                _condition(exposure.specific) if exposure.specific else "",
             ]
         )
 

@@ -170,6 +170,9 @@ def cell(period: str, values: Sequence[int], **said: Any) -> dict[str, Any]:
     }
 
 
+_NO_SPECIFIC: dict[str, Any] = {"specific": 0, "first_specific": None, "unknown": 0, "carried_until": None}
+
+
 def exposure(registration_id: str, start: str | None, end: str | None = None, **said: Any) -> dict[str, Any]:
     """A change of an exposure to CUP1 at U1; no start: the exposure is no more."""
     own = {"patient": said.pop("patient", f"k1-{registration_id}"), "registration_id": registration_id, "before": []}
@@ -177,7 +180,7 @@ def exposure(registration_id: str, start: str | None, end: str | None = None, **
         return {**own, "after": []}
     after = {
         "product": "CUP1", "lot": "", "unit": "U1", "side": "", "by": ["female"], "end_reason": "", "outcomes": 0,
-        "first_outcome": None, **said, "start": days(start), "end": None if end is None else days(end),
+        "first_outcome": None, **_NO_SPECIFIC, **said, "start": days(start), "end": None if end is None else days(end),
     }  # fmt: skip
     return {**own, "after": [after]}
 

@@ -176,6 +176,18 @@ exposures:
       - {field: followed_until, reason: lost}
       - {form: emigration, reason: emigration}
     outcomes: {form: reoperation, attributed: true}
+    carried_until: [{form: reoperation, attributed: true, where: {removed: {contains: cup}}}, {field: followed_until}]
+    specific: {removed: {contains: cup}}
+    unknown: {removed: {empty: true}}
+  construct:
+    title: {sv: En titel, en: A title}
+    form: operation
+    product: [cup, stem]
+    ends:
+      - {form: reoperation, attributed: true, where: {removed: {empty: false}}, reason: revision}
+      - {form: death, reason: death}
+    outcomes: {form: reoperation, attributed: true}
+    specific: {not: {removed: {empty: true}}}
   stem:
     title: {sv: En titel, en: A title}
     form: operation
@@ -344,7 +356,7 @@ exposures:
     form: visit
     where: {treated: true}
     product: drug
-    by: {sex: {person: sex}, doses: {field: doses}}
+    by: {sex: {person: sex}, doses: {field: doses}, class: {field: drug, first: 1}}
     ends:
       - {form: visit, reason: seen}
       - {field: next_on, reason: planned}
@@ -355,6 +367,8 @@ exposures:
     once_per: month
     product: drug
     outcomes: {form: visit}
+    specific: {any: [{treated: true}, {load: {gte: 50}}]}
+    unknown: {load: {known: false}}
 """,
 }
 

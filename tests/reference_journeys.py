@@ -57,6 +57,10 @@ class Exposed(NamedTuple):
     end_reason: str
     outcomes: int
     first_outcome: int | None
+    specific: int = 0
+    first_specific: int | None = None
+    unknown: int = 0
+    carried_until: int | None = None
 
 
 class Listed(NamedTuple):
@@ -273,10 +277,14 @@ class _Person:
         if wanted.form is None:
             day = self.value(a, str(wanted.field))
             return [day] if day is not None and day >= self.day(a) else []
+        return [self.day(r) for r in self.following(wanted, a)]
+
+    def following(self, wanted: Following | End, a: Submission) -> list[Submission]:
+        form = str(wanted.form)
         related = Related(
-            kind="followed_by", form=wanted.form, where=wanted.where, same=wanted.same, attributed=wanted.attributed
+            kind="followed_by", form=form, where=wanted.where, same=wanted.same, attributed=wanted.attributed
         )
-        return [self.day(r) for r in self.of(wanted.form) if self.is_meant(related, a, r)]
+        return [r for r in self.of(form) if self.is_meant(related, a, r)]
 
     # What begins at a registration
 
@@ -302,7 +310,8 @@ class _Person:
         if said is None or self.value(said, name) is None:
             return ""
         if not breakdown.bands:
-            return self.text(said, name)
+            text = self.text(said, name)
+            return text if breakdown.first is None else "".join(list(text)[: breakdown.first])
         reached = [bound for bound in breakdown.bands if self.value(said, name) >= bound]
         return breakdown.labels[len(reached)]
 
@@ -348,14 +357,17 @@ class _Person:
         return (1, 1 if counts else 0, days, 0, 0), None
 
     def exposed(self, exposure: Exposure, a: Submission) -> Exposed | None:
-        product = self.value(a, exposure.product)
-        if product is None:
+        products = [self.value(a, field) for field in exposure.product]
+        if None in products:
             return None
         ends = [(days[0], end.reason) for end in exposure.ends if (days := self.days_of(end, a))]
         end, reason = min(ends, key=lambda one: one[0], default=(None, ""))  # of equal ones the first
-        outcomes = [day for day in self.days_of(exposure.outcomes, a) if end is None or day <= end]
+        found = [one for one in self.following(exposure.outcomes, a) if end is None or self.day(one) <= end]
+        outcomes = [self.day(one) for one in found]
+        own = [self.day(one) for one in found if exposure.specific is not None and self.holds(exposure.specific, one)]
+        carried = [days[0] for one in exposure.carried_until if (days := self.days_of(one, a))]
         return Exposed(
-            product=product,
+            product=" + ".join(products),
             lot="" if exposure.lot is None else self.value(a, exposure.lot) or "",
             unit=self.role(a, "unit"),
             side=self.role(a, "side"),
@@ -365,6 +377,10 @@ class _Person:
             end_reason=reason,
             outcomes=len(outcomes),
             first_outcome=min(outcomes, default=None),
+            specific=len(own),
+            first_specific=min(own, default=None),
+            unknown=len([one for one in found if exposure.unknown is not None and self.holds(exposure.unknown, one)]),
+            carried_until=min(carried, default=None) if exposure.carried_until else end,
         )
 
 

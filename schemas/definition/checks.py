@@ -140,14 +140,24 @@ def _range_problems(known: Known, at: str, form: str, indicator: Mean | Median) 
 
 
 def _of_exposure(known: Known, at: str, exposure: Exposure) -> Iterator[str]:
-    for field in (exposure.product, *(() if exposure.lot is None else (exposure.lot,))):
+    for field in (*exposure.product, *(() if exposure.lot is None else (exposure.lot,))):
         kind = known.kind_of(exposure.form, field)
         if kind != ("string", False):
             yield f"{at}: {field} is no text of {exposure.form}"
     yield from _breakdown_problems(known, at, exposure.form, exposure.by)
     for end in exposure.ends:
         yield from _end_problems(known, f"{at}.ends", exposure.form, end)
+    for until in exposure.carried_until:
+        yield from _end_problems(known, f"{at}.carried_until", exposure.form, until)
     yield from _following_problems(known, f"{at}.outcomes", exposure.form, exposure.outcomes)
+    for name in ("specific", "unknown"):
+        condition = getattr(exposure, name)
+        if condition is not None and not fields_only(condition):
+            yield f"{at}.{name}: looks at the outcome's own fields only"
+        elif exposure.outcomes.form in known.forms:
+            yield from condition_problems(known, f"{at}.{name}", exposure.outcomes.form, condition)
+    if exposure.unknown is not None and exposure.specific is None:
+        yield f"{at}.unknown: means nothing without specific"
 
 
 def _anchor_problems(known: Known, at: str, anchors: Anchors) -> Iterator[str]:
@@ -175,6 +185,8 @@ def _breakdown_problems(known: Known, at: str, form: str, by: Mapping[str, Break
         kind = known.kind_of(source, field)
         if kind is not None and breakdown.bands and kind[0] not in _NUMBERS:
             yield f"{here}: bands need a number, and {field} is {kind[0]}"
+        if kind is not None and breakdown.first is not None and kind[0] != "string":
+            yield f"{here}: first counts the characters of a text, and {field} is {kind[0]}"
         if kind is not None and not breakdown.bands and kind[0] in ("float", "double", *_MOMENTS):
             yield f"{here}: {field} is {kind[0]}, which has too many values: give bands of a number"
 

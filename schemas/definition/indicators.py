@@ -66,12 +66,14 @@ class Breakdown(_Strict):
     """What cells are told apart by: a field of the registration, or a fact about the person.
 
     ``bands`` are the lower bounds of groups of a number: [55, 65] makes "<55", "55-64" and "65+" (of
-    whole numbers), and null is "". Other values are told apart as they are, null as "".
+    whole numbers), and null is "". ``first``: of a text only so many characters count, as the three of an ICD
+    code's category. Other values are told apart as they are, null as "".
     """
 
     field: str | None = None
     person: str | None = None
     bands: tuple[int, ...] = ()
+    first: Annotated[int | None, Field(ge=1)] = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Breakdown:

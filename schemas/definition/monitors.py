@@ -1,26 +1,34 @@
 """``monitors.yaml``: what products patients are exposed to, from when and until when.
 
 exposures:
-cup:                          # the monitor group: products that are compared with each other
-title: {sv: Cup, en: Cup}
-form: primary_operation
-product: cup
-lot: cup_lot
-by: {sex: {field: sex}}
-ends:
-- {form: reoperation, attributed: true, where: {components_removed: {empty: false}}, reason: revision}
-- {form: death, reason: death}
-outcomes: {form: reoperation, attributed: true}
+  cup:                          # the monitor group: products that are compared with each other
+    title: {sv: Cup, en: Cup}
+    form: primary_operation
+    product: cup
+    lot: cup_lot
+    by: {sex: {field: sex}}
+    ends:
+      - {form: reoperation, attributed: true, where: {components_removed: {empty: false}}, reason: revision}
+      - {form: death, reason: death}
+    outcomes: {form: reoperation, attributed: true}
+    specific: {components_removed: {contains: cup}}
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from schemas.definition.indicators import Anchors, Breakdown, End, Following, Name
+from schemas.definition.indicators import Anchors, Breakdown, End, Following, Name, WrittenCondition
 from schemas.definition.text import Text  # noqa: TC001 - pydantic reads it at run time
+
+BETWEEN = " + "
+"""What stands between the codes of a construct's products."""
+
+
+def _several(said: object) -> object:
+    return [said] if isinstance(said, str) else said
 
 
 class _Strict(BaseModel):
@@ -37,21 +45,29 @@ class Exposure(Anchors):
     """One monitor group: each of the anchors is one exposure, of the product that it names (not null).
 
     Attributes:
-        product: the field that names the product.
+        product: the field that names the product; of several, the construct that they make together, named by
+            their codes with " + " between (a cup and the stem beside it). No exposure where one is null.
         lot: the field with its lot.
         class_name: exposures of different classes are never compared (implants put in at a revision).
         by: what the comparison is stratified by.
         ends: what ends it.
+        carried_until: what ends the patient's carrying the product, where that may be later than the end of the
+            exposure: a cup stays in when the head is exchanged. Left out, the two are the same.
         outcomes: what is counted while exposed, from the first day to the last, both included.
+        specific: which of the outcomes are the product's own (it was removed, or the reason is mapped to it).
+        unknown: of which it cannot be told; these are not specific, and how many there are is shown.
     """
 
     title: Text
-    product: str
+    product: Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
     lot: str | None = None
     class_name: Annotated[Name, Field(alias="class")] = "primary"
     by: dict[Name, Breakdown] = Field(default_factory=dict)
     ends: tuple[ExposureEnd, ...] = ()
+    carried_until: tuple[End, ...] = ()
     outcomes: Following
+    specific: WrittenCondition = None
+    unknown: WrittenCondition = None
 
 
 class Monitors(_Strict):

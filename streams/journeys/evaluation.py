@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from schemas.compiled import Source
 from schemas.definition.indicators import UNRESOLVED, width
+from schemas.definition.monitors import BETWEEN
 from streams.journeys.conditions import ConditionCode
 from streams.journeys.first_exposure import product_and_lot, since, who
 from streams.journeys.records import DAY, FORM, ID, VERSION, Records
@@ -331,17 +332,27 @@ class _Writer:
         lot = "''" if exposure.lot is None else f"({code.place(form, exposure.lot, 'a')} or '')"
         side, labels = code.role(form, "side", "a"), self._labels(exposure, exposure.by)
         began = f"product, {lot}, unit, {side}, {labels}, a[{DAY}]"
-        product = [f"product = {code.place(form, exposure.product, 'a')}", "if product is not None:"]
-        may_end = self._may_end((exposure.outcomes, *exposure.ends))
+        parts = [code.place(form, field, "a") for field in exposure.product]
+        named = parts[0]
+        if len(parts) > 1:
+            known = " and ".join(f"{part} is not None" for part in parts)
+            named = f"{f' + {BETWEEN!r} + '.join(parts)} if {known} else None"
+        product = [f"product = {named}", "if product is not None:"]
+        may_end = self._may_end((exposure.outcomes, *exposure.ends, *exposure.carried_until))
         if may_end is None:  # as for a journey of one registration
             who = self._once(f"who(patient, a[{ID}])", exposure)
             since = self._once(f"since(unit, {side}, {labels}, a[{DAY}])", exposure)
             return [*product, f"    exposures[{name!r}].append({who} + product_and_lot((product, {lot})) + {since})"]
         outcomes = code.following(exposure.outcomes, form)
-        state = f"({began}, None if end == NEVER else end, reason, len(days), days[0] if days else None)"
+        of_outcome = (str(exposure.outcomes.form), "r")
+        specific = "False" if exposure.specific is None else code.expression(exposure.specific, *of_outcome)
+        unknown = "False" if exposure.unknown is None else code.expression(exposure.unknown, *of_outcome)
+        first_days = "days[0] if days else None, len(own), own[0] if own else None"
+        state = f"({began}, None if end == NEVER else end, reason, len(days), {first_days}, unknown, carried)"
+        carried = ", ".join(self._first_day(one, form) for one in exposure.carried_until) or "end"
         return [
             *product,
-            f"    end, reason, days = NEVER, {_OPEN!r}, NONE",
+            f"    end, reason, days, own, unknown, carried = NEVER, {_OPEN!r}, NONE, NONE, 0, None",
             f"    if {may_end}:",
             *(
                 line
@@ -352,7 +363,13 @@ class _Writer:
                     f"            end, reason = day, {one.reason!r}",
                 )
             ),
-            f"        days = [r[{DAY}] for r in {outcomes}(a, F, T) if r[{DAY}] <= end]",
+            f"        day = min({carried}, NEVER)",
+            "        carried = None if day == NEVER else day",
+            f"        found = [r for r in {outcomes}(a, F, T) if r[{DAY}] <= end]",
+            "        if found:",
+            f"            days = [r[{DAY}] for r in found]",
+            f"            own = [r[{DAY}] for r in found if {specific}]",
+            f"            unknown = sum([1 for r in found if {unknown}])",
             f"    {self._found_exposure(name, state)}",
         ]
 
@@ -379,7 +396,9 @@ class _Writer:
         if breakdown.bands:
             return f"{self._bands(breakdown.bands, breakdown.labels)}[{place}]"
         kind = next((one.kind for one in self._definition.forms[form].fields if one.name == field), "int")
-        return f"({place} or '')" if kind == "string" else f"text({place})"
+        if kind != "string":
+            return f"text({place})"
+        return f"({place} or '')" if breakdown.first is None else f"({place} or '')[:{breakdown.first}]"
 
     def _bands(self, bounds: tuple[int, ...], labels: tuple[str, ...]) -> str:
         """The variable of a table of bands."""
@@ -468,6 +487,7 @@ _TOOLS: Mapping[str, object] = {
     "month_of": _Periods(1).__getitem__,
     "quarter_of": _Periods(3).__getitem__,
     "reversed": reversed,
+    "sum": sum,
     "product_and_lot": product_and_lot,
     "since": since,
     "text": _text,

@@ -46,7 +46,7 @@ _STATE = _fields_of(_CHANGE, "after")
 _write_who = compile_writer({"type": "record", "name": "Who", "fields": _CHANGE[:-1]})
 _where = _Known(_STATE[2:5])
 _start = _Known(_STATE[5:6])
-_OPEN_STILL = _Known(_STATE[6:])[None, "", 0, None] + _END
+_OPEN_STILL = _Known(_STATE[6:])[None, "", 0, None, 0, None, 0, None] + _END
 
 product_and_lot = _Known(_STATE[:2]).__getitem__
 """The bytes of (product, lot)."""

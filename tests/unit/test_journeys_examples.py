@@ -475,10 +475,12 @@ def test_an_exposure_ends_on_the_first_of_its_ends_and_of_two_the_one_declared_f
     implants.add("death", "d", 10)
     assert implants.exposed("cup") == {"o": opened._replace(end=DAY_2000 + 10, end_reason="death")}
     implants.add("reoperation", "r", 11, side="left", removed=["cup"])  # after the last day: neither end nor outcome
-    assert implants.exposed("cup") == {"o": opened._replace(end=DAY_2000 + 10, end_reason="death")}
+    dead = opened._replace(end=DAY_2000 + 10, end_reason="death", carried_until=DAY_2000 + 11)
+    assert implants.exposed("cup") == {"o": dead}
     implants.add("reoperation", "r", 10, side="left", removed=["cup"])
     revised = opened._replace(
-        end=DAY_2000 + 10, end_reason="revision", outcomes=1, first_outcome=DAY_2000 + 10
+        end=DAY_2000 + 10, end_reason="revision", outcomes=1, first_outcome=DAY_2000 + 10,
+        specific=1, first_specific=DAY_2000 + 10, carried_until=DAY_2000 + 10,
     )  # fmt: skip
     assert implants.exposed("cup") == {"o": revised}
     implants.add("reoperation", "s", 3, side="left", removed=["stem"])
@@ -486,6 +488,26 @@ def test_an_exposure_ends_on_the_first_of_its_ends_and_of_two_the_one_declared_f
     implants.retract("death", "d")
     implants.retract("reoperation", "r")
     assert implants.exposed("cup") == {"o": opened._replace(outcomes=1, first_outcome=DAY_2000 + 3)}
+
+
+def test_an_outcome_is_the_products_own_or_not_or_nobody_knows(implants: Journeys) -> None:
+    implants.add("operation", "o", 0, cup="A", stem="S", side="left", sex="female", age=1)
+    implants.add("reoperation", "nothing", 3, side="left", removed=[])
+    implants.add("reoperation", "stem", 5, side="left", removed=["stem"])
+    implants.add("reoperation", "cup", 7, side="left", removed=["cup", "stem"])
+    cup = implants.exposed("cup")["o"]
+    assert (cup.outcomes, cup.first_outcome, cup.specific, cup.first_specific, cup.unknown) == (
+        3, DAY_2000 + 3, 1, DAY_2000 + 7, 1,
+    )  # fmt: skip
+    construct = implants.exposed("construct")["o"]  # the first exchange ends it, whatever was taken out
+    assert construct == Exposed(
+        "A + S", "", "U1", "left", (), DAY_2000, DAY_2000 + 5, "revision", 2, DAY_2000 + 3, 1, DAY_2000 + 5, 0, DAY_2000 + 5
+    )
+    implants.retract("reoperation", "cup")
+    cup = implants.exposed("cup")["o"]
+    assert (cup.outcomes, cup.specific, cup.first_specific, cup.unknown) == (2, 0, None, 1)
+    implants.add("operation", "o", 0, cup="A", side="left", sex="female", age=1)
+    assert implants.exposed("construct") == {}  # half a construct is none
 
 
 def test_of_a_person_exposed_once_only_the_latest_counts(implants: Journeys) -> None:

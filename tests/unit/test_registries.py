@@ -77,11 +77,11 @@ def test_a_registration_touches_few_cells(name: str) -> None:
 
 OPERATION: Row = {
     "unit": "U01", "side": "left", "cup": "CUP01", "cup_lot": "L1", "stem": "STEM01", "stem_lot": None, "head": None,
-    "head_lot": None, "fixation": "cemented", "age": 70, "sex": "female",
+    "head_lot": None, "fixation": "cemented", "age": 70, "sex": "female", "diagnosis": "M160",
 }  # fmt: skip
 REOPERATION: Row = {
     "unit": "U02", "side": "left", "components_removed": [], "primary_registration_id": None, "new_cup": None,
-    "new_stem": None, "new_head": None,
+    "new_stem": None, "new_head": None, "reason": "infection",
 }  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_hip_counts_what_was_planned_by_hand() -> None:
     assert {key[3] for key in result.listed} == {"reoperation-3", "reoperation-4"}
 
 
-def test_an_implant_is_in_the_body_until_it_is_taken_out() -> None:
+def test_the_first_revision_ends_all_exposures_of_a_hip_and_what_stays_in_is_still_carried() -> None:
     head_only = {**REOPERATION, "components_removed": ["head"], "new_head": "HEAD02"}
     cup_too = {**REOPERATION, "components_removed": ["cup", "head"], "new_cup": "CUP02"}
     result = worked_out(
@@ -140,12 +140,30 @@ def test_an_implant_is_in_the_body_until_it_is_taken_out() -> None:
         for (group, _, number), one in result.exposures.items()
     }
     assert found == {
-        ("cup", "primary_operation-1"): ("CUP01", 0, 200, "revision", 2),
-        ("stem", "primary_operation-1"): ("STEM01", 0, 400, "emigration", 4),
+        ("cup", "primary_operation-1"): ("CUP01", 0, 100, "revision", 1),
+        ("stem", "primary_operation-1"): ("STEM01", 0, 100, "revision", 1),
         ("head", "primary_operation-1"): ("HEAD01", 0, 100, "revision", 1),
+        ("construct", "primary_operation-1"): ("CUP01 + STEM01", 0, 100, "revision", 1),
         ("revision_cup", "reoperation-2"): ("CUP02", 200, 300, "revision", 2),  # on days 250 and 300
         ("revision_cup", "reoperation-4"): ("CUP02", 300, 400, "emigration", 0),
     }
+    primary = {group: one for (group, _, number), one in result.exposures.items() if number == "primary_operation-1"}
+    assert {group: one.carried_until and one.carried_until - start for group, one in primary.items()} == {
+        "cup": 200, "stem": None, "head": 100, "construct": 100,
+    }  # fmt: skip
+    assert {group: one.specific for group, one in primary.items()} == {"cup": 0, "stem": 0, "head": 1, "construct": 0}
+
+
+def test_whose_failure_it_was_is_not_known_where_nothing_was_taken_out_for_a_mechanical_reason() -> None:
+    rows = [
+        row("primary_operation", "A", 1, 0, **OPERATION),
+        row("reoperation", "A", 1, 100, **REOPERATION),
+        row("reoperation", "A", 2, 200, **{**REOPERATION, "reason": "loosening"}),
+        row("reoperation", "A", 3, 300, **{**REOPERATION, "reason": "wear", "components_removed": ["stem"]}),
+    ]
+    exposures = worked_out(REGISTRIES["hip"], rows).exposures
+    found = {group: (one.outcomes, one.specific, one.unknown) for (group, *_), one in exposures.items()}
+    assert found == {"cup": (3, 0, 1), "stem": (3, 1, 1), "construct": (3, 0, 0)}
 
 
 def test_the_invented_hip_history_shows_its_golden_case_and_its_queue() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.definition.monitors import BETWEEN
 from sinks.clickhouse import sql
 from sinks.clickhouse.recompute.cells import Joined
+from sinks.clickhouse.recompute.field_tests import conjunction
 from sinks.clickhouse.recompute.fields import role_text, sources, text_of
 from sinks.clickhouse.recompute.journeys import ANCHOR, NEVER, OTHER, Journeys
 from sinks.clickhouse.recompute.statement import KEY, column
@@ -20,27 +22,38 @@ def exposures_query(definition: RegistryDefinition, group: str) -> str:
     form = exposure.form
     journeys = Journeys(definition)
     joined = Joined(journeys, form, journeys.anchors(exposure))
-    product = journeys.value(form, exposure.product)
+    products = [journeys.value(form, field) for field in exposure.product]
+    known = conjunction([f"isNotNull({one.sql})" for one in products])
+    codes = [f"toString(assumeNotNull({one.sql}))" for one in products]
+    product = codes[0] if len(codes) == 1 else f"concat({f', {sql.text(BETWEEN)}, '.join(codes)})"
     lot = "''" if exposure.lot is None else text_of(journeys.value(form, exposure.lot))
     # what has not come stands first, then the ends as declared: of equally early ones the first is found
     days = f"[{', '.join([str(NEVER), *(f'toInt32({joined.first_day(end)})' for end in exposure.ends)])}]"
     reasons = f"[{', '.join(sql.text(reason) for reason in ('', *(end.reason for end in exposure.ends)))}]"
+    carried = [f"toInt32({joined.first_day(end)})" for end in exposure.carried_until] or ["_end"]
     kept = dict.fromkeys(["_patient", "_id", "_day", *KEY, *sources(definition, form, exposure.outcomes.same)])
     by = joined.labels(exposure.by)
     ended = journeys.statement.subquery(
         "ended",
         f"SELECT {', '.join(f'{column(ANCHOR, name)} AS {sql.identifier(name)}' for name in kept)}, "
-        f"toString(assumeNotNull({product.sql})) AS _product, {lot} AS _lot, "
+        f"{product} AS _product, {lot} AS _lot, "
         f"{role_text(definition, form, 'unit', ANCHOR)} AS _unit, "
         f"{role_text(definition, form, 'side', ANCHOR)} AS _side, {by} AS _by, "
-        f"arrayMin({days}) AS _end, {reasons}[indexOf({days}, _end)] AS _reason\n"
-        f"{joined.source}\nWHERE isNotNull({product.sql})",
+        f"arrayMin({days}) AS _end, {reasons}[indexOf({days}, _end)] AS _reason, "
+        f"arrayMin([{', '.join(carried)}]) AS _carried\n"
+        f"{joined.source}\nWHERE {known}",
     )
     key = ", ".join(column(ANCHOR, name) for name in KEY)
-    while_exposed = journeys.followings(ended, form, exposure.outcomes, [f"{OTHER}._day <= {ANCHOR}._end"])
+    told = [
+        f"{'false' if one is None else journeys.condition(one, str(exposure.outcomes.form), OTHER)} AS {name}"
+        for one, name in ((exposure.specific, "_specific"), (exposure.unknown, "_unknown"))
+    ]
+    while_exposed = journeys.followings(ended, form, exposure.outcomes, [f"{OTHER}._day <= {ANCHOR}._end"], told)
     outcomes = journeys.statement.subquery(
         "outcomes",
-        f"SELECT {key}, count() AS _count, min({OTHER}._day) AS _first\n{while_exposed}\nGROUP BY {key}",
+        f"SELECT {key}, count() AS _count, min({OTHER}._day) AS _first, countIf({OTHER}._specific) AS _own, "
+        f"minIf({OTHER}._day, {OTHER}._specific) AS _first_own, countIf({OTHER}._unknown) AS _not_known\n"
+        f"{while_exposed}\nGROUP BY {key}",
     )
     rows = Joined(journeys, form, ended)
     counted = rows.join_by_key(outcomes)
@@ -50,5 +63,9 @@ def exposures_query(definition: RegistryDefinition, group: str) -> str:
         f"{ANCHOR}._unit AS unit, {ANCHOR}._side AS side, {ANCHOR}._by AS `by`, "
         f"toDate32({ANCHOR}._day) AS start, if({ANCHOR}._end = {NEVER}, NULL, toDate32({ANCHOR}._end)) AS `end`, "
         f"{ANCHOR}._reason AS end_reason, toUInt32({counted}._count) AS outcomes, "
-        f"if({counted}._count = 0, NULL, toDate32({counted}._first)) AS first_outcome\n{rows.source}"
+        f"if({counted}._count = 0, NULL, toDate32({counted}._first)) AS first_outcome, "
+        f"toUInt32({counted}._own) AS specific, "
+        f"if({counted}._own = 0, NULL, toDate32({counted}._first_own)) AS first_specific, "
+        f"toUInt32({counted}._not_known) AS unknown, "
+        f"if({ANCHOR}._carried = {NEVER}, NULL, toDate32({ANCHOR}._carried)) AS carried_until\n{rows.source}"
     )

@@ -98,6 +98,8 @@ def _float_text(value: str) -> str:
 
 def label(value: Value, breakdown: Breakdown) -> str:
     """The text that a breakdown tells registrations apart by."""
+    if breakdown.first is not None:
+        return f"substringUTF8({text_of(value)}, 1, {breakdown.first})"
     if not breakdown.bands:
         return text_of(value)
     lower_bounds = list(zip(breakdown.bands, breakdown.labels, strict=False))  # the last label is for all above

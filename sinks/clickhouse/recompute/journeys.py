@@ -115,8 +115,10 @@ class Journeys:
             f"{self.followings(anchors, form, following)}\nGROUP BY {_ANCHOR_KEY}",
         )
 
-    def followings(self, anchors: str, form: str, following: Following | End, more: Sequence[str] = ()) -> str:
-        """FROM and WHERE of all pairs of an anchor and what follows it."""
+    def followings(
+        self, anchors: str, form: str, following: Following | End, more: Sequence[str] = (), told: Sequence[str] = ()
+    ) -> str:
+        """FROM and WHERE of all pairs of an anchor and what follows it, of which ``told`` are columns more."""
         return self._related_pairs(
             anchors,
             form,
@@ -128,6 +130,7 @@ class Journeys:
                 attributed=following.attributed,
             ),
             more,
+            told,
         )
 
     def person_label(self, breakdown: Breakdown) -> str:
@@ -143,13 +146,13 @@ class Journeys:
     def _related(self, condition: Related, form: str) -> str:
         return self.statement.subquery(
             condition.kind,
-            f"SELECT {_ANCHOR_KEY}\n{self._related_pairs(self.living(form), form, condition, ())}",
+            f"SELECT {_ANCHOR_KEY}\n{self._related_pairs(self.living(form), form, condition)}",
         )
 
     def _latest(self, condition: Latest, form: str) -> str:
         where = self.condition(condition.where, condition.form, OTHER)
         goal = self.condition(condition.holds, condition.form, OTHER)
-        others = self._others(condition.form, where, condition.same, goal)
+        others = self._others(condition.form, where, condition.same, [f"{goal} AS _goal"])
         pairs = [
             *_in_order(earlier=OTHER, later=ANCHOR, strictly=form == condition.form),
             *_apart(earlier=OTHER, later=ANCHOR, within=condition.within_days, after=None),
@@ -161,7 +164,9 @@ class Journeys:
             f"HAVING argMax({OTHER}._goal, ({OTHER}._day, {OTHER}._version))",
         )
 
-    def _related_pairs(self, anchors: str, form: str, condition: Related, more: Sequence[str]) -> str:
+    def _related_pairs(
+        self, anchors: str, form: str, condition: Related, more: Sequence[str] = (), told: Sequence[str] = ()
+    ) -> str:
         wanted = conjunction(
             [
                 self.condition(part, condition.form, OTHER)
@@ -180,16 +185,14 @@ class Journeys:
         if condition.attributed:
             attributed = self.attributed(condition.form if later else form)
             pairs.append(f"{_with_target(last, first)} IN (SELECT {_KEY}, _target FROM {attributed})")
-        return self._pairs(anchors, self._others(condition.form, wanted, condition.same), pairs)
+        return self._pairs(anchors, self._others(condition.form, wanted, condition.same, told), pairs)
 
-    def _others(self, form: str, where: str, fields: Sequence[str], goal: str | None = None) -> str:
+    def _others(self, form: str, where: str, fields: Sequence[str], told: Sequence[str] = ()) -> str:
         """The other registrations, with no more columns than pairs are judged by: the join keeps them in memory."""
         kept = dict.fromkeys([*sources(self.definition, form, fields)])
         columns = [f"{OTHER}.{name}" for name in ("_patient", "_id", "_day", *KEY)]
         columns += [column(OTHER, name) for name in kept]
-        if goal is not None:
-            columns.append(f"{goal} AS _goal")
-        return f"SELECT {', '.join(columns)} FROM {self.living(form)} AS {OTHER} WHERE {where}"
+        return f"SELECT {', '.join([*columns, *told])} FROM {self.living(form)} AS {OTHER} WHERE {where}"
 
     def _pairs(self, anchors: str, others: str, pairs: Sequence[str]) -> str:
         return (
