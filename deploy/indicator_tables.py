@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
     from schemas.definition.text import Text
     from sinks.clickhouse.generations import Generation
+    from sinks.clickhouse.queries.carriers import CarrierReading
     from sinks.clickhouse.queries.cell_sums import Cut
     from sinks.clickhouse.queries.estimates import Estimate
     from sinks.clickhouse.queries.exposures import ExposureReading
@@ -201,6 +202,38 @@ def exposure_table(definition: RegistryDefinition, reading: ExposureReading) -> 
     notice = definition.registry.notice
     table.caption = notice.en if notice else None
     return table
+
+
+def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most: int) -> list[Table]:
+    """How many persons carry a product at each unit, and the first ``most`` of them, where any are asked for."""
+    group = next((one.group for one in reading.carriers), None)
+    name = _product_name(definition, group, reading.product) if group else reading.product
+    what = f"{name}, lot {reading.lot}" if reading.lot else name
+    title = f"{definition.registry.title.en}: who carries {what}"
+    counts = _table(title)
+    counts.add_column("unit")
+    for heading in ("persons to call", "carried", "no more: taken out or dead"):
+        counts.add_column(heading, justify="right")
+    units = definition.catalogues["units"].rows if "units" in definition.catalogues else {}
+    for code, one in reading.units.items():
+        known = f"{code} {units.get(code, {}).get('name', '')}".strip()
+        counts.add_row(known, f"{one.persons:,}", f"{one.carried:,}", f"{one.over:,}")
+    if len(reading.units) > 1:
+        # a person may carry it at two units, and is called by both
+        totals = [sum(getattr(one, part) for one in reading.units.values()) for part in ("persons", "carried", "over")]
+        counts.add_row("all", *(f"{total:,}" for total in totals), style=HIGHLIGHTED)
+    notice = definition.registry.notice
+    counts.caption = notice.en if notice else None
+    if not most or not reading.carriers:
+        return [counts]
+    carriers = _table("")
+    for heading in ("registration", "put in", "side", "lot", "outcome since", ""):
+        carriers.add_column(heading, no_wrap=heading == "registration")
+    for carrier in reading.carriers[:most]:
+        outcome = carrier.outcome.isoformat() if carrier.outcome else ""
+        abroad = "emigrated" if carrier.abroad else ""
+        carriers.add_row(carrier.registration_id, carrier.since.isoformat(), carrier.side, carrier.lot, outcome, abroad)
+    return [counts, carriers]
 
 
 def generations_table(definition: RegistryDefinition, found: Sequence[Generation]) -> Table:

@@ -62,7 +62,7 @@ Limit = Annotated[int, typer.Option(help="How many entries are printed at most; 
 
 def add_to(parent: typer.Typer) -> None:
     """Put these commands below ``guldadra``."""
-    for command in (indicators, lists, unresolved, exposures):
+    for command in (indicators, lists, unresolved, exposures, trace):
         parent.command(rich_help_panel="Registrations and answers")(command)
 
 
@@ -180,6 +180,48 @@ def exposures(
         console = console_for()
         console.print(exposure_table(definition, reading) if reading.rows else f"no exposures in {registry} yet")
         console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
+
+
+def trace(
+    registry: Registry,
+    product: Annotated[str, typer.Option(help="The product's code, as its catalogue has it.")],
+    lot: Annotated[str | None, typer.Option(help="Only this lot.")] = None,
+    unit: Annotated[str | None, typer.Option(help="One unit's code: whom it has to call.")] = None,
+    until: Until = None,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Who carries a product now: how many persons at each unit and, with --unit, whom this unit has to call.
+
+    For a recall, say `guldadra trace hip --product CUP03 --lot L7 --unit U01`. An exposure may be over and the product
+    still be carried: a cup stays in when the head is exchanged. A unit finds its patients by the registration ids that
+    it gave.
+    """
+    from deploy.indicator_tables import carrier_tables, origin_line
+    from deploy.tables import console_for
+    from sinks.clickhouse.generations import readable
+    from sinks.clickhouse.queries.carriers import read_carriers
+
+    settings = start()
+    declared = settings.definitions((registry,))[registry]
+    day = until.date() if until else None
+    with settings.clickhouse() as client, _told(registry):
+        definition = readable(client, declared)
+        reading = read_carriers(client, definition, product, lot=lot, unit=unit, until=day)
+    if as_json:
+        print(json.dumps(asdict(reading), ensure_ascii=False, default=str))
+        return
+    console = console_for()
+    if not reading.units:
+        of_lot = f" of lot {lot}" if lot else ""
+        at = f" at {unit}" if unit else ""
+        console.print(f"{registry} knows nobody who ever got {product}{of_lot}{at}")
+    else:
+        for table in carrier_tables(definition, reading, limit if unit else 0):
+            console.print(table)
+        if unit and len(reading.carriers) > limit:
+            console.print(f"… {len(reading.carriers) - limit:,} more: --limit, or --json for all")
+    console.print(origin_line(reading.generation, reading.through, reading.until), style="dim", soft_wrap=True)
 
 
 @contextmanager

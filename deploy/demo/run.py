@@ -16,11 +16,13 @@ from deploy.demo.findings import Findings, read_findings, show_findings
 from deploy.demo.history import LAST_DAY, HistoryPlan, live_rows
 from deploy.demo.rows import write_ndjson
 from deploy.demo.unit_counts import HIP, publish_unit_counts
+from deploy.indicator_tables import carrier_tables
 from deploy.observe import wait_until
 from deploy.publishing import publish_path, told
 from deploy.stack import EmbeddedStack
 from deploy.tables import company_table
 from sinks.clickhouse.archive import archived_in, counts, duplicates_in
+from sinks.clickhouse.queries.carriers import read_carriers
 from sinks.clickhouse.queries.company import company_view
 from sinks.clickhouse.queries.compliance import read_compliance
 from sinks.clickhouse.queries.coverage import read_coverage
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from deploy.demo.rows import HasRows
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.queries.carriers import CarrierReading
     from sinks.clickhouse.queries.company import CompanyRow
     from sinks.clickhouse.queries.compliance import Compliance
     from sinks.clickhouse.queries.coverage import CoverageReading
@@ -88,6 +91,7 @@ class DemoResult:
     company_view: list[CompanyRow]
     coverage: CoverageReading
     compliance: Compliance
+    carriers: CarrierReading
     findings: list[Findings]
 
     @property
@@ -103,7 +107,8 @@ class DemoResult:
         journeys = {one.definition.name: one.as_json() for one in self.findings}
         coverage = [asdict(row) for row in self.coverage.rows]
         counts = {name: getattr(self, name) for name in _COUNTS}
-        return {**counts, "company_view": view, "coverage": coverage, "findings": journeys}
+        to_call = {unit: one.persons for unit, one in self.carriers.units.items()}
+        return {**counts, "company_view": view, "coverage": coverage, "to_call": to_call, "findings": journeys}
 
 
 def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: threading.Event) -> DemoResult:
@@ -169,7 +174,9 @@ def _result(
         company_view=company_view(stack.client, definitions[REGISTRY], until=LAST_DAY),
         coverage=read_coverage(stack.client, definitions[REGISTRY], place="region", until=LAST_DAY),
         compliance=read_compliance(stack.client, definitions[REGISTRY], until=LAST_DAY),
+        # these wait until the journeys have everything
         findings=[read_findings(stack.client, definition) for definition in definitions.values()],
+        carriers=read_carriers(stack.client, definitions[REGISTRY], COMPONENT, until=LAST_DAY),
         seconds=round(time.monotonic() - started, 2),
     )
 
@@ -190,6 +197,9 @@ def show(console: Console, definition: RegistryDefinition, result: DemoResult) -
     console.print(overview_table(result.coverage, definition))
     first = replace(result.compliance, rows=result.compliance.rows[:_MOST_UNITS])
     console.print(compliance_table(first, definition))
+    for table in carrier_tables(definition, result.carriers, 0):
+        console.print(table)
+    console.print(f"whom a unit has to call: guldadra trace {REGISTRY} --product {COMPONENT} --unit U01\n")
     for findings in result.findings:
         show_findings(console, findings)
     if not result.agrees:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,9 +21,10 @@ from sinks.clickhouse.generations import (
     switch,
 )
 from sinks.clickhouse.housekeeping import Housekeeping
+from sinks.clickhouse.queries.carriers import Carrier, UnitCarriers, read_carriers
 from sinks.clickhouse.queries.exposures import ExposureRow, read_exposures
 from sinks.clickhouse.queries.lists import read_list
-from tests.derived_support import Register, cell, derived_registry, entry, exposure, made, write
+from tests.derived_support import Register, cell, days, derived_registry, entry, exposure, made, write
 from tests.support import wait_for
 
 if TYPE_CHECKING:
@@ -215,3 +216,43 @@ def test_exposures_by_product_as_of_a_day(client: Client, registry: RegistryDefi
     assert [row.exposures for row in read_exposures(client, registry, unit="U2").rows] == [1]
     with pytest.raises(ValueError, match="has no monitor group stem; it has cup"):
         read_exposures(client, registry, ["stem"])
+
+
+def test_who_carries_a_product_as_of_a_day(client: Client, registry: RegistryDefinition) -> None:
+    register = Register(registry)
+    register.operated("k1-anna", "a", "2024-12-31")
+    register.opted_out("k1-dora", "out", "2024-12-31")
+    register.load(client)
+    revised = {"end_reason": "revision", "outcomes": 1, "first_outcome": days("2024-03-01")}
+    until_june: dict[str, Any] = {"end_reason": "death", "carried_until": days("2024-06-30")}
+    write(
+        client, registry, 1, cells=[],
+        exposures=[
+            # the head was exchanged in March, which ended the exposure; the cup is still in
+            exposure("head", "2024-01-01", "2024-03-01", lot="L1", side="left", patient="k1-anna", **revised),
+            exposure("other", "2024-02-01", lot="L2", side="right", patient="k1-anna"),
+            exposure("out", "2023-12-31", "2024-03-01", unit="U2", carried_until=days("2024-03-01"), **revised),
+            exposure("abroad", "2024-01-01", "2024-06-30", unit="U2", lot="L1", end_reason="emigration"),
+            exposure("dead", "2024-01-01", "2024-06-30", lot="L1", **until_june),
+            exposure("later", "2024-12-31"), exposure("d", "2024-01-01", patient="k1-dora"), exposure("e", None),
+            exposure("another", "2024-01-01", product="CUP2"),
+        ],
+    )  # fmt: skip
+    reading = read_carriers(client, registry, "CUP1", until=date(2024, 12, 30))
+    assert reading.units == {"U1": UnitCarriers(persons=1, carried=2, over=1), "U2": UnitCarriers(1, 1, 1)}
+    first, other, abroad = reading.carriers
+    assert first == Carrier(
+        "U1", "k1-anna", "head", "cup", "L1", "left", date(2024, 1, 1), date(2024, 3, 1), abroad=False
+    )
+    assert (other.registration_id, other.lot, other.outcome) == ("other", "L2", None)
+    assert (abroad.unit, abroad.registration_id, abroad.abroad) == ("U2", "abroad", True)
+    of_lot = read_carriers(client, registry, "CUP1", lot="L1", unit="U1")
+    assert [one.registration_id for one in of_lot.carriers] == ["head"]
+    assert of_lot.units == {"U1": UnitCarriers(1, 1, 1)}
+    # in February nothing had been taken out, nobody had died or left, and of the reoperation nothing was known
+    then = read_carriers(client, registry, "CUP1", until=date(2024, 2, 29))
+    assert [(one.registration_id, one.outcome, one.abroad) for one in then.carriers] == [
+        ("dead", None, False), ("head", None, False), ("other", None, False),
+        ("out", None, False), ("abroad", None, False),
+    ]  # fmt: skip
+    assert read_carriers(client, registry, "CUP9").units == {}

@@ -72,7 +72,7 @@ def test_the_demo_finds_the_faulty_cup_and_leaves_no_process_behind(tmp_path: Pa
     found = json.loads(line)
     assert set(found) == {
         "published", "accepted", "refused", "refused_here", "duplicates", "loaded", "seconds", "company_view",
-        "coverage", "findings",
+        "coverage", "findings", "to_call",
     }  # fmt: skip
     rows = (tmp_path / ".guldadra" / "demo" / "hip.ndjson").read_text(encoding="utf-8").count("\n")
     assert found["published"] == rows - found["refused_here"] > 600
@@ -98,6 +98,9 @@ def test_the_demo_finds_the_faulty_cup_and_leaves_no_process_behind(tmp_path: Pa
     assert sum(row["inserted"] for row in units) == 30
     assert sum(row["reoperated"] for row in units) == 5
     assert sum(row["component_years"] for row in units) == pytest.approx(9.626283, abs=5e-7)
+    # five of the thirty cups have been taken out, and nobody has died
+    assert sum(found["to_call"].values()) == 25
+    assert set(found["to_call"]) == {row["unit"] for row in units}
     inserted = put_in(tmp_path)
     assert {row["component"]: row["inserted"] for row in view if row["unit"] is None} == inserted
 

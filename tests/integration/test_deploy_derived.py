@@ -181,6 +181,21 @@ def test_lists_begin_with_the_count_per_unit(guldadra: Command, registry: Regist
     assert found["through"] == {"0": 2}
 
 
+def test_whom_a_unit_has_to_call(guldadra: Command, registry: RegistryDefinition) -> None:
+    shown = guldadra("trace", registry.name, "--product", "CUP1").output
+    assert "who carries CUP1" in shown
+    assert "U1 First clinic" in shown
+    assert "registration" not in shown  # that is the unit's own business
+    shown = guldadra("trace", registry.name, "--product", "CUP1", "--unit", "U1", "--limit", "1").output
+    assert "1 more: --limit, or --json for all" in shown
+    assert "2024-01-01" in shown  # a was reoperated on, and still carries it
+    found = said(guldadra("trace", registry.name, "--product", "CUP1", "--until", "2024-06-01", "--json"))
+    assert [(one["registration_id"], one["outcome"]) for one in found["carriers"]] == [("a", "2024-01-08")]
+    assert "knows nobody who ever got CUP1 of lot L9 at U2" in " ".join(
+        guldadra("trace", registry.name, "--product", "CUP1", "--lot", "L9", "--unit", "U2").output.split()
+    )
+
+
 def test_exposures_by_product(guldadra: Command, registry: RegistryDefinition) -> None:
     shown = guldadra("exposures", registry.name).output
     lines = [" ".join(line.split()) for line in shown.splitlines()]

@@ -28,6 +28,7 @@ COMMANDS = {
     "lists": "persons to be seen to",
     "unresolved": "Outcomes that fit no registration",
     "exposures": "treatments in follow-up",
+    "trace": "whom this unit has to call",
     "counts": "only counts, never rows",
     "coverage": "by the declared definitions",
     "compliance": "has not reported for how long",
