@@ -33,6 +33,7 @@ Language = Literal["en", "sv"]
 MOST_YEARS = 5
 _UNIT_COLUMNS = 4
 _TITLE_WIDTH = 80
+_HIDDEN = ".."  # one sign, whatever the reason: which of two is the small one is nobody's business
 _SWEDISH: Mapping[str, str] = {
     "the nation by year": "riket per år",
     "units, the latest year whose follow-up is over": "enheter, det senaste året vars uppföljning är avslutad",
@@ -56,7 +57,8 @@ _SWEDISH: Mapping[str, str] = {
     "*: follow-up is not over yet": "*: uppföljningen är inte avslutad",
     "in brackets: 95 % limits, of medians the quartiles": "inom parentes: 95 % gränser, för medianer kvartilerna",
     "highlighted: worse than the target by more than chance": "markerat: sämre än målvärdet, mer än av en slump",
-    "<n: fewer than are shown": "<n: färre än vad som visas",
+    "..: fewer than are shown, or a number that would give them away": "..: färre än vad som visas, eller ett tal som "
+    "skulle röja dem",
 }
 
 
@@ -154,7 +156,7 @@ def detail_table(
         cells.append(_time(row, cut, words))
         cells += [value or words("not known") for value in row.breakdown]
         if row.estimate is None:
-            cells += [f"<{declared.smallest_shown}", "", ""]
+            cells += [_HIDDEN, "", ""]
         else:
             mark = "" if row.mature else "*"
             cells += [
@@ -302,7 +304,7 @@ def _legend(definition: RegistryDefinition, words: Words) -> str:
         words("*: follow-up is not over yet"),
         words("in brackets: 95 % limits, of medians the quartiles"),
         words("highlighted: worse than the target by more than chance"),
-        words("<n: fewer than are shown"),
+        words("..: fewer than are shown, or a number that would give them away"),
     ]
     notice = definition.registry.notice
     return "; ".join(lines) + (f"\n{words.of(notice)}" if notice else "")
@@ -326,7 +328,7 @@ def _cell(row: IndicatorRow | None, declared: Indicator, words: Words, *, brief:
     if row is None:
         return "-"
     if row.estimate is None:
-        return f"<{declared.smallest_shown}"
+        return _HIDDEN
     mark = "" if row.mature else "*"
     value = f"{_value(row.estimate, declared, words)}{mark}"
     if _worse(row, declared):

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     clickhouse_url: str = Field("", description="ClickHouse over HTTP, http(s)://host:port")
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
+    verify_limit_s: int = Field(
+        6 * 3600, ge=1, description="how long one query of `verify` may take, on the server and here"
+    )
     registries: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="folders of registries outside the project, separated as PATH is"
     )
@@ -161,8 +164,11 @@ class Settings(BaseSettings):
             )
         return HttpStore(self.schema_registry, definitions, client=self.schema_registry_client)
 
-    def clickhouse(self) -> Client:
+    def clickhouse(self, *, limit_s: int | None = None) -> Client:
         """A connection to ClickHouse; a context manager.
+
+        Args:
+            limit_s: how long one query may take; None for what is usual.
 
         Raises:
             SettingsError: none is set.
@@ -173,7 +179,8 @@ class Settings(BaseSettings):
                 f"no ClickHouse: set {PREFIX}CLICKHOUSE_URL to http(s)://host:port, or start an embedded one with "
                 "`guldadra up`"
             )
-        return connect(self.clickhouse_url, self.clickhouse_user, self.clickhouse_password.get_secret_value())
+        password = self.clickhouse_password.get_secret_value()
+        return connect(self.clickhouse_url, self.clickhouse_user, password, limit_s=limit_s)
 
     def key_path(self, registry: str) -> Path:
         """Where a registry's pseudonym key is."""

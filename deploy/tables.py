@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 
 HIGHLIGHTED = "bold yellow"
 _WIDE = 110
+_ACCOUNTED = {
+    "partition": "partition",
+    "waiting": "waiting",
+    "decided": "decided",
+    "accepted": "accepted",
+    "refused": "refused",
+    "to load": "loading",
+    "archived": "archived",
+    "erased": "erased",
+    "derived\nto load": "loading_derived",
+}
+_ACCOUNTS = (
+    "waiting: for a verdict; to load: accepted batches and receipts not yet in ClickHouse; derived to load: cells, "
+    "exposures, lists and counts likewise; erased: of persons who opted out"
+)
 _LEGEND = "per 100: reoperations per 100 component-years, with exact 95 % limits"
 # Numbers are never cut short; where a terminal is narrow, the names give way.
 _NUMBERS = {"put in": 6, "reop.": 5, "share": 6, "comp.-years": 9, "per 100": 7, "95 % limits": 15}
@@ -68,23 +83,32 @@ def company_table(
 
 
 def status_tables(status: Status) -> list[Table]:
-    """Processes first, then every partition's account."""
+    """Processes first, then every partition's account, then what does not agree, if anything."""
     processes = Table("process", "well", "lag", "last error", title="Processes", title_justify="left")
     for process in status.processes:
         error = process.last_error or ""
         processes.add_row(process.name, "yes" if process.healthy else "NO", str(process.lag), error)
-    accounts = Table(title="Registries, per partition", title_justify="left")
-    for heading in ("registry", "partition", "waiting", "decided", "accepted", "refused", "archived", "agrees"):
-        accounts.add_column(heading, justify="left" if heading == "registry" else "right")
+    accounts = Table(
+        title="Registries, per partition",
+        caption=_ACCOUNTS,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=0,
+    )
+    accounts.add_column("registry")
+    for heading in _ACCOUNTED:
+        accounts.add_column(heading, justify="right", overflow="fold")  # never cut short
+    accounts.add_column("agrees")
     for row in status.partitions:
         accounts.add_row(
             f"{row.registry}{' (STOPPED)' if row.registry in status.stopped else ''}",
-            str(row.partition),
-            str(row.waiting),
-            str(row.decided),
-            str(row.accepted),
-            str(row.refused),
-            str(row.archived),
-            "yes" if row.agrees else f"NO: {row.problem}",
+            *(f"{getattr(row, name):,}" for name in _ACCOUNTED.values()),
+            "yes" if row.agrees else "NO",
         )
-    return [processes, accounts]
+    problems = Table("registry", "partition", "what", title="What does not agree", title_justify="left")
+    for row in status.partitions:
+        if not row.agrees:
+            problems.add_row(row.registry, str(row.partition), row.problem)
+    return [processes, accounts, *([problems] if problems.rows else [])]

@@ -87,8 +87,8 @@ def indicators(
 
     With options, each indicator in detail, say `guldadra indicators hip reoperated_2y --by county --per rolling`,
     or `--unit U01 --breakdown sex`. A value marked * may still change, for its follow-up is not over. Numbers below
-    what the registry shows are hidden, but from the unit itself (--unit). The last line says which submissions
-    are in the numbers.
+    what the registry shows are hidden (..), and so are those that would give them away, but from the unit itself
+    (--unit). The last line says which submissions are in the numbers.
     """
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.cell_sums import Cut

@@ -36,19 +36,41 @@ def verify(
     """Recompute every cell, exposure and list entry by SQL over the living registrations, and compare.
 
     Also lists registration ids that live under two patients. Exit 1 where anything differs or such an id is found.
+    Each cohort, exposure group and list is one query; one may take as long as GULDADRA_VERIFY_LIMIT_S says.
     """
-    from deploy.settings import SettingsError
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from deploy.settings import PREFIX, SettingsError
     from deploy.tables import console_for
+    from sinks.clickhouse.errors import TIMEOUT_EXCEEDED, DatabaseError
     from sinks.clickhouse.generations import GenerationError
     from sinks.clickhouse.recompute.verify import verify as recompute
 
     settings = start()
     definition = settings.definitions((registry,))[registry]
-    with settings.clickhouse() as client:
+    limit_s, terminal = settings.verify_limit_s, Console(stderr=True)
+    with (
+        settings.clickhouse(limit_s=limit_s) as client,
+        Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress,
+    ):
+        task = progress.add_task(f"{registry}: compare", total=None)
         try:
-            verdict = recompute(client, definition, generation, patience_s=patience)
+            verdict = recompute(
+                client,
+                definition,
+                generation,
+                patience_s=patience,
+                on_progress=lambda done, of: progress.update(task, completed=done, total=of),
+            )
         except GenerationError as error:
             raise SettingsError(str(error)) from error
+        except DatabaseError as error:
+            if error.code != TIMEOUT_EXCEEDED:
+                raise
+            raise SettingsError(
+                f"a query took longer than {limit_s} s: set {PREFIX}VERIFY_LIMIT_S to more, or verify at a quieter time"
+            ) from error
     if as_json:
         print(json.dumps({**asdict(verdict), "agrees": verdict.agrees}, ensure_ascii=False, default=str))
     else:

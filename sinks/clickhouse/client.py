@@ -61,6 +61,7 @@ SETTINGS_OF_SOME_VERSIONS: Mapping[str, str] = {
 }
 """The same, where the server knows them at all."""
 
+_LIMIT_GRACE_S = 30  # so that a query which takes too long is ended, and told of, by the server
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 5.0
 _PIECE = 1 << 20
@@ -159,7 +160,13 @@ class Client:
 
 
 def connect(
-    url: str, user: str = "default", password: str = "", *, patience_s: float = 30.0, timeout_s: int = 120
+    url: str,
+    user: str = "default",
+    password: str = "",
+    *,
+    patience_s: float = 30.0,
+    timeout_s: int = 120,
+    limit_s: int | None = None,
 ) -> Client:
     """Connect, and see to it that the server works with our settings.
 
@@ -170,6 +177,9 @@ def connect(
         patience_s: how long to try again while the database is unavailable, now and as every call's
             default.
         timeout_s: how long one answer may take; keep it below the consumers' ``max.poll.interval.ms``.
+        limit_s: how long one query may take on the server (``max_execution_time``), and its answer a little longer,
+            instead of ``timeout_s``; None leaves the server its own limit. For whoever asks for much and consumes
+            nothing.
 
     Raises:
         DatabaseUnavailableError: nobody answered in time.
@@ -189,20 +199,20 @@ def connect(
             port=parts.port or (8443 if parts.scheme == "https" else 8123),
             username=user,
             password=password,
-            send_receive_timeout=timeout_s,
+            send_receive_timeout=timeout_s if limit_s is None else limit_s + _LIMIT_GRACE_S,
             autogenerate_session_id=False,  # sessions would forbid parallel inserts
             client_name="guldadra",
         ),
         patience_s,
         sort_statement_error,
     )
-    _assert_settings(driver)
+    _assert_settings(driver, {} if limit_s is None else {"max_execution_time": str(limit_s)})
     return Client(driver, patience_s)
 
 
-def _assert_settings(driver: Driver) -> None:
+def _assert_settings(driver: Driver, more: Mapping[str, str]) -> None:
     known = driver.server_settings
-    wanted = {**SETTINGS, **{k: v for k, v in SETTINGS_OF_SOME_VERSIONS.items() if k in known}}
+    wanted = {**SETTINGS, **more, **{k: v for k, v in SETTINGS_OF_SOME_VERSIONS.items() if k in known}}
     for name, value in wanted.items():
         if name not in known:
             raise StatementError(f"this ClickHouse ({driver.server_version}) knows no setting {name}: use a newer one")

@@ -9,9 +9,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, Error, Program
 if TYPE_CHECKING:
     from typing import Self
 
-# Codes of ClickHouse's ErrorCodes.cpp; what passes by itself or by an operator's work on the server.
+# Codes of ClickHouse's ErrorCodes.cpp.
+TIMEOUT_EXCEEDED = 159
+# What passes by itself or by an operator's work on the server.
 _PASSING = {
-    159,  # TIMEOUT_EXCEEDED
+    TIMEOUT_EXCEEDED,
     160,  # TOO_SLOW
     202,  # TOO_MANY_SIMULTANEOUS_QUERIES
     203,  # NO_FREE_CONNECTION

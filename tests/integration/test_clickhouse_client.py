@@ -8,12 +8,14 @@ import pytest
 
 from sinks.clickhouse import client as client_module
 from sinks.clickhouse.client import SETTINGS, connect
-from sinks.clickhouse.errors import DatabaseUnavailableError, RowsRefusedError, StatementError
+from sinks.clickhouse.errors import TIMEOUT_EXCEEDED, DatabaseUnavailableError, RowsRefusedError, StatementError
 
 if TYPE_CHECKING:
     from deploy.embedded.database import EmbeddedDatabase
 
 pytestmark = pytest.mark.embedded
+
+ENDLESS = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
 
 
 def test_every_request_works_with_our_settings(embedded_database: EmbeddedDatabase) -> None:
@@ -39,6 +41,21 @@ def test_a_setting_that_the_server_does_not_know_is_named(
     monkeypatch.setattr(client_module, "SETTINGS", {**SETTINGS, "no_such_setting": "1"})
     with pytest.raises(StatementError, match="knows no setting no_such_setting: use a newer one"):
         connect(embedded_database.url)
+
+
+def test_a_limit_is_the_server_s_own_and_the_answer_is_waited_for_beyond_it(
+    embedded_database: EmbeddedDatabase,
+) -> None:
+    said = "SELECT value FROM system.settings WHERE name = 'max_execution_time'"
+    with connect(embedded_database.url) as client:
+        assert client.rows(said) == [("0",)]  # ClickHouse's own: none
+    with connect(embedded_database.url, limit_s=7_200) as client:
+        assert client.rows(said) == [("7200",)]
+        assert client._driver.timeout.read_timeout > 7_200  # type: ignore[attr-defined]  # of the driver over HTTP
+    with connect(embedded_database.url, patience_s=0, limit_s=1) as client:
+        with pytest.raises(DatabaseUnavailableError) as ended:
+            client.rows(ENDLESS)
+        assert ended.value.code == TIMEOUT_EXCEEDED
 
 
 def test_errors_tell_the_statement_from_the_rows_and_from_the_server(embedded_database: EmbeddedDatabase) -> None:

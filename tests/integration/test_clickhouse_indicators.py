@@ -212,14 +212,18 @@ def test_a_reading_of_an_earlier_day_leaves_out_periods_that_were_not_over(readi
     assert readings.read("performed", until=date(2023, 11, 29)).until == date(2023, 11, 29)
 
 
-def test_small_cells_are_shown_to_the_unit_only(readings: Readings) -> None:
+def test_small_cells_and_what_would_give_them_away_are_shown_to_the_unit_only(readings: Readings) -> None:
     readings.has(
         cell("2023-01-01", vector(performed=[4], reoperated=[4, 1])),
         cell("2023-01-01", vector(performed=[5], reoperated=[5, 1]), unit="U2"),
+        cell("2023-01-01", vector(performed=[6], reoperated=[6, 1]), unit="U3"),
     )
-    hidden, shown = readings.rows("reoperated", place="unit")
-    assert (hidden.place, hidden.n, hidden.estimate) == ("U1", None, None)
-    assert (shown.place, shown.n) == ("U2", 5)
+    (nation,) = readings.rows("reoperated")
+    assert nation.n == 15
+    small, beside, shown = readings.rows("reoperated", place="unit")
+    assert (small.place, small.n, small.estimate) == ("U1", None, None)
+    assert (beside.place, beside.n, beside.estimate) == ("U2", None, None)  # else 15 - 5 - 6 = 4
+    assert (shown.place, shown.n) == ("U3", 6)
     (own,) = readings.rows("reoperated", place="unit", unit="U1")
     assert (own.n, own.estimate and own.estimate.value) == (4, 0.25)
 

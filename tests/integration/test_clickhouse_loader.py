@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from deploy.embedded.database import EmbeddedDatabase
 from schemas import topics
 from schemas.codec import decode_event
+from schemas.membership import FencedError
 from schemas.version import version_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.client import connect
@@ -342,6 +343,29 @@ def test_the_marks_of_transactions_are_no_lag(real_kafka: Any, client: Client) -
         assert running.loader.progress().lag == 0
     consumer.close()
     assert count(client, definition, "death_rows") == 1  # what was aborted is not read
+
+
+@pytest.mark.kafka
+def test_of_two_loaders_with_one_name_each_takes_it_again_until_the_first_gives_up(
+    real_kafka: Any, client: Client
+) -> None:
+    kafka = {"bootstrap.servers": real_kafka.bootstrap}
+    definition = migrated(client, "hip")
+    make_log(kafka, definition)
+    topic, log = topics.accepted(definition.name), AcceptedLog(definition)
+    named = {"group": f"load-{definition.name}", "instance": definition.name}
+    first = Loading(kafka, client, definition, **named)
+    log.add("death", 1)
+    publish(kafka, topic, log.batch())
+    first.start()
+    first.wait_for(1)
+    with loading(kafka, client, definition, **named):
+        wait_for(lambda: first.error, "the first to end", patience_s=60)
+        with pytest.raises(FencedError, match=f"loader {definition.name} was taken over 4 times"):
+            first.finish()
+        log.add("death", 2)
+        publish(kafka, topic, log.batch())
+        wait_for(lambda: count(client, definition, "death_rows") == 2, "what came after")
 
 
 @pytest.mark.embedded

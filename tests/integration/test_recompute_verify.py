@@ -216,6 +216,13 @@ def test_all_differences_are_counted_and_some_are_shown(stream: Stream) -> None:
     assert (cells.rows, cells.different, len(cells.shown)) == (8, 5, 3)
 
 
+def test_every_part_compared_is_told_of(stream: Stream) -> None:
+    told: list[tuple[int, int]] = []
+    assert check(stream, on_progress=lambda done, of: told.append((done, of))).agrees
+    # a cohort; an exposure group; a declared list and the unresolved of two forms; what belongs to none, by table
+    assert told == [(done, 8) for done in range(9)]
+
+
 def test_a_difference_that_is_gone_when_looked_for_again_does_not_count(stream: Stream) -> None:
     cell(stream, [1, 0])
     waits: list[float] = []
@@ -342,3 +349,17 @@ def test_the_command_tells_what_agrees_and_what_does_not(command: tuple[Shell, S
     said = json.loads(as_json.out)
     assert (said["agrees"], said["double_ids"], said["generation"]) == (False, 1, stream.definition.generation)
     assert said["compared"][0]["shown"][0]["recomputed"] == {"values": [1, 1]}
+
+
+def test_a_query_may_take_as_long_as_is_set_and_is_ended_then(
+    command: tuple[Shell, Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guldadra, stream = command
+    monkeypatch.setattr(
+        "sinks.clickhouse.recompute.verify.verify",
+        lambda client, *_, **__: client.with_patience(0).rows("SELECT sum(sipHash64(number)) FROM numbers(1e12)"),
+    )
+    guldadra.set(verify_limit_s=1)
+    ended = guldadra("verify", stream.definition.name)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("guldadra: a query took longer than 1 s: set GULDADRA_VERIFY_LIMIT_S to more")

@@ -66,6 +66,7 @@ def test_librdkafkas_settings_come_as_json_or_one_by_one(monkeypatch: pytest.Mon
         ("GULDADRA_PARTITIONS", "0"),
         ("GULDADRA_PARTITIONS", "many"),
         ("GULDADRA_REFUSAL_SHARE", "1.5"),
+        ("GULDADRA_VERIFY_LIMIT_S", "0"),
         ("GULDADRA_LOG_LEVEL", "loud"),
         ("GULDADRA_METRICS_PORT", "70000"),
         ("GULDADRA_CLICKHOUSE_URL", "http://me:hemligt@house:8123"),

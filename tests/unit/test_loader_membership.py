@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -14,13 +14,14 @@ from schemas.membership import FencedError
 from sinks.clickhouse import loader as loader_module
 from sinks.clickhouse import reader as reader_module
 from sinks.clickhouse.loader import Loader
-from tests.clickhouse_support import AcceptedLog
+from tests.clickhouse_support import receipt
 from tests.support import bundled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
 
 # What librdkafka says to a static member whose name another client has taken (KIP-345); fatal ever after.
 FENCED = KafkaError(KafkaError._FATAL, "Fatal error: FENCED_INSTANCE_ID", fatal=True)
@@ -74,6 +75,7 @@ class FakeConsumer:
     def __init__(self, group: Group, number: int) -> None:
         self._group = group
         self._number = number
+        self._asked = 0
         self._polls = list(group.lives[min(number, len(group.lives) - 1)])
 
     def list_topics(self, **_: Any) -> Any:
@@ -83,13 +85,16 @@ class FakeConsumer:
         return [message.at for life in self._group.lives for poll in life for message in poll]
 
     def subscribe(self, names: list[str], *, on_assign: Any, on_revoke: Any, on_lost: Any) -> None:
-        assert on_revoke and on_lost
+        assert on_revoke
+        assert on_lost
         on_assign(self, [TopicPartition(name, 0) for name in names])
 
     def consume(self, _: int, timeout: float) -> list[FakeMessage]:
-        if timeout and self._polls:
-            return self._polls.pop(0)
-        return []
+        if not timeout:
+            return []
+        self._asked += 1
+        assert self._asked < 1_000, "the loader waits for more than there is"
+        return self._polls.pop(0) if self._polls else []
 
     def commit(self, *, offsets: list[TopicPartition], **_: Any) -> list[TopicPartition]:
         if self._number in self._group.refuses_commits_of:
@@ -108,19 +113,19 @@ class FakeConsumer:
 
 
 class FakeDatabase:
-    """Counts what goes into the archive, and ends the test when there is enough."""
+    """Counts the inserts, one a receipt here, and ends the loader when there were enough."""
 
     def __init__(self, enough: int, stop: threading.Event) -> None:
-        self.archived = 0
+        self.inserts = 0
         self._enough = enough
         self._stop = stop
 
     def with_patience(self, _: float) -> FakeDatabase:
         return self
 
-    def insert(self, table: str, _: bytes, __: str) -> None:
-        self.archived += "archive" in table
-        if self.archived >= self._enough:
+    def insert(self, *_: Any) -> None:
+        self.inserts += 1
+        if self.inserts >= self._enough:
             self._stop.set()
 
 
@@ -131,7 +136,7 @@ def definition() -> RegistryDefinition:
 
 @pytest.fixture
 def load(definition: RegistryDefinition, monkeypatch: pytest.MonkeyPatch) -> Callable[[Group, int], FakeDatabase]:
-    """Load from a group until so many batches are archived."""
+    """Load from a group until so many receipts are inserted."""
 
     def run(group: Group, enough: int) -> FakeDatabase:
         monkeypatch.setattr(reader_module, "Consumer", group.consumer)
@@ -140,25 +145,24 @@ def load(definition: RegistryDefinition, monkeypatch: pytest.MonkeyPatch) -> Cal
         stop = threading.Event()
         database = FakeDatabase(enough, stop)
         loader = Loader(
-            {}, database, {definition.name: definition}, stop=stop, flush_interval_s=0.0, instance="ward-1",
-            topics_of=lambda name: [topics.accepted(name)],
-        )  # type: ignore[arg-type]  # the fake database  # fmt: skip
+            {},
+            cast("Client", database),
+            {definition.name: definition},
+            stop=stop,
+            topics_of=lambda name: [topics.receipts(name)],
+            flush_interval_s=0.0,
+            instance="ward-1",
+        )
         loader.run()
-        assert not loader.holds("another", 0)
         return database
 
     return run
 
 
-def registrations(definition: RegistryDefinition, count: int) -> list[FakeMessage]:
-    """Batches of one registration each, at the offsets from 0 on."""
-    log = AcceptedLog(definition)
-    found = []
-    for offset in range(count):
-        log.registrations.clear()
-        log.add("death", offset)
-        found.append(FakeMessage(topics.accepted(definition.name), log.batch(), offset))
-    return found
+def receipts(definition: RegistryDefinition, count: int) -> list[FakeMessage]:
+    """Receipts at the offsets from 0 on."""
+    topic = topics.receipts(definition.name)
+    return [FakeMessage(topic, receipt(definition, number, number, accepted=1), number) for number in range(count)]
 
 
 def offsets(group: Group) -> list[int]:
@@ -168,7 +172,7 @@ def offsets(group: Group) -> list[int]:
 def test_a_loader_that_is_fenced_takes_its_name_again_and_reads_on_from_what_is_committed(
     definition: RegistryDefinition, load: Callable[[Group, int], FakeDatabase]
 ) -> None:
-    first, second = registrations(definition, 2)
+    first, second = receipts(definition, 2)
     fenced = FakeMessage(first.at, FENCED)
     # the second message was read beside the error and not committed, so the group's next consumer is given it again
     group = Group([[[first], [second, fenced]], [[second]]])
@@ -176,23 +180,23 @@ def test_a_loader_that_is_fenced_takes_its_name_again_and_reads_on_from_what_is_
     assert [settings["group.instance.id"] for settings in group.joined] == ["ward-1", "ward-1"]
     assert group.left == [0, 1]
     assert offsets(group) == [1, 2]
-    assert database.archived == 2, "each of the two once"
+    assert database.inserts == 2, "each of the two once"
 
 
 def test_a_loader_that_is_fenced_at_its_commit_loads_the_same_again(
     definition: RegistryDefinition, load: Callable[[Group, int], FakeDatabase]
 ) -> None:
-    (only,) = registrations(definition, 1)
+    (only,) = receipts(definition, 1)
     group = Group([[[only]], [[only]]], refuses_commits_of={0})
     database = load(group, 2)
     assert offsets(group) == [1]
-    assert database.archived == 2, "twice, which is once in the tables"
+    assert database.inserts == 2, "twice, which is once in the tables"
 
 
 def test_a_name_that_is_lost_again_and_again_has_another_owner(
     definition: RegistryDefinition, load: Callable[[Group, int], FakeDatabase]
 ) -> None:
-    group = Group([[[FakeMessage(topics.accepted(definition.name), FENCED)]]])
+    group = Group([[[FakeMessage(topics.receipts(definition.name), FENCED)]]])
     with pytest.raises(FencedError, match=r"loader ward-1 was taken over 4 times in 120 s.*its own GULDADRA_INSTANCE"):
         load(group, 1)
     assert group.left == [0, 1, 2, 3]

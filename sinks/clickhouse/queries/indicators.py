@@ -16,6 +16,7 @@ from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError, CellSums, Cut, first_day_of, last_day_of
 from sinks.clickhouse.queries.company import latest_day
 from sinks.clickhouse.queries.estimates import Estimate, follow_up_days, mean, median, proportion, rate
+from sinks.clickhouse.queries.small_cells import hidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +39,8 @@ class IndicatorRow:
         first_day: the first day of its time; None for all time.
         last_day: the last day of it.
         breakdown: the values of the breakdowns kept apart, in the order asked for.
-        n: how many registrations it is about; None where that is fewer than are shown.
+        n: how many registrations it is about; None where that is fewer than are shown, or would give such a number
+            away (see ``small_cells``).
         estimate: what is read off them; None likewise.
         mature: whether all follow-up that the indicator looks at was over on the day of the reading.
     """
@@ -87,7 +89,7 @@ def read_indicators(
         definition: the registry.
         names: which indicators; all of them where none are named.
         cut: how cells are put together; the nation by year where none is given. With a unit in it, that
-            unit reads its own: small cells are shown.
+            unit reads its own: small cells are shown, and none is hidden for another's sake.
         until: the day of the reading; the latest day in any form where none is given.
 
     Raises:
@@ -149,11 +151,13 @@ def _rows_of(sums: CellSums, cohort: Cohort, names: Sequence[str], *, cut: Cut, 
         indicator = cohort.indicators[name]
         filled = {group: vector.numbers[places[name] :] for group, vector in ordered if vector.numbers[places[name]]}
         estimates = _estimates(sums, name, indicator, filled, until)
+        people = {group: estimate.n for group, estimate in estimates.items()}
+        not_shown = hidden(people, indicator.smallest_shown) if cut.unit is None else set()
         days = timedelta(days=follow_up_days(indicator))
         for group, vector in ordered:
             estimate = estimates.get(group)
             if estimate is not None:
-                shown = cut.unit is not None or estimate.n >= indicator.smallest_shown
+                shown = group not in not_shown
                 yield IndicatorRow(
                     name,
                     group.place,

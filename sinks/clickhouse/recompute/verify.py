@@ -19,7 +19,7 @@ from sinks.clickhouse.migrations.step import MigrationError
 from sinks.clickhouse.recompute.compare import Difference, Part, compare, parts_of, read_differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
@@ -107,6 +107,7 @@ def verify(
     patience_s: float = PATIENCE_S,
     most_shown: int = MOST_SHOWN,
     wait: Callable[[float], None] = time.sleep,
+    on_progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Verdict:
     """Recompute and compare everything that is stored of a generation.
 
@@ -117,6 +118,7 @@ def verify(
         patience_s: for how many seconds differences, and then ids, are looked for again before they count.
         most_shown: how many differences are shown of each table, and how many ids; all are counted.
         wait: how to wait some seconds.
+        on_progress: told how many parts have been compared, a query each, and of how many.
 
     Raises:
         GenerationError: the generation is of other definitions, or nothing of it is stored.
@@ -140,7 +142,8 @@ def verify(
                 f"run `guldadra process {registry}` and `guldadra load {registry}`"
             )
         patience = _Patience(patience_s, wait)
-        compared = _compare_all(client, parts_of(definition, chosen), patience, most_shown)
+        looks = list(_first_looks(client, list(parts_of(definition, chosen)), on_progress))
+        compared = _compare_all(looks, patience, most_shown)
         double_ids, shown_ids = _double_ids(client, definition, patience, most_shown)
     except StatementError as error:
         if error.code in _MISSING:
@@ -200,8 +203,14 @@ class _Look:
         return read_differences(self._client, self.part, some) if some else []
 
 
-def _compare_all(client: Client, parts: Iterable[Part], patience: _Patience, most_shown: int) -> tuple[Compared, ...]:
-    looks = [_Look(client, part) for part in parts]
+def _first_looks(client: Client, parts: Sequence[Part], on_progress: Callable[[int, int], None]) -> Iterator[_Look]:
+    on_progress(0, len(parts))
+    for done, part in enumerate(parts, 1):
+        yield _Look(client, part)
+        on_progress(done, len(parts))
+
+
+def _compare_all(looks: Sequence[_Look], patience: _Patience, most_shown: int) -> tuple[Compared, ...]:
     if not all(look.is_settled for look in looks):
         for _ in patience.waits():
             for look in looks:
