@@ -100,7 +100,7 @@ class _Indicator(_Strict):
         where: narrows the denominator.
         direction: which way is better, where one is.
         target: what to reach, in the indicator's own unit (a proportion as a share).
-        smallest_shown: cells of fewer are not shown outside the unit.
+        smallest_shown: cells of fewer are not shown outside the unit, nor others from which they could be worked out.
     """
 
     title: Text
