@@ -192,18 +192,26 @@ def exposure_table(definition: RegistryDefinition, reading: ExposureReading) -> 
     table = _table(f"{definition.registry.title.en}: exposures until {reading.until}")
     for heading in ("group", "product"):
         table.add_column(heading, overflow="ellipsis", no_wrap=True)
-    for heading in ("began", "open", "ended", "with outcome", "outcomes", "years"):
+    for heading in ("began", "open", "ended", "with outcome", "outcomes", "own", "not known", "years"):
         table.add_column(heading, justify="right", no_wrap=heading != "ended")
     for row in reading.rows:
         ended = ", ".join(f"{reason} {count:,}" for reason, count in sorted(row.ended.items()))
         share = f"{row.with_outcome:,} ({100 * row.with_outcome / row.exposures:.1f} %)"
         table.add_row(
             row.group, _product_name(definition, row.group, row.product), f"{row.exposures:,}", f"{row.still_open:,}",
-            ended, share, f"{row.outcomes:,}", f"{row.years:,.1f}",
+            ended, share, f"{row.outcomes:,}", f"{row.specific:,}", f"{row.unknown:,}", f"{row.years:,.1f}",
         )  # fmt: skip
     notice = definition.registry.notice
     table.caption = notice.en if notice else None
     return table
+
+
+_CARRIERS = {
+    "persons": "persons to call",
+    "carried": "carried",
+    "lot_unknown": "of no known lot",
+    "over": "no more: taken out or dead",
+}
 
 
 def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most: int) -> list[Table]:
@@ -214,15 +222,16 @@ def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most
     title = f"{definition.registry.title.en}: who carries {what}"
     counts = _table(title)
     counts.add_column("unit")
-    for heading in ("persons to call", "carried", "no more: taken out or dead"):
-        counts.add_column(heading, justify="right")
+    parts = ["persons", "carried", *(["lot_unknown"] if reading.lot else []), "over"]
+    for part in parts:
+        counts.add_column(_CARRIERS[part], justify="right")
     units = definition.catalogues["units"].rows if "units" in definition.catalogues else {}
     for code, one in reading.units.items():
         known = f"{code} {units.get(code, {}).get('name', '')}".strip()
-        counts.add_row(known, f"{one.persons:,}", f"{one.carried:,}", f"{one.over:,}")
+        counts.add_row(known, *(f"{getattr(one, part):,}" for part in parts))
     if len(reading.units) > 1:
         # a person may carry it at two units, and is called by both
-        totals = [sum(getattr(one, part) for one in reading.units.values()) for part in ("persons", "carried", "over")]
+        totals = [sum(getattr(one, part) for one in reading.units.values()) for part in parts]
         counts.add_row("all", *(f"{total:,}" for total in totals), style=HIGHLIGHTED)
     notice = definition.registry.notice
     counts.caption = notice.en if notice else None
@@ -279,6 +288,8 @@ def _product_name(definition: RegistryDefinition, group: str, product: str) -> s
     exposure = definition.monitors.exposures[group]
     fields = {one.name: one for one in definition.forms[exposure.form].fields}
     codes = product.split(BETWEEN) if len(exposure.product) > 1 else [product]
+    if len(codes) != len(exposure.product):
+        return product  # a code has that text in itself
     names = []
     for name, code in zip(exposure.product, codes, strict=True):
         declared = fields[name].codes

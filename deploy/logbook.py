@@ -103,10 +103,12 @@ def begin_epoch(kafka: KafkaConfig, registry: str, partitions: int, epoch: int, 
     """Say that the registry's log begins a life; a registry that is stopped stays so.
 
     Raises:
-        LogError: the epoch is not higher than the one now running.
+        LogError: the epoch is not higher than the one now running, or the broker cannot tell.
     """
     with ControlReader(kafka) as control:
         said = control.of(registry)
+        if not control.is_there:
+            raise LogError(f"the broker does not know {topics.CONTROL}, on which it stands what has begun: try again")
     if said is not None and said.epoch >= epoch:
         raise LogError(f"registry {registry} is in epoch {said.epoch} already; {epoch} would not be later")
     at = int(time.time() * 1000)

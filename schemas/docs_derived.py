@@ -27,7 +27,20 @@ _INDICATOR_COLUMNS = (
     "Shown from",
 )
 _LIST_COLUMNS = ("List", "Title", "Of", "Listed when", "Shows")
-_EXPOSURE_COLUMNS = ("Group", "Title", "Of", "Class", "Product", "Lot", "Strata", "Ends", "Outcomes", "Specific")
+_EXPOSURE_COLUMNS = (
+    "Group",
+    "Title",
+    "Of",
+    "Class",
+    "Product",
+    "Lot",
+    "Strata",
+    "Ends",
+    "Outcomes",
+    "Specific",
+    "Not known",
+    "Carried until",
+)
 
 
 def derived_catalogue(definition: RegistryDefinition) -> Iterator[str]:
@@ -107,6 +120,8 @@ def _exposures(definition: RegistryDefinition) -> Iterator[str]:
                 "; ".join(ends),
                 code(in_one_line(following_written(exposure.outcomes))),
                 _condition(exposure.specific) if exposure.specific else "",
+                _condition(exposure.unknown) if exposure.unknown else "",
+                "; ".join(code(in_one_line(following_written(end))) for end in exposure.carried_until),
             ]
         )
 

@@ -51,6 +51,10 @@ class ControlReader:
     """Follows the control topic; ``poll`` is cheap enough for every turn of a loop.
 
     Where the topic is not there yet, nothing has been said of any registry, and nothing will be heard.
+
+    Attributes:
+        is_there: whether the broker knows the topic. Who is about to say a first word must not take a broker's not
+            knowing it yet for silence.
     """
 
     def __init__(self, kafka: KafkaConfig) -> None:
@@ -68,8 +72,9 @@ class ControlReader:
         error = answer.topics[topics.CONTROL].error
         self._latest: dict[str, RegistryControl] = {}
         # the embedded broker never tells a reader that a topic is not there
-        self._at_end = error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
-        if not self._at_end:
+        self.is_there = error is None or error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART
+        self._at_end = not self.is_there
+        if self.is_there:
             self._consumer.assign([TopicPartition(topics.CONTROL, 0, OFFSET_BEGINNING)])
 
     def __enter__(self) -> Self:

@@ -77,6 +77,7 @@ class Move:
     fields: dict[str, Any]
     again: int | None = None
     moved: bool = False
+    recorded_ms: int = 0
 
 
 @cache
@@ -87,7 +88,16 @@ def moves(name: str) -> st.SearchStrategy[Move]:
     forms = [form for form in registry(name).forms if form != OPT_OUT]
     new = st.sampled_from(forms).flatmap(
         lambda form: st.builds(
-            Move, st.just(form), patients, ids, days, retracted, bodies(name, form), st.just(None), st.just(False)
+            Move,
+            st.just(form),
+            patients,
+            ids,
+            days,
+            retracted,
+            bodies(name, form),
+            st.just(None),
+            st.just(False),
+            st.sampled_from([0, 0, 1]),
         )
     )
     again = st.builds(
@@ -125,7 +135,7 @@ def histories(draw: st.DrawFn, name: str) -> list[Submission]:
             "registration_id": move.registration_id,
             "patient": move.patient,
             "occurred_on": move.day,
-            "recorded_at": move.day * DAY_MS,
+            "recorded_at": move.day * DAY_MS + move.recorded_ms,
             "retracted": move.retracted,
             **move.fields,
         }

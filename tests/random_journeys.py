@@ -48,7 +48,9 @@ def random_rows(definition: RegistryDefinition, seed: int, count: int) -> list[R
 def _row(definition: RegistryDefinition, form: Form, random: Random, persons: int) -> Row:
     said = {field.name: _value(definition, field, random) for field in form.fields if _is_free(field)}
     said[form.name_of("retracted")] = random.random() < _RETRACTED
-    return form.name, random.randint(1, persons), random.choice(_DAYS), random.choice(_IDS), said
+    day = random.choice(_DAYS)
+    said[form.name_of("recorded_at")] = (DAY_0 + day) * DAY_MS + random.randint(0, 1)
+    return form.name, random.randint(1, persons), day, random.choice(_IDS), said
 
 
 def _is_free(field: FormField) -> bool:

@@ -174,8 +174,9 @@ class _Person:
         day: int = a.fields[self.definition.forms[a.form].name_of("occurred_on")]
         return day
 
-    def order(self, a: Submission) -> tuple[int, int]:
-        return self.day(a), a.version
+    def order(self, a: Submission) -> tuple[int, int, str]:
+        recorded: int = a.fields[self.definition.forms[a.form].name_of("recorded_at")]
+        return self.day(a), recorded, a.registration_id
 
     def value(self, a: Submission, name: str) -> Any:
         derived = self.definition.journey.values.get(name)
@@ -364,7 +365,8 @@ class _Person:
         end, reason = min(ends, key=lambda one: one[0], default=(None, ""))  # of equal ones the first
         found = [one for one in self.following(exposure.outcomes, a) if end is None or self.day(one) <= end]
         outcomes = [self.day(one) for one in found]
-        own = [self.day(one) for one in found if exposure.specific is not None and self.holds(exposure.specific, one)]
+        own_ones = [one for one in found if exposure.specific is not None and self.holds(exposure.specific, one)]
+        own = [self.day(one) for one in own_ones]
         carried = [days[0] for one in exposure.carried_until if (days := self.days_of(one, a))]
         return Exposed(
             product=" + ".join(products),
@@ -379,7 +381,13 @@ class _Person:
             first_outcome=min(outcomes, default=None),
             specific=len(own),
             first_specific=min(own, default=None),
-            unknown=len([one for one in found if exposure.unknown is not None and self.holds(exposure.unknown, one)]),
+            unknown=len(
+                [
+                    one
+                    for one in found
+                    if one not in own_ones and exposure.unknown is not None and self.holds(exposure.unknown, one)
+                ]
+            ),
             carried_until=min(carried, default=None) if exposure.carried_until else end,
         )
 

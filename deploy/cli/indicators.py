@@ -162,7 +162,9 @@ def exposures(
 ) -> None:
     """Implants and treatments in follow-up, live, by product: how many began, are open, ended and why, had outcomes.
 
-    Years are exposure-years until the day of the reading; an implant is exposed until it is taken out.
+    Years are exposure-years until the day of the reading. An implant's own outcomes are those where it was taken out
+    or exchanged itself; the first revision ends the exposure of all that was put in with it. Who carries what:
+    `guldadra trace`.
     """
     from deploy.indicator_tables import exposure_table, origin_line
     from deploy.tables import console_for
@@ -193,7 +195,8 @@ def trace(
 ) -> None:
     """Who carries a product now: how many persons at each unit and, with --unit, whom this unit has to call.
 
-    For a recall, say `guldadra trace hip --product CUP03 --lot L7 --unit U01`. An exposure may be over and the product
+    For a recall, say `guldadra trace hip --product CUP03 --lot L7 --unit U01`; with a lot also those are told whose lot
+    nobody knows. An exposure may be over and the product
     still be carried: a cup stays in when the head is exchanged. A unit finds its patients by the registration ids that
     it gave.
     """
@@ -209,7 +212,8 @@ def trace(
         definition = readable(client, declared)
         reading = read_carriers(client, definition, product, lot=lot, unit=unit, until=day)
     if as_json:
-        print(json.dumps(asdict(reading), ensure_ascii=False, default=str))
+        shown = reading if unit else replace(reading, carriers=[])
+        print(json.dumps(asdict(shown), ensure_ascii=False, default=str))
         return
     console = console_for()
     if not reading.units:

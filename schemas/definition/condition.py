@@ -17,9 +17,12 @@ Of a registration within its journey one may say as well (`JourneyCondition`):
     latest: {form: visit, where: …, within_days: 365, is: {viral_load: {lt: 50}}}
 
 ``followed_by``: there is a registration of the form on the same day or later (of the registration's own
-form: later by day, then version) for which ``where`` and, seen from there, ``that`` hold. ``preceded_by``
-is its mirror. ``latest``: the last one on the same day or before (never itself) for which ``where`` holds
-is there, and ``is`` holds for it. ``within_days`` counts calendar days and includes the last one.
+form: later in their order) for which ``where`` and, seen from there, ``that`` hold. ``preceded_by`` is its mirror.
+``latest``: the last one on the same day or before (never itself) for which ``where`` holds is there, and ``is``
+holds for it. ``within_days`` counts calendar days and includes the last one.
+
+Registrations of a form are in the order of their days, those of one day as they were recorded, then by id: in an order
+that is their own, which sending one again does not change.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Anchors(_Strict):
         form: the form that they are of.
         where: what must hold for one by itself (its own fields only).
         once_per: of one person's in one calendar period (or of all of a person's) only the latest (by
-            day, then version) of those for which ``where`` holds.
+            day, then as recorded) of those for which ``where`` holds.
     """
 
     form: str

@@ -23,7 +23,7 @@ class Attribution(_Strict):
     """Which earlier registration an outcome belongs to.
 
     The one that ``reference`` names, where the outcome's field is not null; else the latest (by day,
-    then version) of the form ``to``. Either way it must be on the outcome's day or before, and the
+    then as recorded) of the form ``to``. Either way it must be on the outcome's day or before, and the
     fields ``same`` must be equal (null equals nothing). Where there is none, the outcome is unresolved.
     """
 
@@ -41,7 +41,7 @@ class DerivedValue(_Strict):
 
 
 class PersonFact(_Strict):
-    """A field of the latest registration (by day, then version) of a form, over the whole journey."""
+    """A field of the latest registration (by day, then as recorded) of a form, over the whole journey."""
 
     form: str
     field: str

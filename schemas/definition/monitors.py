@@ -52,10 +52,10 @@ class Exposure(Anchors):
         by: what the comparison is stratified by.
         ends: what ends it.
         carried_until: what ends the patient's carrying the product, where that may be later than the end of the
-            exposure: a cup stays in when the head is exchanged. Left out, the two are the same.
+            exposure: a cup stays in when the head is exchanged. Left out, the two are the same, as for a drug.
         outcomes: what is counted while exposed, from the first day to the last, both included.
         specific: which of the outcomes are the product's own (it was removed, or the reason is mapped to it).
-        unknown: of which it cannot be told; these are not specific, and how many there are is shown.
+        unknown: of which of the others that cannot be told; how many there are is shown.
     """
 
     title: Text

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
-from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event
+from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, present_event
 from schemas.dead_letter import registration_alone
 from schemas.store import known_versions
 from sinks.clickhouse import sql
@@ -170,10 +170,10 @@ class Buffer:
             table.registrations = len(table.blocks)
 
     def _take_message(self, event: str, read: Read, value: bytes) -> None:
-        if event not in _UNDECODED:
+        if event in _UNDECODED:
+            value = present_event(event, value)  # ClickHouse fills in no field of a nested record that is not there
+        else:
             decode_event(event, value)
-        elif (read.topic, value[:HEADER_BYTES]) not in self._layouts:
-            raise NotARegistrationError(f"the message is not a {event}")
         self._take_whole(read, value, 1, placed=event == _PLACED)
 
     def _take_whole(self, read: Read, value: bytes, registrations: int, *, placed: bool = False) -> None:

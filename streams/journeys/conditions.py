@@ -2,7 +2,7 @@
 
 Every function here adds to one source, of which `evaluation` makes the functions of a registry. In it
 ``F`` is the journey by form (lists of records in their order), ``T`` by outcome form which record each
-outcome (by its version) is attributed to.
+outcome (by its id) is attributed to.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.definition.condition import All, AnyOf, FieldTest, Latest, Not, Related
-from streams.journeys.records import DAY, FIRST_FIELD, ID, VERSION
+from streams.journeys.records import DAY, FIRST_FIELD, ID, RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,8 @@ class ConditionCode:
         declared = self._definition.forms[form]
         if field == declared.name_of("occurred_on"):
             return f"{record}[{DAY}]"
+        if field == declared.name_of("recorded_at"):
+            return f"{record}[{RECORDED}]"
         if field == declared.name_of("registration_id"):
             return f"{record}[{ID}]"
         return f"{record}[{FIRST_FIELD + self._records.fields[form].index(field)}]"
@@ -132,7 +134,7 @@ class ConditionCode:
         first, second = ("a", "r") if later else ("r", "a")
         tests = [f"{first}[{DAY}] <= {second}[{DAY}]"]
         if condition.form == form:
-            tests = [f"({first}[{DAY}], {first}[{VERSION}]) < ({second}[{DAY}], {second}[{VERSION}])"]
+            tests = [f"{first}[:{FIRST_FIELD}] < {second}[:{FIRST_FIELD}]"]
         apart = f"{second}[{DAY}] - {first}[{DAY}]"
         if condition.within_days is not None:
             tests.append(f"{apart} <= {condition.within_days}")
@@ -141,7 +143,7 @@ class ConditionCode:
         tests += self.equal(condition.same, form, "a", condition.form, "r")
         if isinstance(condition, Related) and condition.attributed:
             outcome = condition.form if later else form
-            tests.append(f"T[{self._records.form_at(outcome)}].get({second}[{VERSION}]) is {first}")
+            tests.append(f"T[{self._records.form_at(outcome)}].get({second}[{ID}]) is {first}")
         if condition.where is not None:
             tests.append(self.expression(condition.where, condition.form, "r"))
         return " and ".join(tests)

@@ -101,7 +101,7 @@ class JourneyCore:
                 if read is None:
                     raise UnknownSchemaError(submission["schema_id"])
                 try:
-                    record = read(submission["payload"], version, submission["registration_id"])
+                    record = read(submission["payload"], submission["registration_id"])
                 except NotARegistrationError as error:
                     step.unreadable.append(Unreadable(place, submission, str(error)))
                 else:

@@ -20,7 +20,7 @@ from schemas.definition.indicators import UNRESOLVED, width
 from schemas.definition.monitors import BETWEEN
 from streams.journeys.conditions import ConditionCode
 from streams.journeys.first_exposure import product_and_lot, since, who
-from streams.journeys.records import DAY, FORM, ID, VERSION, Records
+from streams.journeys.records import DAY, FORM, ID, Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -71,7 +71,7 @@ class Evaluation(NamedTuple):
     """A registry's definitions as functions.
 
     Attributes:
-        journey: what a journey comes to; it takes the records in order of day and version.
+        journey: what a journey comes to; it takes the records in their order.
         alone: by the place of its form, what a journey of one record comes to; adds it to the changes at once:
             ``f(record, patient, cells, counts, exposures, entries)``.
     """
@@ -188,7 +188,7 @@ class _Writer:
                     f"        unit = {self._code.role(outcome, 'unit', 'a')}",
                     f"        {self._found_entry(UNRESOLVED, outcome, '()')}",
                     "    else:",
-                    f"        targets[a[{VERSION}]] = target",
+                    f"        targets[a[{ID}]] = target",
                 ],
             )
 
@@ -369,7 +369,7 @@ class _Writer:
             "        if found:",
             f"            days = [r[{DAY}] for r in found]",
             f"            own = [r[{DAY}] for r in found if {specific}]",
-            f"            unknown = sum([1 for r in found if {unknown}])",
+            f"            unknown = sum([1 for r in found if {unknown} and not {specific}])",
             f"    {self._found_exposure(name, state)}",
         ]
 

@@ -1,7 +1,9 @@
-"""A registration as a journey keeps it: a list of its day, its version, its form, its id, and the fields spoken of.
+"""A registration as a journey keeps it: a list that begins with its day, when it was recorded, its form and its id.
 
-Only fields that a definition mentions are kept, so journeys are small and quick to read; the rest is in
-the archive. A retraction is the same list without fields, its day None.
+Lists in their order are registrations in theirs: by their day, those of one day as they were recorded. When they were
+submitted does not matter; else one that is sent twice would change places, and with it what comes of the journey.
+Behind the head stand only the fields that a definition mentions, so journeys are small and quick to read; the rest is
+in the archive. A retraction is the same list without fields, its day None.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 Record = list[Any]
 #: Where a record has what; the fields spoken of follow.
-DAY, VERSION, FORM, ID, FIRST_FIELD = range(5)
+DAY, RECORDED, FORM, ID, FIRST_FIELD = range(5)
 
 
 class Records:
@@ -32,7 +34,7 @@ class Records:
     Attributes:
         forms: the forms' names; a record names its form by its place among them.
         fields: by form, the fields kept, in their order behind ``FIRST_FIELD``.
-        readers: by schema id, the function that makes a record of (payload, version, registration id); it raises
+        readers: by schema id, the function that makes a record of (payload, registration id); it raises
             NotARegistrationError where the payload is not what the schema says.
     """
 
@@ -48,11 +50,11 @@ class Records:
         """A form's place."""
         return self.forms.index(name)
 
-    def _reader(self, schema: FormSchema) -> Callable[[bytes, int, str], Record]:
+    def _reader(self, schema: FormSchema) -> Callable[[bytes, str], Record]:
         form = schema.form
         place, kept = self.form_at(form.name), self.fields[form.name]
-        day, retracted = form.name_of("occurred_on"), form.name_of("retracted")
-        wanted = (retracted, day, *kept)
+        head = [form.name_of(role) for role in ("retracted", "occurred_on", "recorded_at")]
+        wanted = (*head, *kept)
         if schema.current:
             decode: Callable[[bytes], list[Any]] = compile_reader(schema.avro, fields=wanted)
         else:
@@ -61,14 +63,15 @@ class Records:
                 said = schema.decode(payload)
                 return [said[name] for name in wanted]
 
-        def read(payload: bytes, version: int, registration_id: str) -> Record:
+        def read(payload: bytes, registration_id: str) -> Record:
             try:
                 said = decode(payload)
             except NotPlainAvroError as error:
                 raise NotARegistrationError(str(error)) from error
-            if said[0]:
-                return [None, version, place, registration_id]
-            said[0:2] = said[1], version, place, registration_id
+            retracted, day, recorded = said[:3]
+            if retracted:
+                return [None, recorded, place, registration_id]
+            said[:3] = day, recorded, place, registration_id
             return said
 
         return read
@@ -76,4 +79,4 @@ class Records:
 
 def _always_kept(form: Form) -> set[str]:
     """Fields that stand at the head of every record."""
-    return {form.name_of("occurred_on"), form.name_of("registration_id")}
+    return {form.name_of(role) for role in ("occurred_on", "recorded_at", "registration_id")}

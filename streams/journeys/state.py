@@ -28,7 +28,7 @@ class Journey:
     """What is known of one person.
 
     Attributes:
-        records: the living registrations in order of day and version.
+        records: the living registrations in their order.
         opt_outs: the opt-out registrations ever made, by id: whether each is in force.
     """
 
@@ -67,7 +67,7 @@ class Journey:
                 known.pop((form, record[ID]), None)
             else:
                 known[form, record[ID]] = record
-        self.records = sorted(known.values())  # versions differ, so nothing behind them is compared
+        self.records = sorted(known.values())  # ids of a form differ, so nothing behind them is compared
         return emptied
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from schemas import topics
+from schemas.codec import fingerprint, wire_header
+from schemas.compiled_writer import compile_writer
 from schemas.version import version_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.client import connect
+from sinks.clickhouse.migrations.plan import apply, revert
+from sinks.clickhouse.migrations.step import MigrationError
 from tests.derived_support import batches, cell, derived_registry, entry, exposure, load, made, write
 
 if TYPE_CHECKING:
@@ -95,6 +102,39 @@ def test_exposures_are_unfolded_with_their_open_ends_and_what_is_no_more_says_so
         ("b", "cup", "k1-b", "CUP1", "", "U1", "", ["female"], date(2024, 1, 1), None, "", 0, None, True, 0, 4),
         ("c", "cup", "k1-c", "", "", "", "", [], date(1970, 1, 1), None, "", 0, None, False, 2, 6),
     ]  # fmt: skip
+
+
+def test_an_exposure_message_from_before_a_field_was_there_is_loaded_too(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    path = files("schemas") / "events" / "released" / "exposure_batch.1.avsc"
+    version = json.loads(path.read_text(encoding="utf-8"))
+    (change,) = [exposure("a", "2024-01-01", "2024-02-01", end_reason="revision", outcomes=1, first_outcome=19_754)]
+    for state in change["after"]:
+        for name in ("specific", "first_specific", "unknown", "carried_until"):
+            del state[name]
+    origin = {"registry": registry.name, "generation": registry.generation, "partition": 0, "version": 3}
+    message = compile_writer(version)({**origin, "group": "cup", "changes": [change]})
+    load(client, registry, [(topics.exposures(registry.name), wire_header(fingerprint(version)) + message)])
+    columns = "registration_id, `end`, outcomes, specific, first_specific, unknown"
+    assert rows(client, registry, "exposures", columns) == [("a", date(2024, 2, 1), 1, 0, None, 0)]
+
+
+def test_rows_from_before_whose_outcomes_were_told_apart_end_their_carrying_with_the_exposure(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    ended = exposure("a", "2024-01-01", "2024-02-01", end_reason="revision", outcomes=1, first_outcome=19_754)
+    write(client, registry, 3, exposures=[ended, exposure("b", "2024-01-01")])
+    with pytest.raises(MigrationError, match="would lose data"):
+        revert(client, registry.name, 8)
+    revert(client, registry.name, 8, allow_data_loss=True)
+    apply(client, {registry.name: registry})
+    columns = "registration_id, specific, first_specific, unknown, carried_until"
+    assert rows(client, registry, "exposures", columns) == [
+        ("a", 0, None, 0, date(2024, 2, 1)), ("b", 0, None, 0, None),
+    ]  # fmt: skip
+    write(client, registry, 4, exposures=[exposure("c", "2024-01-01", specific=1, first_specific=19_730)])
+    assert rows(client, registry, "exposures", columns)[-1] == ("c", 1, date(2024, 1, 8), 0, None)
 
 
 def test_entries_of_lists_come_and_go(client: Client, registry: RegistryDefinition) -> None:

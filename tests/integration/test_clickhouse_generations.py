@@ -194,7 +194,8 @@ def test_exposures_by_product_as_of_a_day(client: Client, registry: RegistryDefi
     write(
         client, registry, 1, cells=[],
         exposures=[
-            exposure("a", "2024-01-01", "2024-01-11", end_reason="revision", outcomes=2, first_outcome=event - 50),
+            exposure("a", "2024-01-01", "2024-01-11", end_reason="revision", outcomes=2, first_outcome=event - 50,
+                     specific=1, first_specific=event - 50, unknown=1),
             exposure("b", "2024-12-01", unit="U2"),
             exposure("c", "2023-12-31", "2024-06-30", end_reason="death", **second),
             exposure("d", "2024-01-01", patient="k1-dora"), exposure("e", None),
@@ -203,8 +204,8 @@ def test_exposures_by_product_as_of_a_day(client: Client, registry: RegistryDefi
     reading = read_exposures(client, registry)
     assert reading.until == date(2024, 12, 31)
     assert reading.rows == [
-        ExposureRow("cup", "CUP1", 2, 1, {"revision": 1}, 1, 2, 10 + 30),
-        ExposureRow("cup", "CUP2", 1, 0, {"death": 1}, 1, 1, 182),
+        ExposureRow("cup", "CUP1", 2, 1, {"revision": 1}, 1, 2, 1, 1, 10 + 30),
+        ExposureRow("cup", "CUP2", 1, 0, {"death": 1}, 1, 1, 0, 0, 182),
     ]
     assert reading.rows[1].years == pytest.approx(182 / 365.25)
     earlier = read_exposures(client, registry, ["cup"], until=date(2024, 1, 6))
@@ -222,6 +223,7 @@ def test_who_carries_a_product_as_of_a_day(client: Client, registry: RegistryDef
     register = Register(registry)
     register.operated("k1-anna", "a", "2024-12-31")
     register.opted_out("k1-dora", "out", "2024-12-31")
+    register.emigrated("k1-abroad", "gone", "2024-06-30")
     register.load(client)
     revised = {"end_reason": "revision", "outcomes": 1, "first_outcome": days("2024-03-01")}
     until_june: dict[str, Any] = {"end_reason": "death", "carried_until": days("2024-06-30")}
@@ -239,16 +241,23 @@ def test_who_carries_a_product_as_of_a_day(client: Client, registry: RegistryDef
         ],
     )  # fmt: skip
     reading = read_carriers(client, registry, "CUP1", until=date(2024, 12, 30))
-    assert reading.units == {"U1": UnitCarriers(persons=1, carried=2, over=1), "U2": UnitCarriers(1, 1, 1)}
+    assert reading.units == {
+        "U1": UnitCarriers(persons=1, carried=2, lot_unknown=0, over=1),
+        "U2": UnitCarriers(1, 1, 0, 1),
+    }
     first, other, abroad = reading.carriers
     assert first == Carrier(
         "U1", "k1-anna", "head", "cup", "L1", "left", date(2024, 1, 1), date(2024, 3, 1), abroad=False
     )
     assert (other.registration_id, other.lot, other.outcome) == ("other", "L2", None)
     assert (abroad.unit, abroad.registration_id, abroad.abroad) == ("U2", "abroad", True)
-    of_lot = read_carriers(client, registry, "CUP1", lot="L1", unit="U1")
+    of_lot = read_carriers(client, registry, "CUP1", lot="L1", unit="U1", until=date(2024, 12, 30))
     assert [one.registration_id for one in of_lot.carriers] == ["head"]
-    assert of_lot.units == {"U1": UnitCarriers(1, 1, 1)}
+    assert of_lot.units == {"U1": UnitCarriers(1, 1, 0, 1)}
+    # of what lot the later one is nobody knows, so its carrier is to be found as well
+    last = read_carriers(client, registry, "CUP1", lot="L1", unit="U1", until=date(2024, 12, 31))
+    assert [one.registration_id for one in last.carriers] == ["head", "later"]
+    assert last.units == {"U1": UnitCarriers(2, 2, 1, 1)}
     # in February nothing had been taken out, nobody had died or left, and of the reoperation nothing was known
     then = read_carriers(client, registry, "CUP1", until=date(2024, 2, 29))
     assert [(one.registration_id, one.outcome, one.abroad) for one in then.carriers] == [

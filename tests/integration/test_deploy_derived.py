@@ -190,7 +190,9 @@ def test_whom_a_unit_has_to_call(guldadra: Command, registry: RegistryDefinition
     shown = guldadra("trace", registry.name, "--product", "CUP1", "--unit", "U1", "--limit", "1").output
     assert "1 more: --limit, or --json for all" in shown
     assert "2024-01-01" in shown  # a was reoperated on, and still carries it
-    found = said(guldadra("trace", registry.name, "--product", "CUP1", "--until", "2024-06-01", "--json"))
+    assert said(guldadra("trace", registry.name, "--product", "CUP1", "--json"))["carriers"] == []
+    until_june = ("--until", "2024-06-01", "--unit", "U1", "--json")
+    found = said(guldadra("trace", registry.name, "--product", "CUP1", *until_june))
     assert [(one["registration_id"], one["outcome"]) for one in found["carriers"]] == [("a", "2024-01-08")]
     assert "knows nobody who ever got CUP1 of lot L9 at U2" in " ".join(
         guldadra("trace", registry.name, "--product", "CUP1", "--lot", "L9", "--unit", "U2").output.split()
@@ -200,7 +202,7 @@ def test_whom_a_unit_has_to_call(guldadra: Command, registry: RegistryDefinition
 def test_exposures_by_product(guldadra: Command, registry: RegistryDefinition) -> None:
     shown = guldadra("exposures", registry.name).output
     lines = [" ".join(line.split()) for line in shown.splitlines()]
-    assert "cup CUP1 2 1 revision 1 1 (50.0 %) 1 0.1" in lines  # 10 and 30 days
+    assert "cup CUP1 2 1 revision 1 1 (50.0 %) 1 0 0 0.1" in lines  # 10 and 30 days
     (row,) = said(guldadra("exposures", registry.name, "cup", "--json"))["rows"]
     assert (row["exposures"], row["still_open"], row["ended"], row["days"]) == (2, 1, {"revision": 1}, 40)
 

@@ -146,10 +146,13 @@ def test_what_follows_may_be_on_the_same_day_but_of_its_own_form_only_later(worl
     assert world.holding("visit", {"preceded_by": {"form": "visit"}}) == {"second"}
 
 
-def test_a_correction_makes_a_registration_a_later_one_of_its_day(world: World) -> None:
+def test_a_correction_leaves_a_registration_where_it_was_recorded(world: World) -> None:
     world.add("visit", 3, 5, "first")
     world.add("visit", 3, 5, "second")
     world.add("visit", 3, 5, "first", treated=True)
+    world.load()
+    assert world.holding("visit", {"followed_by": {"form": "visit"}}) == {"first"}
+    world.add("visit", 3, 5, "first", treated=True, recorded_at=(DAY_0 + 5) * DAY_MS + 1)
     world.load()
     assert world.holding("visit", {"followed_by": {"form": "visit"}}) == {"second"}
 
@@ -245,14 +248,17 @@ def test_an_outcome_is_attributed_by_reference_else_to_the_latest_on_its_side(wo
     assert world.holding("reoperation", {"preceded_by": {"form": "operation", "attributed": True}}) == resolved
 
 
-def test_of_two_on_one_day_the_outcome_belongs_to_the_later_submission(world: World) -> None:
+def test_of_two_on_one_day_the_outcome_belongs_to_the_one_recorded_later(world: World) -> None:
     world.add("operation", 1, 0, "first", side="left")
     world.add("operation", 1, 0, "second", side="left")
     world.add("reoperation", 1, 0, side="left")
     world.load()
     attributed = {"followed_by": {"form": "reoperation", "attributed": True}}
     assert world.holding("operation", attributed) == {"second"}
-    world.add("operation", 1, 0, "first", side="left")  # registered again, so it is the latest now
+    world.add("operation", 1, 0, "first", side="left")  # sent again, it stays where it was
+    world.load()
+    assert world.holding("operation", attributed) == {"second"}
+    world.add("operation", 1, 0, "first", side="left", recorded_at=DAY_0 * DAY_MS + 1)
     world.load()
     assert world.holding("operation", attributed) == {"first"}
 

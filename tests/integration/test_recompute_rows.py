@@ -104,7 +104,7 @@ def test_once_per_period_counts_the_latest_of_each_person(world: World) -> None:
     world.add("visit", 1, 30, viral_load=None)  # later still, but where does not hold
     world.add("visit", 1, FEB_1, viral_load=10.0)
     world.add("visit", 2, 5, viral_load=90.0)
-    world.add("visit", 2, 5, viral_load=10.0)  # of the same day, submitted later
+    world.add("visit", 2, 5, viral_load=10.0, recorded_at=(DAY_0 + 5) * DAY_MS + 1)  # of the same day, recorded later
     world.load()
     known = {"viral_load": {"known": True}}
     declared = declaring(

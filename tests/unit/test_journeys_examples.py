@@ -56,15 +56,18 @@ def chain() -> Journeys:
 # Order within a journey
 
 
-def test_of_two_on_one_day_the_one_submitted_later_follows(care: Journeys) -> None:
-    care.add("sample", "1", 0, load=10.0, drug="a")
-    care.add("sample", "2", 0, load=60.0, drug="a")
+def test_of_two_on_one_day_the_one_recorded_later_follows_however_often_they_are_sent(care: Journeys) -> None:
+    care.add("sample", "2", 0, load=60.0, drug="a", recorded_at=DAY_2000 * DAY_MS + 1)
+    care.add("sample", "1", 0, load=10.0, drug="a", recorded_at=DAY_2000 * DAY_MS)
     # samples, followed (n, hits), rate (n, events, closed days, open, open starts): the first ends at once
     assert _by_label(care, "samples") == {
         ("<50",): (1, 1, 1, 1, 0, 0, 0, 0),
         ("50+",): (1, 1, 0, 1, 0, 0, 1, DAY_2000),
     }
-    care.add("sample", "1", 0, load=10.0, drug="a")  # the same again is the later one now
+    before = _by_label(care, "samples")
+    care.add("sample", "1", 0, load=10.0, drug="a", recorded_at=DAY_2000 * DAY_MS)  # sent again, it stays where it was
+    assert _by_label(care, "samples") == before
+    care.add("sample", "1", 0, load=10.0, drug="a", recorded_at=DAY_2000 * DAY_MS + 2)  # as corrected it is the later
     assert _by_label(care, "samples") == {
         ("<50",): (1, 1, 0, 1, 0, 0, 1, DAY_2000),
         ("50+",): (1, 1, 1, 1, 0, 0, 0, 0),
@@ -517,7 +520,10 @@ def test_of_a_person_exposed_once_only_the_latest_counts(implants: Journeys) -> 
     implants.add("reoperation", "2", 1, side="left", removed=["cup"])
     # the last one, which puts nothing in, is the one looked at
     assert implants.exposed("revision_cup") == {}
-    implants.add("reoperation", "1", 1, side="left", new_cup="A")  # the same day, submitted later
+    implants.add("reoperation", "1", 1, side="left", new_cup="A")  # the same day, recorded at the same time: by id
+    assert implants.exposed("revision_cup") == {}
+    later = (DAY_2000 + 1) * DAY_MS + 1
+    implants.add("reoperation", "1", 1, side="left", new_cup="A", recorded_at=later)  # the same day, recorded later
     assert implants.exposed("revision_cup") == {
         "1": Exposed("A", "", "U1", "left", (), DAY_2000 + 1, None, "", 0, None)
     }

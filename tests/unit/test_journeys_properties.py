@@ -3,6 +3,8 @@
 The recomputation is `tests.reference_journeys`, which works everything out at once and from nothing.
 """
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -64,3 +66,22 @@ def test_any_history_however_cut_crashed_and_rewound_comes_to_what_a_recomputati
     name: str, data: st.DataObject
 ) -> None:
     run(name, data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(quick, max_examples=80)
+@given(data=st.data())
+def test_what_was_said_last_of_a_registration_changes_nothing_when_it_is_said_again(
+    name: str, data: st.DataObject
+) -> None:
+    submissions = [one for one in data.draw(histories(name)) if one.form != OPT_OUT]
+    last_said = list({(one.form, one.patient, one.registration_id): one for one in submissions}.values())
+    worker = Worker(name)
+    worker.step(batches_of(name, submissions))
+    before = worker.loader.shown()
+    highest = max((one.version for one in submissions), default=0)
+    sent_again = data.draw(st.permutations(last_said))
+    again = [replace(one, version=highest + 1 + place) for place, one in enumerate(sent_again)]
+    worker.step(batches_of(name, again))
+    assert worker.loader.shown() == before
+    assert recompute(registry(name), [*submissions, *again]) == before

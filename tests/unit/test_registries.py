@@ -144,12 +144,13 @@ def test_the_first_revision_ends_all_exposures_of_a_hip_and_what_stays_in_is_sti
         ("stem", "primary_operation-1"): ("STEM01", 0, 100, "revision", 1),
         ("head", "primary_operation-1"): ("HEAD01", 0, 100, "revision", 1),
         ("construct", "primary_operation-1"): ("CUP01 + STEM01", 0, 100, "revision", 1),
+        ("revision_head", "reoperation-1"): ("HEAD02", 100, 200, "revision", 1),
         ("revision_cup", "reoperation-2"): ("CUP02", 200, 300, "revision", 2),  # on days 250 and 300
         ("revision_cup", "reoperation-4"): ("CUP02", 300, 400, "emigration", 0),
     }
     primary = {group: one for (group, _, number), one in result.exposures.items() if number == "primary_operation-1"}
     assert {group: one.carried_until and one.carried_until - start for group, one in primary.items()} == {
-        "cup": 200, "stem": None, "head": 100, "construct": 100,
+        "cup": 200, "stem": None, "head": 100, "construct": 200,
     }  # fmt: skip
     assert {group: one.specific for group, one in primary.items()} == {"cup": 0, "stem": 0, "head": 1, "construct": 0}
 

@@ -7,8 +7,11 @@ Who moved abroad still carries it. Persons are counted once in a unit, however m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from schemas.definition.form import EMIGRATION
 from sinks.clickhouse import sql
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.migrations.opt_outs import counts
@@ -36,7 +39,7 @@ class Carrier:
         side: side of the body; empty where the form has none.
         since: the day it was put in.
         outcome: the first day of an outcome since, such as a reoperation that left it in; None where there was none.
-        abroad: whether the person has emigrated.
+        abroad: whether the person has emigrated, by then.
     """
 
     unit: str
@@ -52,10 +55,18 @@ class Carrier:
 
 @dataclass(frozen=True, slots=True)
 class UnitCarriers:
-    """How one unit stands: persons who carry the product, the exposures that they carry, those that are over."""
+    """How one unit stands.
+
+    Attributes:
+        persons: who carry the product, by what is known.
+        carried: the exposures that they carry.
+        lot_unknown: of these, where a lot was asked for, those whose lot nobody knows: it may be that one.
+        over: exposures of those who carry it no more.
+    """
 
     persons: int
     carried: int
+    lot_unknown: int
     over: int
 
 
@@ -99,7 +110,7 @@ def read_carriers(
         client: the way to ClickHouse.
         definition: the registry.
         product: its code, in whatever monitor group it is.
-        lot: only this lot.
+        lot: only this lot, and what is of no known lot: whoever may carry it must be found.
         unit: only what this unit put in.
         until: the day of the reading; the latest day in any form where none is given.
 
@@ -116,37 +127,41 @@ def read_carriers(
     units: dict[str, UnitCarriers] = {}
     carriers: list[Carrier] = []
     if last_day is not None:
-        put_in = _put_in(definition.name, of_lot=lot is not None, of_unit=unit is not None)
         parameters = {
             "generation": definition.generation,
             "product": product,
-            "lot": lot or "",
+            "lots": [] if lot is None else [lot, ""],
             "unit": unit or "",
             "until": last_day.isoformat(),
         }
-        counted = client.rows(
-            f"SELECT unit, uniqExactIf(patient, carried), countIf(carried), countIf(NOT carried) FROM ({put_in}) "
-            "GROUP BY unit ORDER BY unit",
-            parameters,
-        )
-        units = {code: UnitCarriers(*numbers) for code, *numbers in counted}
-        rows = client.rows(
-            "SELECT unit, patient, registration_id, `group`, lot, side, start, "
-            "if(first_outcome <= {until:Date32}, first_outcome, NULL) AS outcome, "
-            f"ifNull(end_reason = 'emigration' AND `end` <= {{until:Date32}}, false) AS abroad FROM ({put_in}) "
-            "WHERE carried ORDER BY unit, start, registration_id, `group`",
-            parameters,
-        )
-        carriers = [Carrier(*row) for row in rows]
+        found = client.rows(_query(definition), parameters)
+        for code, exposures in groupby(found, key=itemgetter(0)):
+            its = list(exposures)
+            carrying = [Carrier(*row) for *row, carried in its if carried]
+            carriers += carrying
+            units[code] = UnitCarriers(
+                len({one.patient for one in carrying}),
+                len(carrying),
+                0 if lot is None else sum(not one.lot for one in carrying),
+                len(its) - len(carrying),
+            )
     return CarrierReading(definition.name, definition.generation, through, last_day, product, lot, units, carriers)
 
 
-def _put_in(registry: str, *, of_lot: bool, of_unit: bool) -> str:
-    database = sql.database_of(registry)
-    return (
-        "SELECT *, carried_until IS NULL OR carried_until > {until:Date32} AS carried "
-        f"FROM {sql.table(database, 'exposures')} FINAL "
-        "WHERE generation = {generation:String} AND product = {product:String} AND present "
-        f"AND start <= {{until:Date32}} AND {counts(database, 'patient', 'version')}"
-        f"{' AND lot = {lot:String}' if of_lot else ''}{' AND unit = {unit:String}' if of_unit else ''}"
-    )
+def _query(definition: RegistryDefinition) -> str:
+    database = sql.database_of(definition.name)
+    abroad = "false"
+    if EMIGRATION in definition.forms:
+        form = definition.forms[EMIGRATION]
+        patient, day = (sql.identifier(form.name_of(role)) for role in ("patient", "occurred_on"))
+        abroad = f"patient IN (SELECT {patient} FROM {sql.table(database, EMIGRATION)} WHERE {day} <= {{until:Date32}})"
+    return f"""
+        SELECT unit, patient, registration_id, `group`, lot, side, start,
+            if(first_outcome <= {{until:Date32}}, first_outcome, NULL) AS outcome,
+            {abroad} AS abroad,
+            carried_until IS NULL OR carried_until > {{until:Date32}} AS carried
+        FROM {sql.table(database, "exposures")} FINAL
+        WHERE generation = {{generation:String}} AND product = {{product:String}} AND present
+        AND start <= {{until:Date32}} AND {counts(database, "patient", "version")}
+        AND (empty({{lots:Array(String)}}) OR lot IN {{lots:Array(String)}}) AND {{unit:String}} IN ('', unit)
+        ORDER BY unit, start, registration_id, `group`"""

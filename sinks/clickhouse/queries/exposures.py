@@ -1,4 +1,4 @@
-"""Exposures, live: how many carry or take each product, how long they did, and how it ended.
+"""Exposures, live: of each product how many began, how long they lasted, how they ended and what came of them.
 
 As of a day D: an exposure that begins later is not known yet, one that ends later is open on D, and open
 ones last until D. An exposure lasts from its first day to its last: of one day's difference it has one
@@ -37,6 +37,8 @@ class ExposureRow:
         ended: how many ended, by reason.
         with_outcome: how many had an outcome.
         outcomes: how many outcomes they had, as far as is known now.
+        specific: how many of these are the product's own.
+        unknown: of how many nobody knows whether they are.
         days: exposure-days.
     """
 
@@ -47,6 +49,8 @@ class ExposureRow:
     ended: Mapping[str, int]
     with_outcome: int
     outcomes: int
+    specific: int
+    unknown: int
     days: int
 
     @property
@@ -133,6 +137,8 @@ def _query(registry: str, *, of_unit: bool) -> str:
             sumMapIf([toString(end_reason)], [toUInt64(1)], NOT is_open) AS ended,
             countIf(first_outcome <= {{until:Date32}}) AS with_outcome,
             sum(outcomes) AS outcomes_in_all,
+            sum(specific) AS own,
+            sum(unknown) AS not_known,
             sum(dateDiff('day', start, if(is_open, {{until:Date32}}, assumeNotNull(`end`)))) AS days
         FROM
         (

@@ -31,7 +31,9 @@ def exposures_query(definition: RegistryDefinition, group: str) -> str:
     days = f"[{', '.join([str(NEVER), *(f'toInt32({joined.first_day(end)})' for end in exposure.ends)])}]"
     reasons = f"[{', '.join(sql.text(reason) for reason in ('', *(end.reason for end in exposure.ends)))}]"
     carried = [f"toInt32({joined.first_day(end)})" for end in exposure.carried_until] or ["_end"]
-    kept = dict.fromkeys(["_patient", "_id", "_day", *KEY, *sources(definition, form, exposure.outcomes.same)])
+    kept = dict.fromkeys(
+        ["_patient", "_id", "_day", "_recorded", *KEY, *sources(definition, form, exposure.outcomes.same)]
+    )
     by = joined.labels(exposure.by)
     ended = journeys.statement.subquery(
         "ended",
@@ -52,7 +54,8 @@ def exposures_query(definition: RegistryDefinition, group: str) -> str:
     outcomes = journeys.statement.subquery(
         "outcomes",
         f"SELECT {key}, count() AS _count, min({OTHER}._day) AS _first, countIf({OTHER}._specific) AS _own, "
-        f"minIf({OTHER}._day, {OTHER}._specific) AS _first_own, countIf({OTHER}._unknown) AS _not_known\n"
+        f"minIf({OTHER}._day, {OTHER}._specific) AS _first_own, "
+        f"countIf({OTHER}._unknown AND NOT {OTHER}._specific) AS _not_known\n"
         f"{while_exposed}\nGROUP BY {key}",
     )
     rows = Joined(journeys, form, ended)

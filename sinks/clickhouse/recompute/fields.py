@@ -1,7 +1,7 @@
 """Fields and derived values of registrations as SQL expressions, and the texts, days and numbers made of them.
 
 In every query a registration has its form's fields under their own names, and before them (no field
-can be called so) `_patient`, `_id`, `_day` (days since 1970), `_partition` and `_version`.
+can be called so) `_patient`, `_id`, `_day` (days since 1970), `_recorded`, `_partition` and `_version`.
 """
 
 from __future__ import annotations

@@ -53,13 +53,15 @@ class Journeys:
     def living(self, form: str) -> str:
         """All living registrations of a form."""
         declared = self.definition.forms[form]
-        patient, registration_id, day = (
-            sql.identifier(declared.name_of(role)) for role in ("patient", "registration_id", "occurred_on")
+        patient, registration_id, day, recorded = (
+            sql.identifier(declared.name_of(role))
+            for role in ("patient", "registration_id", "occurred_on", "recorded_at")
         )
         fields = ", ".join(sql.identifier(field.name) for field in declared.fields)
         return self.statement.subquery(
             f"living_{form}",
-            f"SELECT {patient} AS _patient, {registration_id} AS _id, toInt32({day}) AS _day, {_KEY}, {fields}\n"
+            f"SELECT {patient} AS _patient, {registration_id} AS _id, toInt32({day}) AS _day, "
+            f"{recorded} AS _recorded, {_KEY}, {fields}\n"
             f"FROM {sql.table(sql.database_of(self.definition.name), form)}",
         )
 
@@ -71,7 +73,7 @@ class Journeys:
         )
         if anchors.once_per is not None:
             period = "" if anchors.once_per == "person" else f", {period_of('_day', anchors.once_per)}"
-            query += f"\nORDER BY _day DESC, _version DESC\nLIMIT 1 BY _patient{period}"
+            query += f"\nORDER BY _day DESC, _recorded DESC, _id DESC\nLIMIT 1 BY _patient{period}"
         return self.statement.subquery("anchors", query)
 
     def condition(self, condition: Condition | None, form: str, alias: str = ANCHOR) -> str:
@@ -102,7 +104,7 @@ class Journeys:
         return self.statement.subquery(
             f"attributed_{outcome}",
             f"SELECT {', '.join(f'{column(OTHER, name)} AS {name}' for name in KEY)}, "
-            f"argMax({ANCHOR}._version, ({ANCHOR}._day, {ANCHOR}._version)) AS _target\n"
+            f"argMax({ANCHOR}._version, {_order(ANCHOR)}) AS _target\n"
             f"{self._pairs(self.living(rule.to), outcomes, fits)}\n"
             f"GROUP BY {', '.join(column(OTHER, name) for name in KEY)}",
         )
@@ -139,7 +141,7 @@ class Journeys:
         said = label(self.value(fact.form, fact.field, OTHER), breakdown)
         return self.statement.subquery(
             f"person_{breakdown.person}",
-            f"SELECT _patient, argMax(toString({said}), ({OTHER}._day, {OTHER}._version)) AS _label\n"
+            f"SELECT _patient, argMax(toString({said}), {_order(OTHER)}) AS _label\n"
             f"FROM {self.living(fact.form)} AS {OTHER}\nGROUP BY _patient",
         )
 
@@ -161,7 +163,7 @@ class Journeys:
         return self.statement.subquery(
             "latest",
             f"SELECT {_ANCHOR_KEY}\n{self._pairs(self.living(form), others, pairs)}\nGROUP BY {_ANCHOR_KEY}\n"
-            f"HAVING argMax({OTHER}._goal, ({OTHER}._day, {OTHER}._version))",
+            f"HAVING argMax({OTHER}._goal, {_order(OTHER)})",
         )
 
     def _related_pairs(
@@ -190,7 +192,7 @@ class Journeys:
     def _others(self, form: str, where: str, fields: Sequence[str], told: Sequence[str] = ()) -> str:
         """The other registrations, with no more columns than pairs are judged by: the join keeps them in memory."""
         kept = dict.fromkeys([*sources(self.definition, form, fields)])
-        columns = [f"{OTHER}.{name}" for name in ("_patient", "_id", "_day", *KEY)]
+        columns = [f"{OTHER}.{name}" for name in ("_patient", "_id", "_day", "_recorded", *KEY)]
         columns += [column(OTHER, name) for name in kept]
         return f"SELECT {', '.join([*columns, *told])} FROM {self.living(form)} AS {OTHER} WHERE {where}"
 
@@ -206,10 +208,15 @@ class Journeys:
             yield never_null(f"{one.sql} = {other.sql}")
 
 
+def _order(alias: str) -> str:
+    """What registrations of one form are in the order of: by content, so that one sent twice does not change places."""
+    return f"({alias}._day, {alias}._recorded, {alias}._id)"
+
+
 def _in_order(*, earlier: str, later: str, strictly: bool) -> Iterator[str]:
     """A registration does not follow itself; of another form it may do so on the same day."""
     if strictly:
-        yield f"({earlier}._day, {earlier}._version) < ({later}._day, {later}._version)"
+        yield f"{_order(earlier)} < {_order(later)}"
     else:
         yield f"{earlier}._day <= {later}._day"
 

@@ -1,28 +1,17 @@
 -- Of an exposure's outcomes, those that are the product's own, and those of which that cannot be told; and how long
--- the patient carries the product.
+-- the patient carries the product: of rows from before, until the exposure ended, as was meant then.
 ALTER TABLE $database.exposures
     ADD COLUMN IF NOT EXISTS specific UInt32 COMMENT 'Those of the outcomes that are the product''s own, as declared'
         AFTER first_outcome,
     ADD COLUMN IF NOT EXISTS first_specific Nullable(Date32)
         COMMENT 'Day of the first of these; null where there is none' AFTER specific,
-    ADD COLUMN IF NOT EXISTS unknown UInt32 COMMENT 'Those of the outcomes of which it cannot be told'
+    ADD COLUMN IF NOT EXISTS unknown UInt32 COMMENT 'Those of the others of which it cannot be told'
         AFTER first_specific,
-    ADD COLUMN IF NOT EXISTS carried_until Nullable(Date32)
+    ADD COLUMN IF NOT EXISTS carried_until Nullable(Date32) DEFAULT `end`
         COMMENT 'Day from which the product is not with the patient any more; null while it is' AFTER unknown;
 
-DROP VIEW IF EXISTS $database.exposures_of_messages;
-
-DROP TABLE IF EXISTS $database.exposure_messages;
-
--- ExposureBatch messages go in whole, as bytes from Kafka; nothing is kept here. ClickHouse wants all of a nested
--- record's fields, so what was before stands here too, though it goes no further.
-CREATE TABLE IF NOT EXISTS $database.exposure_messages
-(
-    generation String,
-    partition UInt16,
-    version UInt64,
-    `group` String,
-    changes Array(Tuple(
+ALTER TABLE $database.exposure_messages
+    MODIFY COLUMN changes Array(Tuple(
         patient String,
         registration_id String,
         before Array(Tuple(
@@ -54,13 +43,10 @@ CREATE TABLE IF NOT EXISTS $database.exposure_messages
             specific UInt32,
             first_specific Nullable(Date32),
             unknown UInt32,
-            carried_until Nullable(Date32)))))
-)
-ENGINE = Null
-COMMENT 'Way in for ExposureBatch messages, which exposures_of_messages unfolds';
+            carried_until Nullable(Date32)))));
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS $database.exposures_of_messages TO $database.exposures
-AS SELECT
+ALTER TABLE $database.exposures_of_messages MODIFY QUERY
+SELECT
     generation,
     `group`,
     change.patient AS patient,
