@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from deploy.observe import wait_until
 from deploy.settings import SettingsError
-from schemas.topics import all_topics, changelog_of
+from schemas.topics import CONTROL, all_topics, changelog_of
 from sinks.clickhouse.archive import highest_epoch
 from streams.control import ControlReader, RegistryControl, write_control
 
@@ -108,7 +108,7 @@ def begin_epoch(kafka: KafkaConfig, registry: str, partitions: int, epoch: int, 
     with ControlReader(kafka) as control:
         said = control.of(registry)
         if not control.is_there:
-            raise LogError(f"the broker does not know {topics.CONTROL}, on which it stands what has begun: try again")
+            raise LogError(f"the broker does not know {CONTROL}, on which it stands what has begun: try again")
     if said is not None and said.epoch >= epoch:
         raise LogError(f"registry {registry} is in epoch {said.epoch} already; {epoch} would not be later")
     at = int(time.time() * 1000)
