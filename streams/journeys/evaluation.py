@@ -131,14 +131,14 @@ class _Writer:
         place = self._records.form_at(form)
         forms = range(len(self._records.forms))
         self._alone, self._code.missing = True, frozenset(forms) - {place}
-        lines = [
-            *(line for outcome, lines in self._attributions() if outcome == form for line in lines),
-            *self._of_form(form),
-        ]
+        lines = []
+        if form in self._definition.journey.attributions:  # what it could belong to is of another form
+            lines += [f"unit = {self._code.role(form, 'unit', 'a')}", self._found_entry(UNRESOLVED, form, "()")]
+        lines += self._of_form(form)
         self._alone, self._code.missing = False, frozenset()
         with self._source.block(f"def alone_{place}(a, patient, cells, counts, exposures, entries):"):
             self._source.add(f"F = ({', '.join('(a,)' if one == place else 'NONE' for one in forms)},)")
-            self._source.add(f"T = [{', '.join('NOTHING' for _ in forms)}]")
+            self._source.add(f"T = ({'NOTHING, ' * len(forms)})")
             for name, fact in sorted(self._definition.journey.persons.items()):
                 self._source.add(f"p_{name} = {self._code.place(form, fact.field, 'a') if fact.form == form else None}")
             self._source.add(*lines)

@@ -1,0 +1,7 @@
+"""Surveillance: exposures of one monitor group, what was expected of each product, and the signals that come of it.
+
+Pure: no broker, no store, no clock. Days are counted from 1970-01-01. It reads in the order that data takes: `bins`
+(what is known), `person_time` (numbers at risk by `intervals`), `expected` (against what), `units` (product or
+clinic), `levels` (statistic, thresholds, streams), `evidence` (as it stands, and in hindsight), `corrections` (what
+changes say), `signals` (what comes of it), `core` (the step).
+"""

@@ -1,0 +1,136 @@
+"""Levels as thresholds, and streams: a test that has reached its planned expected outcomes closes, a new one opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from streams.statistics.sequential import binomial_maxsprt_llr, poisson_maxsprt_llr
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streams.surveillance.expected import Comparison
+
+    Floats = NDArray[np.float64]
+
+Level = Literal["watch", "alarm"]
+LEVELS: tuple[Level, ...] = ("watch", "alarm")
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Thresholds h(level, expected outcomes per year), straight between the rows of a table, level beyond its ends.
+
+    Attributes:
+        per_year: expected outcomes of a product per year, ascending.
+        watch: the statistic from which on a product is at watch, for each.
+        alarm: that for alarm, not below.
+        planned: expected outcomes at which a stream closes, above 0.
+
+    Raises:
+        ValueError: the table's columns differ in length or order, or planned is not above 0.
+    """
+
+    per_year: tuple[float, ...] = (0.0,)
+    watch: tuple[float, ...] = (4.2,)
+    alarm: tuple[float, ...] = (6.6,)
+    planned: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not len(self.per_year) == len(self.watch) == len(self.alarm) > 0:
+            raise ValueError("per_year, watch and alarm must have as many rows, 1 or more")
+        if list(self.per_year) != sorted(set(self.per_year)):
+            raise ValueError("per_year must ascend")
+        if any(alarm < watch for watch, alarm in zip(self.watch, self.alarm, strict=True)):
+            raise ValueError("alarm must not be below watch")
+        if not (np.isfinite(self.planned) and self.planned > 0):
+            raise ValueError(f"planned must be a number above 0, is {self.planned}")
+
+    def thresholds(self, per_year: Floats) -> dict[Level, Floats]:
+        """The threshold of each level."""
+        return {
+            "watch": np.interp(per_year, self.per_year, self.watch),
+            "alarm": np.interp(per_year, self.per_year, self.alarm),
+        }
+
+
+class Stream(NamedTuple):
+    """Where a stream began.
+
+    Attributes:
+        number: how many streams of the product were closed before.
+        observed: the product's outcomes of those.
+        trials: outcomes of product and comparator then.
+        share: how many of them were expected among the product's.
+    """
+
+    number: int = 0
+    observed: float = 0.0
+    trials: float = 0.0
+    share: float = 0.0
+
+
+class Tested(NamedTuple):
+    """The statistic on each of some days, and the stream that each is in."""
+
+    statistic: Floats
+    streams: list[Stream]
+
+
+def in_stream(compared: Comparison, stream: Stream, planned: float) -> bool:
+    """Whether the one day that was compared lies within the stream."""
+    return stream.number == int(compared.due[0] // planned)
+
+
+def statistic(compared: Comparison, streams: list[Stream], due: Floats, planned: float) -> Floats:
+    """The log-likelihood ratio on each day, of what came since its stream began.
+
+    Poisson, of observed against expected; or binomial, of the product's among all outcomes, with the matching ratio
+    (trials - share) / share. 0 where nothing was expected, since nobody was at risk as far as is known.
+    """
+    base = np.array(streams)
+    observed = np.maximum(compared.observed - base[:, 1], 0.0)
+    expected = due - base[:, 0] * planned
+    found = np.zeros(observed.size)
+    conditional = compared.basis == "conditional"
+    poisson = ~conditional & (expected > 0)
+    if poisson.any():
+        found[poisson] = poisson_maxsprt_llr(observed[poisson], expected[poisson])
+    trials = np.maximum(compared.trials - base[:, 2], observed)
+    share = compared.share - base[:, 3]
+    binomial = conditional & (share > 0) & (trials > share)
+    if binomial.any():
+        ratio = (trials[binomial] - share[binomial]) / share[binomial]
+        found[binomial] = binomial_maxsprt_llr(observed[binomial], trials[binomial], ratio)
+    return found
+
+
+def stream_by_stream(compared: Comparison, planned: float, resumed: Stream | None = None) -> Tested:
+    """The statistic on days in their order.
+
+    A stream closes when what was expected reaches ``planned``; outcomes after that are the next one's. What was
+    expected is taken not to fall, since a stream that is closed stays so.
+
+    Args:
+        compared: the days.
+        planned: expected outcomes at which a stream closes.
+        resumed: the stream that the first day is in, or that closed by then; None where the days are all there are.
+    """
+    began = resumed or Stream()
+    due = np.maximum.accumulate(compared.due)
+    number = np.maximum(np.floor(due / planned).astype(np.int64), began.number)
+    last_before = np.searchsorted(number, number, side="left") - 1
+    if resumed is not None:
+        last_before = np.maximum(last_before, 0)
+    streams = [
+        began
+        if of == began.number
+        else Stream(int(of), *(float(part[at]) for part in (compared.observed, compared.trials, compared.share)))
+        if at >= 0
+        else Stream(int(of))
+        for of, at in zip(number, last_before, strict=True)
+    ]
+    return Tested(statistic(compared, streams, due, planned), streams)

@@ -1,0 +1,270 @@
+"""Person-time and first outcomes by stratum and interval: of each product and unit now, and of the group on any day.
+
+A *cell* is a stratum and an interval: number of the stratum · INTERVALS + interval. Time is in days, each unit's up to
+its reported-through day; outcomes count at once. All are sums of whole numbers, kept up as exposures change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streams.surveillance.bins import FIRST_DAY, OPEN, Bins
+from streams.surveillance.intervals import INTERVALS, interval_of, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from numpy.typing import NDArray
+
+    from streams.surveillance.bins import Bin
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.integer]
+
+_NEVER = -OPEN  # the reported-through day of a unit of which none is known
+
+
+class PersonTime:
+    """What is known of a group, and its sums.
+
+    Attributes:
+        bins: the exposures.
+        time: days at risk by pair of product and unit, and cell.
+        events: first outcomes, likewise.
+        unit_time: days at risk by unit and cell of all products that others are compared with.
+        unit_events: their first outcomes, likewise.
+        left_out: products that no other is compared with.
+    """
+
+    def __init__(self) -> None:
+        self.bins = Bins()
+        self.time: NDArray[np.int32] = np.zeros((0, 0), dtype=np.int32)
+        self.events: NDArray[np.int32] = np.zeros((0, 0), dtype=np.int32)
+        self.unit_time: NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
+        self.unit_events: NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
+        self.left_out: frozenset[str] = frozenset()
+        self._through: dict[str, int] = {}
+        self._by_day = _ByDay()
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are."""
+        return len(self.bins.strata.all) * INTERVALS
+
+    def add(self, numbers: Mapping[Bin, int]) -> dict[Bin, int]:
+        """Take what is to be added to the numbers of some kinds of exposure; returns what they are now."""
+        rows, added = self.bins.add(numbers)
+        self._make_room()
+        self._add_rows(rows, added, own=True, shared=~self._is_left_out(rows))
+        return dict(zip(numbers, self.bins.column("count")[rows].tolist(), strict=True))
+
+    def report(self, through: Mapping[str, int]) -> set[str]:
+        """Follow some units up to another day than before.
+
+        Args:
+            through: reported-through days by unit. Those of other units stay as they are; one that never had any
+                adds no time at risk.
+
+        Returns:
+            The units whose day is another now.
+        """
+        moved = {unit: day for unit, day in through.items() if self._through.get(unit) != day}
+        if not moved:
+            return set()
+        bins = self.bins
+        old = self._through_by_unit()
+        self._through.update(moved)
+        new = self._through_by_unit()
+        unit, stop, start = bins.column("unit"), bins.column("stop"), bins.column("start")
+        low, high = np.minimum(old, new)[unit], np.maximum(old, new)[unit]
+        rows = np.flatnonzero((low < high) & (stop > low) & (start < high))
+        sign = np.where(new > old, 1, -1)[unit[rows]]
+        since, until = np.maximum(start[rows], low[rows]), np.minimum(stop[rows], high[rows])
+        weight = bins.column("count")[rows] * sign
+        self._add_time(rows, since, until, weight, own=True, shared=~self._is_left_out(rows))
+        return set(moved)
+
+    def leave_out(self, products: Collection[str]) -> bool:
+        """Compare others with these products no more, and with all the rest; returns whether that is anything new."""
+        new = frozenset(products)
+        changed = self.left_out ^ new
+        self.left_out = new
+        for product in changed:
+            rows = self.bins.rows_of(self.bins.products.find(product))
+            weight = self.bins.column("count")[rows].astype(np.int64) * (-1 if product in new else 1)
+            self._add_rows(rows, weight, own=False, shared=np.ones(rows.size, dtype=np.bool_))
+        return bool(changed)
+
+    def through(self, unit: str) -> int | None:
+        """A unit's reported-through day; None where it is not known."""
+        return self._through.get(unit)
+
+    def pairs_of(self, product: str) -> tuple[Ints, Ints]:
+        """The pairs that a product was ever in, and the unit of each."""
+        found = self.bins.units_of.get(self.bins.products.find(product), [])
+        pairs = np.array(found, dtype=np.intp).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    def time_on(self, days: Ints, rows: Ints, weight: Floats) -> Floats:
+        """Days at risk of some exposures up to each of some days, by cell.
+
+        Args:
+            days: ascending.
+            rows: of the exposures' kinds.
+            weight: what each row counts, its number taken in.
+        """
+        start, until = self.bins.column("start")[rows], self._until(rows)
+        found = spans(start, start, until)
+        cell = self.bins.column("stratum")[rows][found.row] * INTERVALS + found.interval
+        turns = np.concatenate((found.enter, found.leave))
+        # follow-up from x on is (t - x) for every later t: so many begun by t, times t, less the sum of their x
+        place = np.searchsorted(days, turns, side="left") * self.cells + np.concatenate((cell, cell))
+        counts = np.concatenate((weight[found.row], -weight[found.row]))
+        begun = self._summed(place, counts, days.size)
+        return begun * days[:, None] - self._summed(place, counts * turns, days.size)
+
+    def events_on(self, days: Ints, rows: Ints) -> Floats:
+        """First outcomes of some exposures up to each of some days, by cell."""
+        bins = self.bins
+        rows = rows[bins.column("event")[rows] == 1]
+        place = np.searchsorted(days, bins.column("stop")[rows], side="left") * self.cells + self._event_cell(rows)
+        return self._summed(place, bins.column("count")[rows].astype(np.float64), days.size)
+
+    def time_by_unit(self, rows: Ints) -> NDArray[np.int64]:
+        """Days at risk of some exposures, by unit and cell."""
+        bins = self.bins
+        start = bins.column("start")[rows]
+        found = spans(start, start, self._until(rows))
+        row = rows[found.row]
+        time = np.zeros((len(bins.units.all), self.cells), dtype=np.int64)
+        cell = bins.column("stratum")[row] * INTERVALS + found.interval
+        _accumulate(time, bins.column("unit")[row], cell, bins.column("count")[row] * (found.leave - found.enter))
+        return time
+
+    def compared_on(self, days: Ints) -> tuple[Floats, Floats]:
+        """Days at risk and first outcomes of all products that others are compared with, up to each of some days."""
+        rows = np.flatnonzero(self.bins.column("event"))
+        rows = rows[~self._is_left_out(rows)]
+        return self._by_day.up_to(days, self.cells), self.events_on(days, rows)
+
+    def _summed(self, place: Ints, weight: Floats, many: int) -> Floats:
+        """Sums by day and cell, over all days so far; what falls behind the last day is left out."""
+        inside = place < many * self.cells
+        found = np.bincount(place[inside], weights=weight[inside], minlength=many * self.cells)
+        return np.cumsum(found.reshape(many, self.cells), axis=0)
+
+    def _add_rows(self, rows: Ints, weight: Ints, *, own: bool, shared: NDArray[np.bool_]) -> None:
+        start = self.bins.column("start")[rows]
+        self._add_time(rows, start, self._until(rows), weight, own=own, shared=shared)
+        with_event = self.bins.column("event")[rows] == 1
+        rows, weight, shared = rows[with_event], weight[with_event], shared[with_event]
+        cell = self._event_cell(rows)
+        if own:
+            _accumulate(self.events, self.bins.column("pair")[rows], cell, weight)
+        _accumulate(self.unit_events, self.bins.column("unit")[rows], cell, weight * shared)
+
+    def _add_time(
+        self, rows: Ints, since: Ints, until: Ints, weight: Ints, *, own: bool, shared: NDArray[np.bool_]
+    ) -> None:
+        bins = self.bins
+        found = spans(bins.column("start")[rows], since, until)
+        row, many = rows[found.row], weight[found.row]
+        cell = bins.column("stratum")[row] * INTERVALS + found.interval
+        days = many * (found.leave - found.enter)
+        if own:
+            _accumulate(self.time, bins.column("pair")[row], cell, days)
+        with_others = shared[found.row]
+        _accumulate(self.unit_time, bins.column("unit")[row], cell, days * with_others)
+        self._by_day.add(cell, found.enter, found.leave, many * with_others)
+
+    def _until(self, rows: Ints) -> Ints:
+        unit = self.bins.column("unit")[rows]
+        return np.minimum(self.bins.column("stop")[rows], self._through_by_unit()[unit])
+
+    def _event_cell(self, rows: Ints) -> Ints:
+        bins = self.bins
+        age = bins.column("stop")[rows] - bins.column("start")[rows]
+        return bins.column("stratum")[rows] * INTERVALS + interval_of(age)
+
+    def _through_by_unit(self) -> NDArray[np.int64]:
+        return np.array([self._through.get(unit, _NEVER) for unit in self.bins.units.all], dtype=np.int64)
+
+    def _is_left_out(self, rows: Ints) -> NDArray[np.bool_]:
+        places = [self.bins.products.find(product) for product in self.left_out]
+        return np.isin(self.bins.column("product")[rows], places)
+
+    def _make_room(self) -> None:
+        pairs, units, cells = len(self.bins.pairs.all), len(self.bins.units.all), self.cells
+        self.time, self.events = _roomy(self.time, pairs, cells), _roomy(self.events, pairs, cells)
+        self.unit_time = _roomy(self.unit_time, units, cells)
+        self.unit_events = _roomy(self.unit_events, units, cells)
+
+
+class _ByDay:
+    """Days at risk up to every day, by cell, worked out again only from the first day that anything changed on."""
+
+    def __init__(self) -> None:
+        self._turns = np.zeros((0, 0), dtype=np.int32)  # how many more are at risk from that day on
+        self._time = np.zeros((0, 0), dtype=np.int64)  # days at risk before that day
+        self._first = OPEN  # no turn comes before it
+        self._last = 0  # nor after it
+        self._right = 0  # the time is right up to this day
+
+    def add(self, cell: Ints, enter: Ints, leave: Ints, many: Ints) -> None:
+        """Let so many be at risk from one day to another."""
+        if cell.size == 0:
+            return
+        first, last = int(enter.min()) - FIRST_DAY, int(leave.max()) - FIRST_DAY
+        self._make_room(last + 1, int(cell.max()) + 1)
+        days, cells = np.concatenate((enter, leave)) - FIRST_DAY, np.concatenate((cell, cell))
+        before = self._turns[days, cells]
+        _accumulate(self._turns, days, cells, np.concatenate((many, -many)))
+        changed = days[self._turns[days, cells] != before]  # what is corrected takes away most of what it puts in
+        self._first, self._last = min(self._first, first), max(self._last, last)
+        self._right = min(self._right, int(changed.min(initial=self._right)))
+
+    def up_to(self, days: Ints, cells: int) -> Floats:
+        """Days at risk before each of some days, by cell."""
+        self._make_room(1, cells)
+        start, last = max(self._right, self._first), self._last
+        if start < last:
+            at_risk = np.cumsum(self._turns[start:last], axis=0, dtype=np.int64)
+            if start:
+                at_risk += self._time[start] - self._time[start - 1]
+            np.cumsum(at_risk, axis=0, out=at_risk)
+            self._time[start + 1 : last + 1] = self._time[start] + at_risk
+        self._right = last
+        return self._time[np.clip(days - FIRST_DAY, 0, last), :cells].astype(np.float64)
+
+    def _make_room(self, days: int, cells: int) -> None:
+        self._turns = _roomy(self._turns, days, cells, unused=self._first)
+        self._time = _roomy(self._time, days, cells, unused=self._first)
+
+
+def _accumulate(array: NDArray[Any], row: Ints, column: Ints, what: Ints) -> None:
+    """Add to some places of an array, each as often as it is named; numpy is fast at this in one dimension only."""
+    place = row.astype(np.int64) * array.shape[1] + column
+    np.add.at(array.reshape(-1), place, what.astype(array.dtype))
+
+
+def _roomy(array: NDArray[Any], rows: int, columns: int, *, unused: int = 0) -> NDArray[Any]:
+    """The array with room for so many rows and columns, and some to spare where it had to grow.
+
+    Args:
+        array: as it was.
+        rows: how many there must be.
+        columns: likewise.
+        unused: so many of the first rows are zeros; not copied, they take no memory.
+    """
+    old_rows, old_columns = array.shape
+    if rows <= old_rows and columns <= old_columns:
+        return array
+    shape = (
+        old_rows if rows <= old_rows else rows + rows // 4,
+        old_columns if columns <= old_columns else columns + columns // 4,
+    )
+    wider = np.zeros(shape, dtype=array.dtype)
+    wider[unused:old_rows, :old_columns] = array[unused:]
+    return wider

@@ -1,0 +1,227 @@
+"""A signal and all that speaks for it, and what may become of it.
+
+What was known when is never changed: the known path only grows, a level that was raised stays the highest reached.
+A signal that no longer stands is *withdrawn* only where the product's own data were corrected, else *weakened*.
+Who opts out leaves the numbers, but takes nothing from a signal that is raised: the outcomes erased since go on
+counting for it, by number only, and the evidence as it was before is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from streams.surveillance.expected import summed
+from streams.surveillance.intervals import YEAR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streams.surveillance.evidence import Comparator, Point, Present, Standing
+    from streams.surveillance.levels import Level
+    from streams.surveillance.person_time import PersonTime
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.integer]
+
+Became = Literal["raised", "updated", "weakened", "withdrawn"]
+
+_LEARNING = 15  # a unit's first uses of a product
+
+
+class Version(NamedTuple):
+    """A place in the log: the submissions of a partition, up to a version."""
+
+    partition: int
+    version: int
+
+
+class Look(NamedTuple):
+    """A point of the known path.
+
+    Attributes:
+        at: the submissions by which it was known.
+        point: what was known then; its day is the last one known of.
+    """
+
+    at: Version
+    point: Point
+
+
+class Raised(NamedTuple):
+    """When a level was reached.
+
+    Attributes:
+        level: which.
+        known: the first look at which it could be known; its version is the first that it could be known by.
+        day: the first day on which it was crossed with all that is known now; None where it no longer is.
+    """
+
+    level: Level
+    known: Look
+    day: int | None
+
+
+class Experienced(NamedTuple):
+    """Numbers of exposures: how many, their component-years, first outcomes, and how many were to be expected."""
+
+    exposures: int
+    component_years: float
+    observed: int
+    expected: float
+
+
+class UnitNumbers(NamedTuple):
+    """A product at one unit.
+
+    Attributes:
+        unit: which.
+        factor: by which more, or less, is to be expected there, by its other products.
+        through: its reported-through day; None where it is not known.
+        all: all its exposures; expected is not multiplied by the factor.
+        learning: those of the days on which fewer than 15 had been used before.
+    """
+
+    unit: str
+    factor: float
+    through: int | None
+    all: Experienced
+    learning: Experienced
+
+
+class ComparatorNumbers(NamedTuple):
+    """What the product is held against, with all that is known now.
+
+    Attributes:
+        basis: how.
+        component_years: of the comparator, in all strata and intervals.
+        observed: its first outcomes there.
+        matched: those of them in the strata and intervals that the product has any experience of.
+        matching_ratio: expected among the comparator's for each expected among the product's, by person-time; None
+            where none is.
+        left_out: products that are not in it, besides the product itself.
+    """
+
+    basis: str
+    component_years: float
+    observed: int
+    matched: int
+    matching_ratio: float | None
+    left_out: tuple[str, ...]
+
+
+class Erased(NamedTuple):
+    """Persons who have opted out since the signal was raised.
+
+    Attributes:
+        persons: how many.
+        outcomes: their first outcomes, which go on counting for the signal.
+        frozen: the last look before the first of them.
+    """
+
+    persons: int
+    outcomes: int
+    frozen: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A signal with its evidence.
+
+    Attributes:
+        group: the monitor group.
+        product: code of the product.
+        number: how many signals of the product there were before.
+        definition: hash of all that is declared of the monitor.
+        state: what has become of it.
+        level: the highest level that was raised.
+        reasons: why it was withdrawn.
+        at: the submissions that this state was made by.
+        versions: by partition, up to which version submissions are in the values.
+        levels: when each level was reached.
+        known: the known path, in submission order.
+        hindsight: the hindsight path, by event date.
+        comparator: the comparator's numbers.
+        units: numbers per unit, most outcomes first.
+        cause: "product", or "unit" where the product is not at watch without its largest unit, the first of ``units``.
+        erased: who has opted out since; None where nobody has.
+        as_raised: the comparator as it was known when it was raised; withdrawal is judged by it.
+        standing: the day of the hindsight path that speaks most for the level.
+    """
+
+    group: str
+    product: str
+    number: int
+    definition: str
+    state: Became
+    level: Level
+    reasons: tuple[str, ...]
+    at: Version
+    versions: tuple[Version, ...]
+    levels: tuple[Raised, ...]
+    known: tuple[Look, ...]
+    hindsight: tuple[Point, ...]
+    comparator: ComparatorNumbers
+    units: tuple[UnitNumbers, ...]
+    cause: Literal["product", "unit"]
+    erased: Erased | None
+    as_raised: Comparator
+    standing: Standing
+
+    @property
+    def id(self) -> str:
+        """What it is called."""
+        return f"{self.group}/{self.product}/{self.number}"
+
+
+def comparator_numbers(sums: PersonTime, now: Present) -> ComparatorNumbers:
+    """The comparator's numbers."""
+    compared = now.compared
+    trials, share = float(compared.trials[0]), float(compared.share[0])
+    return ComparatorNumbers(
+        str(compared.basis[0]),
+        float(now.others.time.sum()) / YEAR,
+        int(now.others.events.sum()),
+        int(trials - compared.observed[0]),
+        (trials - share) / share if share > 0 else None,
+        tuple(sorted(sums.left_out)),
+    )
+
+
+def unit_numbers(sums: PersonTime, now: Present, product: str) -> tuple[UnitNumbers, ...]:
+    """A product's numbers per unit: most outcomes first, of as many the one with more exposures."""
+    bins = sums.bins
+    rows = bins.rows_of(bins.products.find(product))
+    first = rows[_learning(bins.column("unit")[rows], bins.column("start")[rows], bins.column("count")[rows])]
+    hazard = now.compared.hazard[0]
+    of_all, of_first = (_by_unit(sums, some, hazard) for some in (rows, first))
+    found = [
+        UnitNumbers(bins.units.all[unit], float(now.factors[unit]), sums.through(bins.units.all[unit]), numbers, learnt)
+        for unit, (numbers, learnt) in enumerate(zip(of_all, of_first, strict=True))
+        if numbers.exposures
+    ]
+    return tuple(sorted(found, key=lambda one: (-one.all.observed, -one.all.exposures, one.unit)))
+
+
+def _learning(unit: Ints, start: Ints, count: Ints) -> NDArray[np.bool_]:
+    """Which exposures began at a unit on a day before which fewer than 15 had begun there."""
+    kinds, place = np.unique(np.stack((unit, start)), axis=1, return_inverse=True)
+    begun = np.bincount(place, weights=count, minlength=kinds.shape[1])
+    before = np.cumsum(begun) - begun
+    of_unit = np.searchsorted(kinds[0], kinds[0], side="left")  # the unit's first day
+    fresh: NDArray[np.bool_] = (before - before[of_unit] < _LEARNING)[place]
+    return fresh
+
+
+def _by_unit(sums: PersonTime, rows: Ints, hazard: Floats) -> list[Experienced]:
+    bins = sums.bins
+    unit, count, many = bins.column("unit")[rows], bins.column("count")[rows], len(bins.units.all)
+    exposures = np.bincount(unit, weights=count, minlength=many)
+    observed = np.bincount(unit, weights=count * bins.column("event")[rows], minlength=many)
+    time = sums.time_by_unit(rows)
+    years, expected = time.sum(axis=1) / YEAR, summed(time * hazard)
+    return [
+        Experienced(int(exposures[at]), float(years[at]), int(observed[at]), float(expected[at])) for at in range(many)
+    ]
