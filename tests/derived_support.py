@@ -175,7 +175,12 @@ _NO_SPECIFIC: dict[str, Any] = {"specific": 0, "first_specific": None, "unknown"
 
 def exposure(registration_id: str, start: str | None, end: str | None = None, **said: Any) -> dict[str, Any]:
     """A change of an exposure to CUP1 at U1; no start: the exposure is no more."""
-    own = {"patient": said.pop("patient", f"k1-{registration_id}"), "registration_id": registration_id, "before": []}
+    own = {
+        "patient": said.pop("patient", f"k1-{registration_id}"),
+        "registration_id": registration_id,
+        "before": [],
+        "opted_out": False,
+    }
     if start is None:
         return {**own, "after": []}
     after = {

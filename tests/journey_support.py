@@ -156,6 +156,7 @@ class Loader:
             before, after = (_exposed(change[when]) for when in ("before", "after"))
             assert before == self.exposures.get(key, (0, None))[1], "what was before is not what came last"
             assert before != after or key[1] in self.left, "a change that changes nothing"
+            assert not change["opted_out"] or (after is None and key[1] in self.left), "nobody opted out"
             self.exposures[key] = (message["version"], after)
 
     def _take_entries(self, message: dict[str, Any]) -> None:

@@ -202,9 +202,9 @@ class _Changes:
             was, state = before.get(identity), now.get(identity)
             if was != state or anew:
                 group, registration_id = identity
-                self.exposures[group].append(
-                    (patient, registration_id, () if was is None else (was,), () if state is None else (state,))
-                )
+                gone = state is None
+                before_it, after_it = () if was is None else (was,), () if gone else (state,)
+                self.exposures[group].append((patient, registration_id, before_it, after_it, anew and gone))
 
     def _list(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
         for identity in before.listed.keys() | now.listed.keys():

@@ -152,7 +152,7 @@ class _Writer:
 
     def _found_exposure(self, group: str, state: str) -> str:
         if self._alone:
-            return f"exposures[{group!r}].append((patient, a[{ID}], NONE, ({state},)))"
+            return f"exposures[{group!r}].append((patient, a[{ID}], NONE, ({state},), False))"
         return f"X[{group!r}, a[{ID}]] = {state}"
 
     def _found_entry(self, name: str, form: str, shown: str) -> str:

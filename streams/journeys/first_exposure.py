@@ -1,7 +1,7 @@
 """The bytes of an exposure that a journey begins with, in pieces: what is put in at one operation shares most of them.
 
 An ``ExposureChange`` is Avro, so its bytes are those of its fields one after another: who; nothing before;
-after it one state, which is a product and what is the same for all products of the registration.
+after it one state, which is a product and what is the same for all products of the registration; no opting out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_KNOWN = 50_000
-_ONE, _END = b"\2", b"\0"  # an array's length, and its end
+_ONE, _END, _FALSE = b"\2", b"\0", b"\0"  # an array's length and its end, and a boolean
 
 
 def _fields_of(record: Any, name: str) -> list[Any]:  # noqa: ANN401 - Avro as JSON
@@ -43,10 +43,10 @@ class _Known(dict[tuple[Any, ...], bytes]):
 _BATCH = json.loads((files("schemas") / "events" / "exposure_batch.avsc").read_text(encoding="utf-8"))["fields"]
 _CHANGE = _fields_of(_BATCH, "changes")
 _STATE = _fields_of(_CHANGE, "after")
-_write_who = compile_writer({"type": "record", "name": "Who", "fields": _CHANGE[:-1]})
+_write_who = compile_writer({"type": "record", "name": "Who", "fields": _CHANGE[:3]})
 _where = _Known(_STATE[2:5])
 _start = _Known(_STATE[5:6])
-_OPEN_STILL = _Known(_STATE[6:])[None, "", 0, None, 0, None, 0, None] + _END
+_OPEN_STILL = _Known(_STATE[6:])[None, "", 0, None, 0, None, 0, None] + _END + _FALSE
 
 product_and_lot = _Known(_STATE[:2]).__getitem__
 """The bytes of (product, lot)."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from schemas.codec import form_schema
+from schemas.codec import decode_event, form_schema
 from schemas.definition.folder import load_registry
+from schemas.topics import exposures
 from schemas.version import version_of
 from streams.journeys.core import JourneyCore
-from streams.step import UnknownSchemaError
+from streams.step import Step, UnknownSchemaError
 from tests.journey_registries import UNIT, registry, written
 from tests.journey_support import (
     DAY_2000,
@@ -513,6 +514,24 @@ def test_an_outcome_is_the_products_own_or_not_or_nobody_knows(implants: Journey
     assert (cup.outcomes, cup.specific, cup.first_specific, cup.unknown) == (2, 0, None, 1)
     implants.add("operation", "o", 0, cup="A", side="left", sex="female", age=1)
     assert implants.exposed("construct") == {}  # half a construct is none
+
+
+def test_that_an_exposure_is_no_more_because_its_person_opted_out_is_no_correction() -> None:
+    worker = Worker("implants")
+    worker.step(batches_of("implants", [submission("implants", 0, "operation", "p", "o", DAY_2000, cup="A")]))
+    opted_out = [submission("implants", 1, "opt_out", "p", "out", DAY_2000 + 1)]
+    step = worker.step(batches_of("implants", opted_out))
+    assert [change["opted_out"] for change in _changes(step, "cup")] == [True]
+    worker.step(batches_of("implants", [submission("implants", 2, "operation", "q", "o", DAY_2000, cup="A")]))
+    retracted = [submission("implants", 3, "operation", "q", "o", DAY_2000, cup="A", retracted=True)]
+    assert [change["opted_out"] for change in _changes(worker.step(batches_of("implants", retracted)), "cup")] == [
+        False
+    ]
+
+
+def _changes(step: Step, group: str) -> list[dict[str, Any]]:
+    batches = [decode_event("exposure_batch", one.value) for one in step.outputs if one.topic == exposures("implants")]
+    return [change for batch in batches if batch["group"] == group for change in batch["changes"]]
 
 
 def test_of_a_person_exposed_once_only_the_latest_counts(implants: Journeys) -> None:

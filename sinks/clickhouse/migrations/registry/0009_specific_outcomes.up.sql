@@ -43,7 +43,8 @@ ALTER TABLE $database.exposure_messages
             specific UInt32,
             first_specific Nullable(Date32),
             unknown UInt32,
-            carried_until Nullable(Date32)))));
+            carried_until Nullable(Date32))),
+        opted_out Bool));
 
 ALTER TABLE $database.exposures_of_messages MODIFY QUERY
 SELECT
