@@ -214,10 +214,10 @@ exposures:
 CARE_FORMS = (
     form(
         UNIT,
-        optional("load", "double", range=[-100_000, 100_000]),
+        optional("load", "double", range=[-10_000, 10_000]),
         optional("ratio", "float", range=[-100_000, 100_000]),
         optional("extreme", "double"),
-        optional("cells", "long", range=[-(2**62), 2**62]),
+        optional("cells", "long", range=[-(10**17), 10**17]),
         optional("doses", "int", range=[-1000, 1000]),
         optional("treated", "boolean"),
         optional("drug", "string"),
@@ -229,7 +229,7 @@ CARE_FORMS = (
         name="visit",
     ),
     form(
-        optional("load", "double", range=[-100_000, 100_000]),
+        optional("load", "double", range=[-10_000, 10_000]),
         optional("drug", "string"),
         name="sample",
     ),

@@ -121,6 +121,7 @@ RIGHT: dict[str, Declared] = {"journey": JOURNEY, "indicators": INDICATORS, "mon
 VISITS = "cohorts.visits"
 AT_GOAL = f"{VISITS}.indicators.at_goal"
 MEAN = f"{VISITS}.indicators.mean_weight"
+MEDIAN = {"kind": "median", "title": TITLE, "value": "weight"}
 RATE = f"{VISITS}.indicators.events"
 CALL = "lists.to_call"
 DRUG = "exposures.drug"
@@ -259,6 +260,7 @@ WRONG: list[Wrong] = [
     ("indicators", f"{MEAN}.value", "side", f"{MEAN}.value", "side is no number of visit"),
     ("indicators", f"{MEAN}.value", "doses", f"{MEAN}.value", "doses needs a range in visit"),
     ("indicators", f"{MEAN}.resolution", 0.0001, f"{MEAN}.value", "more than 1,000,000 times the resolution"),
+    ("indicators", MEAN, MEDIAN | {"resolution": 0.0049}, f"{MEAN}.value", "more than 100,000 times the resolution"),
     ("indicators", f"{MEAN}.value", "gone", f"{MEAN}.value", "gone is no number of visit"),
     ("indicators", f"{MEAN}.resolution", 0, f"{MEAN}.mean.resolution", "greater than 0"),
     ("indicators", f"{RATE}.event.form", "stay", f"{RATE}.event", "there is no form stay"),
@@ -452,6 +454,12 @@ def test_yaml_is_read_as_it_says() -> None:
     only = parse({"smoker": False})
     assert isinstance(only, FieldTest)
     assert only.test.asked == {"eq": False}
+
+
+def test_a_median_may_have_as_many_values_as_one_record_holds(tmp_path: Path) -> None:
+    # weights are at most 500, which is 100,000 times 0.005
+    definition = loaded(tmp_path, indicators=changed(INDICATORS, MEAN, MEDIAN | {"resolution": 0.005}))
+    assert definition.indicators.cohorts["visits"].indicators["mean_weight"].kind == "median"
 
 
 def test_a_single_band_has_two_sides() -> None:
