@@ -28,6 +28,7 @@ _INDICATOR_COLUMNS = (
 )
 _LIST_COLUMNS = ("List", "Title", "Of", "Listed when", "Shows")
 _EXPOSURE_COLUMNS = ("Group", "Title", "Of", "Class", "Product", "Lot", "Strata", "Ends", "Outcomes", "Specific")
+_AGE = " (the age reached in the registration's year)"
 
 
 def derived_catalogue(definition: RegistryDefinition) -> Iterator[str]:
@@ -118,7 +119,10 @@ def _anchors(anchors: Anchors) -> str:
 
 
 def _breakdowns(by: Mapping[str, Breakdown]) -> list[str]:
-    return [f"{name} {code(in_one_line(breakdown_written(breakdown)))}" for name, breakdown in by.items()]
+    return [
+        f"{name} {code(in_one_line(breakdown_written(breakdown)))}{_AGE if breakdown.age else ''}"
+        for name, breakdown in by.items()
+    ]
 
 
 def _kind(indicator: Indicator) -> str:

@@ -46,6 +46,11 @@ class Known:
         """A form's field; None where it has none of that name."""
         return next((one for one in self.forms[form].fields if one.name == field), None)
 
+    def is_birth_year(self, form: str, field: str) -> bool:
+        """Whether a form's field has that role."""
+        found = self.field_of(form, field)
+        return found is not None and found.role == "birth_year"
+
 
 def journey_problems(known: Known) -> Iterator[str]:
     """What is wrong in journey.yaml; each line begins with the key."""
@@ -186,6 +191,8 @@ def _breakdown_problems(known: Known, at: str, form: str, by: Mapping[str, Break
             continue  # told of at the fact itself
         yield from _single(known, here, source, field)
         kind = known.kind_of(source, field)
+        if kind is not None and breakdown.age and not known.is_birth_year(source, field):
+            yield f"{here}: age is counted from a year of birth, and {field} of {source} has not the role birth_year"
         if kind is not None and breakdown.bands and kind[0] not in _NUMBERS:
             yield f"{here}: bands need a number, and {field} is {kind[0]}"
         if kind is not None and breakdown.first is not None and kind[0] != "string":

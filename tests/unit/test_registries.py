@@ -36,6 +36,10 @@ def row(form: str, person: str, number: int, day: int, **fields: Any) -> Row:
     }
 
 
+def year_of(day: int) -> int:
+    return (EPOCH + timedelta(days=day)).year
+
+
 def test_the_bundled_registries_are_right_and_released() -> None:
     assert sorted(REGISTRIES) == ["hip", "hiv", "metabolic", "senior_alert"]
     assert [problem for definition in REGISTRIES.values() for problem in check(definition)] == []
@@ -181,7 +185,7 @@ def test_the_invented_hip_history_shows_its_golden_case_and_its_queue() -> None:
     assert sorted(one.end - one.start for one in ended if one.end) == [92, 95, 100, 105, 110]
 
 
-PERSON = {"unit": "C01", "birth_year": 1950, "sex": "female", "smoker": None, "followed_until": None}
+PERSON = {"unit": "C01", "birth_year": 1946, "sex": "female", "smoker": None, "followed_until": None}
 
 
 def measured(person: str, number: int, day: int, test: str, value: float) -> Row:
@@ -230,7 +234,11 @@ def test_metabolic_counts_what_was_planned_by_hand() -> None:
         # A until day 500, B until the infarction on day 100, D open since the start
         "myocardial_infarctions": (3, 1, 600, 1, (START - EPOCH).days),
     }
-    assert {key[3] for key in result.cells} == {("female", "1950-1959")}
+    # born in 1946: 74 in all of 2020, 75 in 2021
+    assert {(year_of(period), by) for _, _, period, by, *_ in result.cells} == {
+        (2020, ("female", "65-74")),
+        (2021, ("female", "75+")),
+    }
 
 
 VISIT = {"unit": "I01", "contact": "doctor", "cd4": 400, "drugs": ["J05AR06"], "missed_doses": 0, "on_treatment": True}
@@ -258,6 +266,28 @@ def test_whoever_is_at_the_goal_since_the_last_sample_need_not_be_called() -> No
         ("not_at_goal", "B", "visit", "visit-4"): Listed("I01", day + 100, ("50", "400", "true", "0")),
         ("never_seen", "E", "diagnosis", "diagnosis-2"): Listed("I02", day, ("", "")),
     }
+
+
+def test_hiv_tells_persons_apart_by_the_age_that_they_reach_in_the_year() -> None:
+    result = worked_out(
+        REGISTRIES["hiv"],
+        [
+            row("diagnosis", "A", 1, 0, unit="I01", sex="male", birth_year=1981, viral_load=9_000, cd4=300),
+            row("visit", "A", 1, 10, **VISIT, viral_load=49),
+            row("visit", "A", 2, 400, **VISIT, viral_load=49),
+            row("diagnosis", "B", 2, 0, unit="I01", sex="male", birth_year=1980, viral_load=9_000, cd4=300),
+            row("visit", "B", 3, 10, **VISIT, viral_load=49),
+            row("visit", "C", 4, 10, **VISIT, viral_load=49),
+        ],
+    )
+    persons = [(year_of(period), by, n) for (_, _, period, by, name, _), (n, *_) in result.cells.items() if not name]
+    # A is 39 in 2020, 40 in 2021; B is 40 in 2020; of C nothing is known
+    assert sorted(persons) == [
+        (2020, ("", ""), 1),
+        (2020, ("male", "30-39"), 1),
+        (2020, ("male", "40-49"), 1),
+        (2021, ("male", "40-49"), 1),
+    ]
 
 
 RISK = {"unit": "S01", "area": "fall", "at_risk": True, "age": 80, "sex": "female", "score": 5, "care": "hospital"}

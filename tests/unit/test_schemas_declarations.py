@@ -248,6 +248,10 @@ WRONG: list[Wrong] = [
     ("indicators", f"{VISITS}.by.x", {"field": "weight"}, f"{VISITS}.by.x", "has too many values: give bands"),
     ("indicators", f"{VISITS}.by.x", {"field": "until"}, f"{VISITS}.by.x", "has too many values: give bands"),
     ("indicators", f"{VISITS}.by.x", {"field": "drugs"}, f"{VISITS}.by.x", "visit.drugs is a list"),
+    ("indicators", f"{VISITS}.by.x", {"field": "viral_load", "age": True}, f"{VISITS}.by.x", "not the role birth_year"),
+    ("indicators", f"{VISITS}.by.x", {"field": "days_to_report", "age": True}, f"{VISITS}.by.x", "not the role birth"),
+    ("indicators", f"{VISITS}.by.sex.age", True, f"{VISITS}.by.sex", "and sex of person has not the role birth_year"),
+    ("indicators", f"{VISITS}.by.born.first", 1, f"{VISITS}.by.born", "first counts the characters of a text"),
     ("indicators", f"{VISITS}.by.x", {"field": "gone"}, f"{VISITS}.by.x", "visit has no field gone"),
     ("indicators", f"{VISITS}.by.unit", {"field": "unit"}, VISITS, "cells are always by unit and period"),
     ("indicators", f"{VISITS}.indicators.At", {"kind": "count"}, f"{VISITS}.indicators.At", "match pattern"),
@@ -462,6 +466,16 @@ def test_a_median_may_have_as_many_values_as_one_record_holds(tmp_path: Path) ->
     assert definition.indicators.cohorts["visits"].indicators["mean_weight"].kind == "median"
 
 
+@pytest.mark.parametrize("bands", [[], [18, 65]])
+def test_an_age_may_be_of_a_person_or_of_the_registrations_own_year_of_birth(tmp_path: Path, bands: list[int]) -> None:
+    by = {"age": {"person": "born", "age": True, "bands": bands}}
+    own = {"title": TITLE, "form": "person", "by": {"age": {"field": "birth_year", "age": True, "bands": bands}}}
+    persons = {**own, "indicators": {"persons_counted": {"kind": "count", "title": TITLE}}}
+    content = changed(changed(INDICATORS, f"{VISITS}.by", by), "cohorts.persons", persons)
+    cohorts = loaded(tmp_path, indicators=content).indicators.cohorts
+    assert [cohort.by["age"].age for cohort in cohorts.values()] == [True, True]
+
+
 def test_a_single_band_has_two_sides() -> None:
     assert Breakdown(field="age", bands=(65,)).labels == ("<65", "65+")
     assert Breakdown(field="age").labels == ()
@@ -507,6 +521,7 @@ def test_a_generation_is_of_what_decides_the_values(tmp_path: Path) -> None:
         ("indicators", f"{VISITS}.once_per", GONE),
         ("indicators", f"{VISITS}.by.born.bands", [1950, 1971]),
         ("indicators", f"{VISITS}.by.born", GONE),
+        ("indicators", f"{VISITS}.by.born.age", True),
         ("indicators", f"{MEAN}.resolution", 0.2),
         ("indicators", f"{MEAN}.kind", "median"),
         ("indicators", f"{RATE}.horizon_days", 365),
