@@ -52,9 +52,11 @@ def test_every_registry_shows_at_least_what_was_promised(name: str) -> None:
     promised = {
         "hip": {"operations", "reoperated_2y", "died_90d", "cemented", "days_to_registration", "registered_late"},
         "hiv": {"at_goal", "on_treatment", "cd4"},
-        "metabolic": {"systolic_at_most_140", "mean_cholesterol", "smokers", "myocardial_infarctions"},
+        "metabolic": {
+            "systolic_at_most_140", "mean_cholesterol", "smokers", "pressure_at_goal_before", "myocardial_infarctions",
+        },
         "senior_alert": {"planned", "performed", "followed_up", "chain_completed"},
-    }
+    }  # fmt: skip
     assert promised[name] <= indicators
     assert set(definition.indicators.lists) == {
         "hip": set(),
@@ -75,8 +77,8 @@ def test_a_registration_touches_few_cells(name: str) -> None:
         if name != "metabolic" or cohort.form != "measurement":
             touched[cohort.form] = touched.get(cohort.form, 0) + 1 + medians
     assert all(cells <= 4 for cells in touched.values())
-    tests = [cohort.where for cohort in REGISTRIES["metabolic"].indicators.cohorts.values() if cohort.where]
-    assert len({str(where) for where in tests}) == 3
+    cohorts = REGISTRIES["metabolic"].indicators.cohorts.values()
+    assert len({str(cohort.where) for cohort in cohorts if cohort.form == "measurement"}) == 3
 
 
 OPERATION: Row = {
@@ -239,6 +241,39 @@ def test_metabolic_counts_what_was_planned_by_hand() -> None:
         (2020, ("female", "65-74")),
         (2021, ("female", "75+")),
     }
+
+
+def test_metabolic_tells_the_latest_pressure_before_an_event() -> None:
+    definition = REGISTRIES["metabolic"]
+
+    def happened(person: str, number: int, day: int, event: str) -> Row:
+        return row("event", person, number, day, unit="C01", event=event)
+
+    result = worked_out(
+        definition,
+        [
+            measured("A", 1, 0, "sbp", 150.0),
+            measured("A", 2, 30, "sbp", 140.0),
+            happened("A", 1, 100, "stroke"),  # at the goal, whatever came before
+            measured("B", 3, 0, "sbp", 120.0),
+            measured("B", 4, 10, "sbp", 141.0),
+            happened("B", 2, 740, "myocardial_infarction"),  # 730 days after the latest, which is above
+            measured("C", 5, 0, "sbp", 120.0),
+            happened("C", 3, 731, "stroke"),  # a day too long after it: not counted
+            measured("D", 6, 20, "sbp", 130.0),
+            measured("D", 7, 50, "sbp", 13_682.0),  # nobody's
+            happened("D", 4, 60, "stroke"),  # at the goal
+            happened("E", 5, 50, "stroke"),
+            measured("E", 8, 51, "sbp", 120.0),  # after it: not counted
+            measured("F", 9, 50, "sbp", 130.0),
+            happened("F", 6, 50, "stroke"),  # at the goal, on the same day
+            measured("G", 10, 50, "sbp", 130.0),
+            happened("G", 7, 60, "angina"),  # neither infarction nor stroke
+            measured("H", 11, 50, "dbp", 80.0),
+            happened("H", 8, 60, "stroke"),  # not the systolic: not counted
+        ],
+    )
+    assert totals(definition, result, "events") == {"pressure_at_goal_before": (4, 3)}  # A, B, D, F; all but B
 
 
 VISIT = {"unit": "I01", "contact": "doctor", "cd4": 400, "drugs": ["J05AR06"], "missed_doses": 0, "on_treatment": True}
