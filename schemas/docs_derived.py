@@ -41,6 +41,7 @@ _EXPOSURE_COLUMNS = (
     "Not known",
     "Carried until",
 )
+_AGE = " (the age reached in the registration's year)"
 
 
 def derived_catalogue(definition: RegistryDefinition) -> Iterator[str]:
@@ -133,7 +134,10 @@ def _anchors(anchors: Anchors) -> str:
 
 
 def _breakdowns(by: Mapping[str, Breakdown]) -> list[str]:
-    return [f"{name} {code(in_one_line(breakdown_written(breakdown)))}" for name, breakdown in by.items()]
+    return [
+        f"{name} {code(in_one_line(breakdown_written(breakdown)))}{_AGE if breakdown.age else ''}"
+        for name, breakdown in by.items()
+    ]
 
 
 def _kind(indicator: Indicator) -> str:

@@ -214,10 +214,10 @@ exposures:
 CARE_FORMS = (
     form(
         UNIT,
-        optional("load", "double", range=[-100_000, 100_000]),
+        optional("load", "double", range=[-10_000, 10_000]),
         optional("ratio", "float", range=[-100_000, 100_000]),
         optional("extreme", "double"),
-        optional("cells", "long", range=[-(2**62), 2**62]),
+        optional("cells", "long", range=[-(10**17), 10**17]),
         optional("doses", "int", range=[-1000, 1000]),
         optional("treated", "boolean"),
         optional("drug", "string"),
@@ -229,14 +229,14 @@ CARE_FORMS = (
         name="visit",
     ),
     form(
-        optional("load", "double", range=[-100_000, 100_000]),
+        optional("load", "double", range=[-10_000, 10_000]),
         optional("drug", "string"),
         name="sample",
     ),
     form(
         UNIT,
         optional("sex", "string"),
-        optional("birth_year", "int"),
+        optional("birth_year", "int", role="birth_year"),
         optional("died_on", DATE),
         name="person",
     ),
@@ -285,7 +285,7 @@ cohorts:
     where: {load: {known: true}}
     once_per: year
     period: year
-    by: {lived: {person: lived, bands: [0]}, treated: {person: treated}}
+    by: {lived: {person: lived, bands: [0]}, treated: {person: treated}, age: {person: birth_year, age: true}}
     indicators:
       persons_seen: {title: *title, kind: count}
       at_goal:
@@ -329,6 +329,7 @@ cohorts:
     title: *title
     form: person
     period: year
+    by: {age_group: {field: birth_year, age: true, bands: [40, 50]}}
     indicators:
       lived: {title: *title, kind: median, value: days_lived}
       death_rate: {title: *title, kind: rate, event: {form: visit}, ends: [{field: died_on}], horizon_days: 2}
@@ -366,6 +367,7 @@ exposures:
     form: sample
     once_per: month
     product: drug
+    by: {age_group: {person: birth_year, age: true, bands: [40, 50]}}
     outcomes: {form: visit}
     specific: {any: [{treated: true}, {load: {gte: 50}}]}
     unknown: {load: {known: false}}

@@ -71,7 +71,11 @@ FORMS = (
         optional("treated", "boolean"),
         name="visit",
     ),
-    form(optional("sex", "string", codes={"list": ["female", "male"]}), optional("birth_year", "int"), name="person"),
+    form(
+        optional("sex", "string", codes={"list": ["female", "male"]}),
+        optional("birth_year", "int", role="birth_year"),
+        name="person",
+    ),
     form(avro_field("area", "string"), optional("risk_id", "string"), name="planned"),
     form(avro_field("area", "string"), optional("planned_id", "string"), name="performed"),
 )

@@ -308,12 +308,15 @@ class _Person:
         if breakdown.person is not None:
             fact = self.definition.journey.persons[breakdown.person]
             said, name = next(reversed(self.of(fact.form)), None), fact.field
-        if said is None or self.value(said, name) is None:
+        value = None if said is None else self.value(said, name)
+        if said is None or value is None:
             return ""
+        if breakdown.age:
+            value = (_EPOCH + timedelta(days=self.day(a))).year - value
         if not breakdown.bands:
-            text = self.text(said, name)
+            text = str(value) if breakdown.age else self.text(said, name)
             return text if breakdown.first is None else "".join(list(text)[: breakdown.first])
-        reached = [bound for bound in breakdown.bands if self.value(said, name) >= bound]
+        reached = [bound for bound in breakdown.bands if value >= bound]
         return breakdown.labels[len(reached)]
 
     def count(self, name: str, cohort: Cohort, a: Submission, result: Recomputed) -> None:

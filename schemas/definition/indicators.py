@@ -10,7 +10,7 @@ cells, so a registration touches one cell, however many indicators there are.
         form: primary_operation
         by:
           sex: {field: sex}
-          age_group: {field: age, bands: [55, 65, 75, 85]}
+          age_group: {field: age, bands: [55, 65, 75, 85]}  # or {person: birth_year, age: true, bands: […]}
         indicators:
           operations: {kind: count, title: …}
           reoperated_2y:
@@ -67,11 +67,14 @@ class Breakdown(_Strict):
 
     ``bands`` are the lower bounds of groups of a number: [55, 65] makes "<55", "55-64" and "65+" (of
     whole numbers), and null is "". ``first``: of a text only so many characters count, as the three of an ICD
-    code's category. Other values are told apart as they are, null as "".
+    code's category. ``age``: of a year of birth (a field with that role) the age counts that the person reaches
+    in the year of the registration: the year of its day less the year of birth, in whole years. Other values are
+    told apart as they are, null as "".
     """
 
     field: str | None = None
     person: str | None = None
+    age: bool = False
     bands: tuple[int, ...] = ()
     first: Annotated[int | None, Field(ge=1)] = None
 

@@ -45,7 +45,13 @@ def written(condition: Condition) -> dict[str, Any]:
 
 def breakdown_written(breakdown: Breakdown) -> dict[str, Any]:
     """A breakdown as declared, without what is left out."""
-    return _said(field=breakdown.field, person=breakdown.person, bands=list(breakdown.bands), first=breakdown.first)
+    return _said(
+        field=breakdown.field,
+        person=breakdown.person,
+        age=breakdown.age,
+        bands=list(breakdown.bands),
+        first=breakdown.first,
+    )
 
 
 def following_written(following: Following | End) -> dict[str, Any]:

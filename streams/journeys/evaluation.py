@@ -393,6 +393,8 @@ class _Writer:
         else:
             field = str(breakdown.field)
             place = self._code.place(form, field, "a")
+        if breakdown.age:
+            place = f"(None if {place} is None else calendar_year_of(a[{DAY}]) - {place})"
         if breakdown.bands:
             return f"{self._bands(breakdown.bands, breakdown.labels)}[{place}]"
         kind = next((one.kind for one in self._definition.forms[form].fields if one.name == field), "int")
@@ -427,6 +429,14 @@ class _Periods(dict[int, int]):
         when = _EPOCH + timedelta(days=day)
         first = date(when.year, (when.month - 1) // self._months * self._months + 1, 1)
         found = self[day] = (first - _EPOCH).days
+        return found
+
+
+class _CalendarYears(dict[int, int]):
+    """Days to their year, worked out once each."""
+
+    def __missing__(self, day: int) -> int:
+        found = self[day] = (_EPOCH + timedelta(days=day)).year
         return found
 
 
@@ -478,6 +488,7 @@ _TOOLS: Mapping[str, object] = {
     "NEVER": _NEVER,
     "NONE": (),
     "NOTHING": {},
+    "calendar_year_of": _CalendarYears().__getitem__,
     "date_text": _date_text,
     "day_from": _day_from,
     "first_day": _first_day,

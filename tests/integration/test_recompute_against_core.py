@@ -66,6 +66,7 @@ EVERYTHING: dict[str, Any] = {
             by={
                 "sex": {"person": "sex"},
                 "born": {"person": "birth_year", "bands": [1950, 1960]},
+                "age_group": {"person": "birth_year", "age": True, "bands": [61, 71]},  # of 2020 and 2021
                 "weight_group": {"field": "weight", "bands": [50, 140]},
                 "private": {"field": "private"},
             },
@@ -119,7 +120,7 @@ EVERYTHING: dict[str, Any] = {
             "form": "operation",
             "product": "cup",
             "lot": "lot",
-            "by": {"sex": {"person": "sex"}, "age": {"field": "age"}},
+            "by": {"sex": {"person": "sex"}, "age": {"field": "age"}, "reached": {"person": "birth_year", "age": True}},
             "ends": [
                 {**REOPERATED, "where": {"removed": {"contains": "1"}}, "reason": "revision"},
                 {"form": "death", "reason": "death"},

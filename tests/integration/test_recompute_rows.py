@@ -147,6 +147,46 @@ def test_breakdowns_are_texts_bands_and_what_is_known_of_the_person(world: World
     }
 
 
+def test_an_age_is_the_registrations_year_less_the_year_of_birth(world: World) -> None:
+    world.add("person", 1, 800, birth_year=1949)
+    world.add("person", 1, 900, "own", birth_year=1956)  # 2022-06-19; the latest counts
+    world.add("person", 2, 0, birth_year=1900)
+    world.add("person", 2, 5, birth_year=None)
+    world.add("operation", 1, -1)  # 2019-12-31: 63
+    world.add("operation", 1, 0)  # 2020-01-01: 64
+    world.add("operation", 1, YEAR - 1)  # 2020-12-31: 64
+    world.add("operation", 1, YEAR)  # 2021-01-01: 65
+    world.add("operation", 2, 0)
+    world.add("operation", 3, 0)  # of whom nothing is known
+    world.load()
+    by = {
+        "born": {"person": "birth_year"},
+        "age": {"person": "birth_year", "age": True},
+        "age_group": {"person": "birth_year", "age": True, "bands": [64, 65]},
+    }
+    own = {"age": {"field": "birth_year", "age": True}, "old": {"field": "birth_year", "age": True, "bands": [66]}}
+    counted = {"kind": "count"}
+    declared = declaring(
+        world.definition,
+        cohorts={
+            "all": cohort("operation", {"n": counted}, by=by, period="year"),
+            "persons": cohort("person", {"persons": counted}, by=own, period="year"),
+        },
+    )
+    assert world.cells(declared, "all") == {
+        ("U1", "2019-01-01", "1956", "63", "<64", "", 0): [1],
+        ("U1", "2020-01-01", "1956", "64", "64-64", "", 0): [2],
+        ("U1", "2021-01-01", "1956", "65", "65+", "", 0): [1],
+        ("U1", "2020-01-01", "", "", "", "", 0): [2],
+    }
+    assert world.cells(declared, "persons") == {
+        ("", "2022-01-01", "73", "66+", "", 0): [1],  # day 800: 2022-03-11
+        ("", "2022-01-01", "66", "66+", "", 0): [1],
+        ("", "2020-01-01", "120", "66+", "", 0): [1],
+        ("", "2020-01-01", "", "", "", 0): [1],
+    }
+
+
 def test_bands_of_a_number_with_decimals(world: World) -> None:
     for weight in (49.99, 50.0, 99.99, 100.0):
         world.add("operation", 1, 0, weight=weight)

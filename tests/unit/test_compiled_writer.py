@@ -144,6 +144,53 @@ def test_a_fault_deep_inside_is_named_by_its_path_without_the_value() -> None:
     assert str(caught.value) == "field f0.f1.f0 needs text, not int"
 
 
+_NESTED = record("int", record("string", ["null", "long"]), array(record("int", "string")))
+
+
+def test_a_record_may_be_given_as_a_tuple_of_its_values() -> None:
+    mapping = {"f0": 1, "f1": {"f0": "a", "f1": None}, "f2": [{"f0": 2, "f1": "b"}]}
+    by_hand = bytes.fromhex("02" + "0261" + "00" + "02" + "04" + "0262" + "00")
+    write = compile_writer(_NESTED)
+    assert write(mapping) == by_hand
+    assert write((1, ("a", None), [(2, "b")])) == by_hand
+    assert write((1, {"f0": "a", "f1": None}, ((2, "b"),))) == by_hand  # some of the records so, some so
+    assert compile_writer(record())(()) == b""
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ((1, ("a", None)), r"the datum not enough values to unpack \(expected 3"),
+        ((), r"the datum not enough values to unpack \(expected 3"),
+        ((1, ("a", None), [], 4), r"the datum too many values to unpack \(expected 3"),
+        ((1, ("a",), []), r"field f1 not enough values to unpack \(expected 2"),
+        ((1, ("a", None), [(2, "b"), (2, "b", 191212121212)]), r"field f2 too many values to unpack \(expected 2"),
+    ],
+)
+def test_a_tuple_of_another_length_is_refused_by_the_fields_name(value: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{said}") as caught:
+        compile_writer(_NESTED)(value)
+    assert "1912" not in str(caught.value)
+
+
+def test_an_item_of_a_list_of_records_may_be_written_already() -> None:
+    write = compile_writer(array(record("int", "string")))
+    ready = compile_writer(record("int", "string"))((2, "b"))
+    assert ready == bytes.fromhex("04" + "0262")
+    items = [(1, "a"), ready, {"f0": 3, "f1": ""}]
+    assert write(items) == bytes.fromhex("06" + "02" + "0261" + "040262" + "06" + "00" + "00")
+    assert write([ready]) == write([(2, "b")])
+    inside = compile_writer(record("int", array(record("int", "string"))))
+    assert inside((1, [ready, ready])) == b"\2\4" + ready + ready + b"\0"
+
+
+def test_only_records_of_a_list_may_be_written_already() -> None:
+    with pytest.raises(TypeError, match=r"^the datum needs a whole number, not bytes$"):
+        compile_writer(array("int"))([b"\2"])
+    with pytest.raises(TypeError, match=r"^field f0 needs a record, not bytes$"):
+        compile_writer(record(record("int")))({"f0": b"\2"})
+
+
 def test_what_is_no_record_at_all_is_refused() -> None:
     with pytest.raises(TypeError, match=r"^the datum needs a record, not str$"):
         compile_writer(record("int"))("f0")

@@ -459,6 +459,31 @@ def test_facts_about_a_person_are_the_latest_over_the_whole_journey(care: Journe
     assert care.labels("visits") == {("", "", "", "")}
 
 
+def test_an_age_is_the_registrations_year_less_the_year_of_birth(care: Journeys) -> None:
+    # in 1999 whoever was born in 1959 turned 40, and 41 in 2000: on whatever day of the year
+    care.add("person", "a", 300, birth_year=1959)
+    assert care.labels("persons") == {("40-49",)}  # 2000-10-27: 41
+    # 1999-12-31, 2000-01-01, 2000-12-31, 2001-01-01
+    for day, age in ((-1, "40"), (0, "41"), (365, "41"), (366, "42")):
+        care.add("visit", "1", day, load=1.0)
+        assert care.labels("yearly") == {("", "", age)}
+
+
+def test_ages_reach_a_band_at_new_year_and_follow_the_latest_year_of_birth(care: Journeys) -> None:
+    care.add("sample", "1", -1, drug="a")
+    care.add("sample", "2", 0, drug="a")
+    assert {key: state.by for key, state in care.exposed("sampled").items()} == {"1": ("",), "2": ("",)}
+    care.add("person", "a", 5, birth_year=1960)
+    assert {key: state.by for key, state in care.exposed("sampled").items()} == {"1": ("<40",), "2": ("40-49",)}
+    assert care.labels("persons") == {("40-49",)}
+    care.add("person", "b", 6, birth_year=2001)  # a slip: not born yet
+    assert {key: state.by for key, state in care.exposed("sampled").items()} == {"1": ("<40",), "2": ("<40",)}
+    care.add("visit", "1", 0, load=1.0)
+    assert care.labels("yearly") == {("", "", "-1")}
+    care.add("person", "c", 7)  # the latest does not say
+    assert care.labels("yearly") == {("", "", "")}
+
+
 def test_cells_stand_at_the_first_day_of_their_period(care: Journeys) -> None:
     # 1999-12-31 and 2000-02-29: the month, the quarter, the year
     for registration_id, day in (("1", -1), ("2", 59)):

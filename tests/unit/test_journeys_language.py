@@ -136,8 +136,15 @@ def breakdowns(definition: RegistryDefinition, form: str) -> st.SearchStrategy[d
     if numbers:
         bands = st.lists(st.integers(-1, 3), min_size=1, max_size=3, unique=True).map(sorted)
         sources.append(st.fixed_dictionaries({"field": st.sampled_from(numbers), "bands": bands}))
-    if definition.journey.persons:
-        sources.append(st.fixed_dictionaries({"person": st.sampled_from(sorted(definition.journey.persons))}))
+    born = definition.forms[form].field_with("birth_year")
+    ages = {"age": st.just(value=True), "bands": st.lists(st.integers(38, 52), max_size=2, unique=True).map(sorted)}
+    if born is not None:
+        sources.append(st.fixed_dictionaries({"field": st.just(born.name), **ages}))
+    persons = definition.journey.persons
+    if "birth_year" in persons:
+        sources.append(st.fixed_dictionaries({"person": st.just("birth_year"), **ages}))
+    if persons:
+        sources.append(st.fixed_dictionaries({"person": st.sampled_from(sorted(persons))}))
     return st.one_of(sources)
 
 

@@ -36,6 +36,10 @@ def row(form: str, person: str, number: int, day: int, **fields: Any) -> Row:
     }
 
 
+def year_of(day: int) -> int:
+    return (EPOCH + timedelta(days=day)).year
+
+
 def test_the_bundled_registries_are_right_and_released() -> None:
     assert sorted(REGISTRIES) == ["hip", "hiv", "metabolic", "senior_alert"]
     assert [problem for definition in REGISTRIES.values() for problem in check(definition)] == []
@@ -48,9 +52,11 @@ def test_every_registry_shows_at_least_what_was_promised(name: str) -> None:
     promised = {
         "hip": {"operations", "reoperated_2y", "died_90d", "cemented", "days_to_registration", "registered_late"},
         "hiv": {"at_goal", "on_treatment", "cd4"},
-        "metabolic": {"systolic_at_most_140", "mean_cholesterol", "smokers", "myocardial_infarctions"},
+        "metabolic": {
+            "systolic_at_most_140", "mean_cholesterol", "smokers", "pressure_at_goal_before", "myocardial_infarctions",
+        },
         "senior_alert": {"planned", "performed", "followed_up", "chain_completed"},
-    }
+    }  # fmt: skip
     assert promised[name] <= indicators
     assert set(definition.indicators.lists) == {
         "hip": set(),
@@ -71,8 +77,8 @@ def test_a_registration_touches_few_cells(name: str) -> None:
         if name != "metabolic" or cohort.form != "measurement":
             touched[cohort.form] = touched.get(cohort.form, 0) + 1 + medians
     assert all(cells <= 4 for cells in touched.values())
-    tests = [cohort.where for cohort in REGISTRIES["metabolic"].indicators.cohorts.values() if cohort.where]
-    assert len({str(where) for where in tests}) == 3
+    cohorts = REGISTRIES["metabolic"].indicators.cohorts.values()
+    assert len({str(cohort.where) for cohort in cohorts if cohort.form == "measurement"}) == 3
 
 
 OPERATION: Row = {
@@ -182,7 +188,7 @@ def test_the_invented_hip_history_shows_its_golden_case_and_its_queue() -> None:
     assert sorted(one.end - one.start for one in ended if one.end) == [92, 95, 100, 105, 110]
 
 
-PERSON = {"unit": "C01", "birth_year": 1950, "sex": "female", "smoker": None, "followed_until": None}
+PERSON = {"unit": "C01", "birth_year": 1946, "sex": "female", "smoker": None, "followed_until": None}
 
 
 def measured(person: str, number: int, day: int, test: str, value: float) -> Row:
@@ -231,7 +237,44 @@ def test_metabolic_counts_what_was_planned_by_hand() -> None:
         # A until day 500, B until the infarction on day 100, D open since the start
         "myocardial_infarctions": (3, 1, 600, 1, (START - EPOCH).days),
     }
-    assert {key[3] for key in result.cells} == {("female", "1950-1959")}
+    # born in 1946: 74 in all of 2020, 75 in 2021
+    assert {(year_of(period), by) for _, _, period, by, *_ in result.cells} == {
+        (2020, ("female", "65-74")),
+        (2021, ("female", "75+")),
+    }
+
+
+def test_metabolic_tells_the_latest_pressure_before_an_event() -> None:
+    definition = REGISTRIES["metabolic"]
+
+    def happened(person: str, number: int, day: int, event: str) -> Row:
+        return row("event", person, number, day, unit="C01", event=event)
+
+    result = worked_out(
+        definition,
+        [
+            measured("A", 1, 0, "sbp", 150.0),
+            measured("A", 2, 30, "sbp", 140.0),
+            happened("A", 1, 100, "stroke"),  # at the goal, whatever came before
+            measured("B", 3, 0, "sbp", 120.0),
+            measured("B", 4, 10, "sbp", 141.0),
+            happened("B", 2, 740, "myocardial_infarction"),  # 730 days after the latest, which is above
+            measured("C", 5, 0, "sbp", 120.0),
+            happened("C", 3, 731, "stroke"),  # a day too long after it: not counted
+            measured("D", 6, 20, "sbp", 130.0),
+            measured("D", 7, 50, "sbp", 13_682.0),  # nobody's
+            happened("D", 4, 60, "stroke"),  # at the goal
+            happened("E", 5, 50, "stroke"),
+            measured("E", 8, 51, "sbp", 120.0),  # after it: not counted
+            measured("F", 9, 50, "sbp", 130.0),
+            happened("F", 6, 50, "stroke"),  # at the goal, on the same day
+            measured("G", 10, 50, "sbp", 130.0),
+            happened("G", 7, 60, "angina"),  # neither infarction nor stroke
+            measured("H", 11, 50, "dbp", 80.0),
+            happened("H", 8, 60, "stroke"),  # not the systolic: not counted
+        ],
+    )
+    assert totals(definition, result, "events") == {"pressure_at_goal_before": (4, 3)}  # A, B, D, F; all but B
 
 
 VISIT = {"unit": "I01", "contact": "doctor", "cd4": 400, "drugs": ["J05AR06"], "missed_doses": 0, "on_treatment": True}
@@ -259,6 +302,28 @@ def test_whoever_is_at_the_goal_since_the_last_sample_need_not_be_called() -> No
         ("not_at_goal", "B", "visit", "visit-4"): Listed("I01", day + 100, ("50", "400", "true", "0")),
         ("never_seen", "E", "diagnosis", "diagnosis-2"): Listed("I02", day, ("", "")),
     }
+
+
+def test_hiv_tells_persons_apart_by_the_age_that_they_reach_in_the_year() -> None:
+    result = worked_out(
+        REGISTRIES["hiv"],
+        [
+            row("diagnosis", "A", 1, 0, unit="I01", sex="male", birth_year=1981, viral_load=9_000, cd4=300),
+            row("visit", "A", 1, 10, **VISIT, viral_load=49),
+            row("visit", "A", 2, 400, **VISIT, viral_load=49),
+            row("diagnosis", "B", 2, 0, unit="I01", sex="male", birth_year=1980, viral_load=9_000, cd4=300),
+            row("visit", "B", 3, 10, **VISIT, viral_load=49),
+            row("visit", "C", 4, 10, **VISIT, viral_load=49),
+        ],
+    )
+    persons = [(year_of(period), by, n) for (_, _, period, by, name, _), (n, *_) in result.cells.items() if not name]
+    # A is 39 in 2020, 40 in 2021; B is 40 in 2020; of C nothing is known
+    assert sorted(persons) == [
+        (2020, ("", ""), 1),
+        (2020, ("male", "30-39"), 1),
+        (2020, ("male", "40-49"), 1),
+        (2021, ("male", "40-49"), 1),
+    ]
 
 
 RISK = {"unit": "S01", "area": "fall", "at_risk": True, "age": 80, "sex": "female", "score": 5, "care": "hospital"}

@@ -121,6 +121,7 @@ RIGHT: dict[str, Declared] = {"journey": JOURNEY, "indicators": INDICATORS, "mon
 VISITS = "cohorts.visits"
 AT_GOAL = f"{VISITS}.indicators.at_goal"
 MEAN = f"{VISITS}.indicators.mean_weight"
+MEDIAN = {"kind": "median", "title": TITLE, "value": "weight"}
 RATE = f"{VISITS}.indicators.events"
 CALL = "lists.to_call"
 DRUG = "exposures.drug"
@@ -247,6 +248,10 @@ WRONG: list[Wrong] = [
     ("indicators", f"{VISITS}.by.x", {"field": "weight"}, f"{VISITS}.by.x", "has too many values: give bands"),
     ("indicators", f"{VISITS}.by.x", {"field": "until"}, f"{VISITS}.by.x", "has too many values: give bands"),
     ("indicators", f"{VISITS}.by.x", {"field": "drugs"}, f"{VISITS}.by.x", "visit.drugs is a list"),
+    ("indicators", f"{VISITS}.by.x", {"field": "viral_load", "age": True}, f"{VISITS}.by.x", "not the role birth_year"),
+    ("indicators", f"{VISITS}.by.x", {"field": "days_to_report", "age": True}, f"{VISITS}.by.x", "not the role birth"),
+    ("indicators", f"{VISITS}.by.sex.age", True, f"{VISITS}.by.sex", "and sex of person has not the role birth_year"),
+    ("indicators", f"{VISITS}.by.born.first", 1, f"{VISITS}.by.born", "first counts the characters of a text"),
     ("indicators", f"{VISITS}.by.x", {"field": "gone"}, f"{VISITS}.by.x", "visit has no field gone"),
     ("indicators", f"{VISITS}.by.unit", {"field": "unit"}, VISITS, "cells are always by unit and period"),
     ("indicators", f"{VISITS}.indicators.At", {"kind": "count"}, f"{VISITS}.indicators.At", "match pattern"),
@@ -259,6 +264,7 @@ WRONG: list[Wrong] = [
     ("indicators", f"{MEAN}.value", "side", f"{MEAN}.value", "side is no number of visit"),
     ("indicators", f"{MEAN}.value", "doses", f"{MEAN}.value", "doses needs a range in visit"),
     ("indicators", f"{MEAN}.resolution", 0.0001, f"{MEAN}.value", "more than 1,000,000 times the resolution"),
+    ("indicators", MEAN, MEDIAN | {"resolution": 0.0049}, f"{MEAN}.value", "more than 100,000 times the resolution"),
     ("indicators", f"{MEAN}.value", "gone", f"{MEAN}.value", "gone is no number of visit"),
     ("indicators", f"{MEAN}.resolution", 0, f"{MEAN}.mean.resolution", "greater than 0"),
     ("indicators", f"{RATE}.event.form", "stay", f"{RATE}.event", "there is no form stay"),
@@ -454,6 +460,22 @@ def test_yaml_is_read_as_it_says() -> None:
     assert only.test.asked == {"eq": False}
 
 
+def test_a_median_may_have_as_many_values_as_one_record_holds(tmp_path: Path) -> None:
+    # weights are at most 500, which is 100,000 times 0.005
+    definition = loaded(tmp_path, indicators=changed(INDICATORS, MEAN, MEDIAN | {"resolution": 0.005}))
+    assert definition.indicators.cohorts["visits"].indicators["mean_weight"].kind == "median"
+
+
+@pytest.mark.parametrize("bands", [[], [18, 65]])
+def test_an_age_may_be_of_a_person_or_of_the_registrations_own_year_of_birth(tmp_path: Path, bands: list[int]) -> None:
+    by = {"age": {"person": "born", "age": True, "bands": bands}}
+    own = {"title": TITLE, "form": "person", "by": {"age": {"field": "birth_year", "age": True, "bands": bands}}}
+    persons = {**own, "indicators": {"persons_counted": {"kind": "count", "title": TITLE}}}
+    content = changed(changed(INDICATORS, f"{VISITS}.by", by), "cohorts.persons", persons)
+    cohorts = loaded(tmp_path, indicators=content).indicators.cohorts
+    assert [cohort.by["age"].age for cohort in cohorts.values()] == [True, True]
+
+
 def test_a_single_band_has_two_sides() -> None:
     assert Breakdown(field="age", bands=(65,)).labels == ("<65", "65+")
     assert Breakdown(field="age").labels == ()
@@ -499,6 +521,7 @@ def test_a_generation_is_of_what_decides_the_values(tmp_path: Path) -> None:
         ("indicators", f"{VISITS}.once_per", GONE),
         ("indicators", f"{VISITS}.by.born.bands", [1950, 1971]),
         ("indicators", f"{VISITS}.by.born", GONE),
+        ("indicators", f"{VISITS}.by.born.age", True),
         ("indicators", f"{MEAN}.resolution", 0.2),
         ("indicators", f"{MEAN}.kind", "median"),
         ("indicators", f"{RATE}.horizon_days", 365),

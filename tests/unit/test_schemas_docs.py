@@ -66,6 +66,10 @@ def test_what_is_invented_in_the_bundled_data_stands_in_its_catalogue() -> None:
     metabolic = variable_catalogue(load_registries()["metabolic"])
     assert "the calendar and the 35 centres are invented" in metabolic
     assert "kalendern och de 35 enheterna är påhittade" in metabolic
+    assert (
+        "- Cells by: unit, year, sex `{field: sex}`, age_group `{field: birth_year, age: true, "
+        "bands: [35, 45, 55, 65, 75]}` (the age reached in the registration's year)\n"
+    ) in metabolic
 
 
 def test_what_is_derived_is_told_in_both_languages(tmp_path: Path) -> None:

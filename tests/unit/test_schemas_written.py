@@ -62,6 +62,9 @@ def test_it_is_written_as_one_would() -> None:
     assert in_one_line("Västerhed") == "Västerhed"
     assert breakdown_written(Breakdown(field="age", bands=(0, 65))) == {"field": "age", "bands": [0, 65]}
     assert breakdown_written(Breakdown(person="sex")) == {"person": "sex"}
+    assert in_one_line(breakdown_written(Breakdown(person="born", age=True, bands=(45, 65)))) == (
+        "{person: born, age: true, bands: [45, 65]}"
+    )
     following = Following.model_validate({"form": "event", "where": {"event": "stroke"}, "attributed": True})
     assert following_written(following) == {"form": "event", "where": {"event": "stroke"}, "attributed": True}
     assert following_written(End(field="until")) == {"field": "until"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from schemas.definition.indicators import End
 from sinks.clickhouse import sql
 from sinks.clickhouse.recompute.field_tests import conjunction
-from sinks.clickhouse.recompute.fields import label, multiples, period_of, role_text, texts
+from sinks.clickhouse.recompute.fields import Value, age_of, label, multiples, period_of, role_text, texts
 from sinks.clickhouse.recompute.journeys import ANCHOR, NEVER, Journeys
 from sinks.clickhouse.recompute.statement import KEY, column
 
@@ -50,8 +50,13 @@ class Joined:
 
     def _label(self, breakdown: Breakdown) -> str:
         if breakdown.person is None:
-            return label(self.journeys.value(self.form, str(breakdown.field)), breakdown)
-        return f"{self._join(self.journeys.person_label(breakdown), ('_patient',))}._label"
+            value = self.journeys.value(self.form, str(breakdown.field))
+        else:
+            said = f"{self._join(self.journeys.person_label(breakdown), ('_patient',))}._label"
+            if not breakdown.age:
+                return said
+            value = Value(f"toInt32OrNull({said})", "int")
+        return label(age_of(value, f"{ANCHOR}._day") if breakdown.age else value, breakdown)
 
     def _join(self, subquery: str, columns: Sequence[str]) -> str:
         alias = f"_joined_{len(self._joins) + 1}"

@@ -107,6 +107,11 @@ def label(value: Value, breakdown: Breakdown) -> str:
     return f"multiIf(isNull({value.sql}), '', {below}, {sql.text(breakdown.labels[-1])})"
 
 
+def age_of(birth_year: Value, day: str) -> Value:
+    """The age that a person reaches in the year of a day (in days since 1970); null where the year of birth is."""
+    return Value(f"(toYear(toDate32({day})) - {birth_year.sql})", "int")
+
+
 def multiples(value: Value, resolution: float) -> str:
     """A number in whole multiples of the resolution, rounded half up in doubles; 0 where it is null."""
     return f"toInt64(ifNull(floor(toFloat64({value.sql}) / {number(resolution)} + 0.5), 0))"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from schemas.definition.condition import All, AnyOf, FieldTest, Latest, Not, Related
 from sinks.clickhouse import sql
 from sinks.clickhouse.recompute.field_tests import conjunction, disjunction, holds, never_null
-from sinks.clickhouse.recompute.fields import field_value, label, period_of, sources
+from sinks.clickhouse.recompute.fields import field_value, label, period_of, sources, text_of
 from sinks.clickhouse.recompute.statement import KEY, Statement, column, is_among
 
 if TYPE_CHECKING:
@@ -136,9 +136,13 @@ class Journeys:
         )
 
     def person_label(self, breakdown: Breakdown) -> str:
-        """What a breakdown by a person's fact says of each person (``_patient``, ``_label``)."""
+        """What a breakdown by a person's fact says of each person (``_patient``, ``_label``).
+
+        Of an age it is the year of birth: which age that is, is a matter of the registration's day.
+        """
         fact = self.definition.journey.persons[str(breakdown.person)]
-        said = label(self.value(fact.form, fact.field, OTHER), breakdown)
+        value = self.value(fact.form, fact.field, OTHER)
+        said = text_of(value) if breakdown.age else label(value, breakdown)
         return self.statement.subquery(
             f"person_{breakdown.person}",
             f"SELECT _patient, argMax(toString({said}), {_order(OTHER)}) AS _label\n"
