@@ -33,7 +33,7 @@ def open_exposure(product: str, lot: str, began: tuple[str, str, tuple[str, ...]
 def test_pieces_are_what_the_schemas_own_writer_writes(began: tuple[str, str, tuple[str, ...], int]) -> None:
     products = [("CUP01", "L1"), ("STEM01", ""), ("CUP01 + STEM01", "lått")]
     named = [
-        {"patient": "pseudonym", "registration_id": "operation-1", "before": [], "after": [state]}
+        {"patient": "pseudonym", "registration_id": "operation-1", "before": [], "after": [state], "opted_out": False}
         for state in (open_exposure(product, lot, began) for product, lot in products)
     ]
     written = encode_event("exposure_batch", {**BATCH, "changes": named})
@@ -48,7 +48,10 @@ def test_what_differs_in_one_piece_alone_is_not_mixed_up() -> None:
     first = BEGUN[0]
     others = [("U02", *first[1:]), (first[0], "right", *first[2:]), (*first[:2], ("male", "55-64"), first[3])]
     for began in (first, *others, (*first[:3], first[3] + 1), first):
-        change = {"patient": "p", "registration_id": "r", "before": [], "after": [open_exposure("C", "L", began)]}
+        change = {
+            "patient": "p", "registration_id": "r", "before": [], "after": [open_exposure("C", "L", began)],
+            "opted_out": False,
+        }  # fmt: skip
         pieces = who("p", "r") + product_and_lot(("C", "L")) + since(*began)
         assert encode_event("exposure_batch", {**BATCH, "changes": [pieces]}) == encode_event(
             "exposure_batch", {**BATCH, "changes": [change]}
