@@ -5,6 +5,11 @@ BIN := $(VENV)/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
+# Tests wait about as much as they work, so some run at once, also where there are two cores. Each worker has a broker
+# and a database of its own.
+AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
+AT_ONCE_ON_KAFKA := -n 2 --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-kafka faults bench lint format lock clean
 
@@ -26,13 +31,13 @@ demo: setup  ## the main job on this machine: three years of a hip register, wit
 	$(BIN)/guldadra demo
 
 test: setup  ## all tests that need nothing but pip
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest $(AT_ONCE) --cov --cov-report=term:skip-covered
 
 test-kafka: setup  ## the tests on a real Kafka broker (Java 17 and Maven)
-	GULDADRA_REAL_KAFKA=1 $(BIN)/python -m pytest -m kafka
+	GULDADRA_REAL_KAFKA=1 $(BIN)/python -m pytest -m kafka $(AT_ONCE_ON_KAFKA)
 
 faults: setup  ## kill -9 drills on a real Kafka broker
-	GULDADRA_REAL_KAFKA=1 GULDADRA_FAULT_ROUNDS=$${GULDADRA_FAULT_ROUNDS:-20} $(BIN)/python -m pytest -m faults -p no:randomly
+	GULDADRA_REAL_KAFKA=1 GULDADRA_FAULT_ROUNDS=$${GULDADRA_FAULT_ROUNDS:-20} $(BIN)/python -m pytest -m faults $(AT_ONCE_ON_KAFKA) -p no:randomly
 
 bench: setup  ## measured speed: one run, side by side, on real Kafka where Java is there
 	$(BIN)/python -m tests.bench

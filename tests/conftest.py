@@ -23,7 +23,8 @@ NO_SKIPS = os.environ.get("GULDADRA_NO_SKIPS") == "1"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests on a real broker run when they are asked for, and say so where they are not."""
+    """What takes longest first; tests on a real broker when they are asked for, and said so where they are not."""
+    items.sort(key=lambda item: item.get_closest_marker("stack") is None)  # stable: all else stays as it was shuffled
     if REAL_KAFKA:
         return
     real = [item for item in items if item.get_closest_marker("kafka") or item.get_closest_marker("faults")]
@@ -32,9 +33,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=real)
         return
     for item in real:
-        item.add_marker(
-            pytest.mark.skip(reason="needs a real Kafka broker (Java 17, Maven): `make test-kafka`, `make faults`")
-        )
+        item.add_marker(pytest.mark.skip(reason=WHY_SKIPPED))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

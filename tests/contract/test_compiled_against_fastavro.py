@@ -39,19 +39,25 @@ _PLAIN: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def values(schema: Any) -> st.SearchStrategy[Any]:
-    """Values of a schema, in Avro's own numbers."""
+def values(schema: Any, *, long: bool = True) -> st.SearchStrategy[Any]:
+    """Values of a schema, in Avro's own numbers. Arrays may need a count of two bytes, but not one within another."""
     if isinstance(schema, list):
-        return st.one_of(*(values(branch) for branch in schema))
+        return st.one_of(*(values(branch, long=long) for branch in schema))
     if isinstance(schema, str):
         return st.none() if schema == "null" else _PLAIN[schema]
     if schema["type"] == "record":
-        return st.fixed_dictionaries({field["name"]: values(field["type"]) for field in schema["fields"]})
+        return st.fixed_dictionaries({field["name"]: values(field["type"], long=long) for field in schema["fields"]})
     if schema["type"] == "array":
-        return st.lists(values(schema["items"]), max_size=4) | st.lists(
-            values(schema["items"]), min_size=65, max_size=66
-        )
-    return values(schema["type"])
+        few = st.lists(values(schema["items"], long=long), max_size=4)
+        if not long:
+            return few
+        some = st.lists(values(schema["items"], long=False), min_size=1, max_size=4)
+        return few | st.builds(_repeated, some, st.integers(65, 66))
+    return values(schema["type"], long=long)
+
+
+def _repeated(some: list[Any], count: int) -> list[Any]:
+    return (some * count)[:count]
 
 
 def _named(tree: Any, place: str) -> Any:

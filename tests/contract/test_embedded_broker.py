@@ -60,8 +60,8 @@ def consumer(embedded_broker: EmbeddedBroker) -> Iterator[Callable[..., Consumer
                     "auto.offset.reset": "earliest",
                     "enable.auto.commit": False,
                     "enable.partition.eof": True,
-                    "session.timeout.ms": 6_000,  # with the default of 45 s a group takes 22 s to form on Tansu
-                    "heartbeat.interval.ms": 1_000,
+                    "session.timeout.ms": 3_000,  # with the default of 45 s a group takes 22 s to form on Tansu
+                    "heartbeat.interval.ms": 500,
                     "isolation.level": isolation,
                     "log_level": 0,
                 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from streams.worker.app import GroupOptions
 from tests.support import wait_for
 from tests.worker_support import (
     accept,
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.embedded
 
+QUICKER = GroupOptions(session_timeout=3.0, heartbeat=0.5, rebalance_timeout=1.5)  # Tansu waits for half a session
+
 
 def test_it_fills_follows_and_stops(embedded_broker: EmbeddedBroker) -> None:
     kafka = {"bootstrap.servers": embedded_broker.bootstrap}
     registry = new_registry()
     make_worker_log(kafka, registry)
     accept(kafka, registry, range(500))
-    with running_worker(kafka, registry) as worker:
+    with running_worker(kafka, registry, group=QUICKER) as worker:
         wait_until_caught_up(worker)
         accept(kafka, registry, range(500, 700), size=1)
         wait_for(lambda: worker.health.registrations == 1_400, "what came since")
@@ -41,7 +44,7 @@ def test_another_worker_takes_up_where_the_first_has_left(embedded_broker: Embed
     make_worker_log(kafka, registry)
     for start in (0, 100):
         accept(kafka, registry, range(start, start + 100))
-        with running_worker(kafka, registry) as worker:
+        with running_worker(kafka, registry, group=QUICKER) as worker:
             wait_until_caught_up(worker)
             assert worker.health.registrations == 200
     assert_exact(kafka, registry, range(200))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.stack]
 
 OPERATIONS = """\
 registration_id,patient,unit,occurred_on,recorded_at,side,diagnosis,procedure,cup,stem,fixation,age,birth_year,sex

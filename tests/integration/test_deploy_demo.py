@@ -19,7 +19,7 @@ from tests.support import wait_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.stack]
 
 PARTS = {
     "deploy.embedded.server", "broker", "intake", "load", "process hip", "process hiv", "process senior_alert",

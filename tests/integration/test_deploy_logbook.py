@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,14 +11,21 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from deploy.deadletters import read_dead_letters, replay
+from deploy.embedded.broker import EmbeddedBroker
 from deploy.logbook import LogError, TopicFinding, begin_epoch, check_topics, make_topics, set_stopped
 from schemas import topics
 from sinks.clickhouse.buffer import GivenUp, Read
 from sinks.clickhouse.dead_letters import DeadLetterBox
 from streams.control import ControlReader
+from streams.intake.loop import IntakeNotReadyError
+from streams.publish.errors import RegistryClosedError
+from streams.publish.gate import Gate
+from tests.running import intake_of
 from tests.support import bundled, make_log, wait_for
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from streams.control import KafkaConfig
 
 DAY_MS = 86_400_000
@@ -103,6 +111,23 @@ def test_the_stop_switch_says_who_when_and_why_and_keeps_the_epoch(kafka: KafkaC
     assert re.fullmatch(rf"registry {name} is running since {moment}, by Bo: a new decision", resumed.sentence)
     with ControlReader(kafka) as control:
         assert control.of(name) == resumed
+
+
+@pytest.mark.embedded
+def test_a_broker_without_any_topic_has_no_log_and_says_so_at_once(tmp_path: Path) -> None:
+    definition = bundled("hip")
+    why = f"registry {definition.name} has no log.*: run `guldadra topics create {definition.name}`"
+    with EmbeddedBroker(tmp_path) as broker:
+        kafka = {"bootstrap.servers": broker.bootstrap}
+        with pytest.raises(LogError, match=why):
+            set_stopped(kafka, definition.name, stopped=True, by="Ada", reason="the law")
+        with pytest.raises(RegistryClosedError, match=why), Gate(kafka, definition):
+            pass
+        with pytest.raises(IntakeNotReadyError, match=why):
+            intake_of(kafka, definition).run(threading.Event())
+        # a first word may be said only where it is known that nothing has been said
+        with pytest.raises(LogError, match="does not know registry-control"):
+            begin_epoch(kafka, definition.name, 4, 0, by="Ada", reason="the first")
 
 
 def test_who_follows_the_control_topic_sees_the_latest_word_on_each_registry(kafka: KafkaConfig) -> None:

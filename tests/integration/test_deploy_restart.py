@@ -21,7 +21,7 @@ from tests.support import patient, read_events, wait_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.stack]
 
 
 def operation(number: int, **said: Any) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from streams.publish.partition import partitions_of
 from streams.publish.publisher import Publisher, RefusedRegistrationError
 from streams.publish.read import NdjsonSource
 from streams.publish.run import Progress, PublishOptions, PublishResult, publish_file, publish_rows
+from streams.publish.slices import ROWS_PER_SLICE
 from tests.support import bundled, make_log, message, patient, send, wait_for
 
 if TYPE_CHECKING:
@@ -259,6 +260,23 @@ def test_a_registry_that_is_not_open_takes_no_row(kafka: KafkaConfig, tmp_path: 
         publish(kafka, other, path)
 
 
+def wait_for_submissions(kafka: KafkaConfig, registry: RegistryDefinition, count: int) -> None:
+    """Wait until the broker has so many submissions, however slow it is."""
+    consumer = Consumer({**kafka, "group.id": "test-reader", "enable.auto.commit": False})
+    topic = topics.submitted(registry.name)
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
+    found = 0
+
+    def are_there() -> bool:
+        nonlocal found
+        found += sum(message.error() is None for message in consumer.consume(count - found, 0.05))
+        return found == count
+
+    wait_for(are_there, f"{count} submissions")
+    consumer.close()
+
+
 class Slow(NdjsonSource):
     """A file whose later slices wait for something to have happened."""
 
@@ -284,6 +302,7 @@ def test_a_stop_switch_halts_at_once_and_the_rest_follows_when_it_is_released(
     path = write_deaths(tmp_path / "death.ndjson", 20_000)
 
     def stop() -> None:
+        wait_for_submissions(kafka, registry, 4 * ROWS_PER_SLICE)
         set_stopped(kafka, registry.name, stopped=True, by="the law", reason="an inquiry")
 
     store = BundledStore({registry.name: registry})
@@ -310,7 +329,7 @@ def test_an_interrupted_run_loses_nothing_and_goes_on(kafka: KafkaConfig, tmp_pa
             raise KeyboardInterrupt
 
     store = BundledStore({registry.name: registry})
-    slow = Slow(path, 10, lambda: None)
+    slow = Slow(path, 10, lambda: wait_for_submissions(kafka, registry, 10 * ROWS_PER_SLICE))
     with pytest.raises(InterruptedPublishError, match=r"(?s)^interrupted.*the same command goes on from there"):
         publish_rows(slow, registry, kafka=kafka, store=store, key=KEY, observe=interrupt)
     with answered(kafka, registry) as log:

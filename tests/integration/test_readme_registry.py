@@ -21,7 +21,7 @@ from tests.support import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.stack]
 
 README = Path(__file__).parents[2] / "README.md"
 FILES = re.compile(r"^`(?P<path>[\w./]+)`[^\n]*\n\n```\w*\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)

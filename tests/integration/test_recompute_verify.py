@@ -180,25 +180,31 @@ def test_what_is_stored_from_before_an_opt_out_does_not_count(stream: Stream) ->
 
 
 def test_an_exposure_that_differs_in_anything_is_found(stream: Stream) -> None:
-    right = {
-        "group": "cup", "patient": PERSON_1, "registration_id": "o1", "partition": 1, "product": "C1", "lot": "",
-        "unit": "U1", "side": "left", "by": [], "start": date(2020, 1, 6), "end_reason": "", "outcomes": 0,
-        "present": True,
-    }  # fmt: skip
-    store(stream, "exposures", LATER, **right)
-    assert check(stream).agrees
     wrong = {
         "partition": 0, "product": "C2", "lot": "L", "unit": "U2", "side": "", "by": ["x"], "start": date(2020, 1, 7),
         "end": date(2020, 1, 8), "end_reason": "death", "outcomes": 1, "first_outcome": date(2020, 1, 7),
     }  # fmt: skip
-    for number, (name, value) in enumerate(wrong.items(), 1):
-        store(stream, "exposures", LATER + number, **{**right, name: value})
-        (difference,) = found(check(stream))["exposures"]
-        assert difference.key == {"group": "cup", "patient": PERSON_1, "registration_id": "o1"}
-        assert difference.stored is not None
-        assert difference.recomputed is not None
-        differs = {one for one in difference.stored if difference.stored[one] != difference.recomputed[one]}
-        assert differs == {name}
+    stream.submit([("operation", 1, 5, name, {"cup": "C1", "side": "left"}) for name in wrong])
+    stream.load()
+    right = {
+        "group": "cup", "patient": PERSON_1, "partition": 1, "product": "C1", "lot": "", "unit": "U1", "side": "left",
+        "by": [], "start": date(2020, 1, 6), "end_reason": "", "outcomes": 0, "present": True,
+    }  # fmt: skip
+    for name in wrong:
+        store(stream, "exposures", LATER, **right, registration_id=name)
+    assert check(stream).agrees
+    for name, value in wrong.items():
+        store(stream, "exposures", LATER + 1, **{**right, "registration_id": name, name: value})
+    differences = found(check(stream, most_shown=len(wrong)))["exposures"]
+    differing = {}
+    for one in differences:
+        assert (one.key["group"], one.key["patient"]) == ("cup", PERSON_1)
+        assert one.stored is not None
+        assert one.recomputed is not None
+        differing[one.key["registration_id"]] = [
+            name for name in one.stored if one.stored[name] != one.recomputed[name]
+        ]
+    assert differing == {name: [name] for name in wrong}
 
 
 def test_a_list_entry_that_differs_is_found(stream: Stream) -> None:
