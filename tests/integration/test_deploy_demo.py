@@ -35,7 +35,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
 def parts(demo: subprocess.Popen[bytes], folder: Path) -> dict[int, str]:
     """The demo's children once all run: the database, the broker, intake, three registers' journeys and the loader."""
     wait_for(
-        lambda: demo.poll() is not None or running_stack(folder / ".guldadra" / "demo") is not None, "the stack", 120
+        lambda: demo.poll() is not None or running_stack(folder / ".guldadra" / "demo") is not None, "the stack", 240
     )
     assert demo.poll() is None, (folder / "err").read_text(encoding="utf-8")
     found = children(demo.pid)

@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         env=environment,
         grace_seconds=60,
     )
-    stack.start(lambda: running_stack(place / ".guldadra") is not None, 120)
+    stack.start(lambda: running_stack(place / ".guldadra") is not None, 240)
     yield place
     assert stack.stop() == 0
 
