@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
-import faust
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Producer
 
 from deploy.deadletters import read_dead_letters
 from schemas import topics
 from streams.worker.app import consumer_of
+from tests.stock_faust import Stock, committed
 from tests.support import send, wait_for
 from tests.worker_support import (
     TinyCore,
@@ -32,22 +30,13 @@ from tests.worker_support import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from deploy.kafka.launcher import KafkaBroker
     from streams.control import KafkaConfig
 
 pytestmark = pytest.mark.kafka
-
-_STOCK: dict[str, Any] = {
-    "topic_allow_declare": False,
-    "topic_disable_leader": True,
-    "broker_commit_interval": 0.1,
-    "broker_session_timeout": 6.0,
-    "broker_heartbeat_interval": 1.0,
-    "consumer_auto_offset_reset": "earliest",
-    "autodiscover": False,
-}
 
 
 @pytest.fixture
@@ -62,53 +51,10 @@ def registry(kafka: KafkaConfig) -> str:
     return name
 
 
-class Stock:
-    """A stock Faust app with topics of its own, and what its agents have seen."""
-
-    def __init__(self, kafka: KafkaConfig, runner: asyncio.Runner) -> None:
-        self.kafka = kafka
-        self._runner = runner
-        self.seen: list[Any] = []
-        self.name = new_registry()
-        brokers = f"kafka://{kafka['bootstrap.servers']}"
-        self.app = faust.App(self.name, broker=brokers, web_enabled=False, **_STOCK)
-        self._topics = 0
-
-    def topic(self, **options: Any) -> tuple[str, Any]:
-        self._topics += 1
-        name = f"{self.name}-{self._topics}"
-        admin = AdminClient(dict(self.kafka))
-        admin.create_topics([NewTopic(name, 1, 1)])[name].result(30)
-        return name, self.app.topic(name, internal=False, **options)
-
-    def run(self, until: Callable[[], bool]) -> None:
-        async def main() -> None:
-            await self.app.start()
-            deadline = time.monotonic() + 60
-            while not until():
-                assert time.monotonic() < deadline, f"seen only {self.seen}"
-                await asyncio.sleep(0.05)
-            await self.app.stop()
-
-        self._runner.run(main())
-
-    def committed(self, topic: str) -> int:
-        return committed(self.kafka, self.name, topic)
-
-
 @pytest.fixture
-def stock(kafka: KafkaConfig) -> Iterator[Stock]:
+def stock(kafka: KafkaConfig, tmp_path: Path) -> Iterator[Stock]:
     with asyncio.Runner() as runner:
-        runner.get_loop()  # an app wants one to be made in
-        yield Stock(kafka, runner)
-
-
-def committed(kafka: KafkaConfig, group: str, topic: str) -> int:
-    """A group's offset in a topic's first partition; negative where there is none."""
-    reader = Consumer({**kafka, "group.id": group})
-    [place] = reader.committed([TopicPartition(topic, 0)], timeout=10)
-    reader.close()
-    return place.offset
+        yield Stock(kafka, tmp_path, runner)
 
 
 def test_stock_an_agent_that_raises_acknowledges_what_it_failed_on(stock: Stock) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiokafka.errors import UnknownError
 
 from streams.worker.app import GroupOptions
+from tests.stock_faust import EXACTLY_ONCE, Stock
 from tests.support import wait_for
 from tests.worker_support import (
     accept,
@@ -18,6 +21,8 @@ from tests.worker_support import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deploy.embedded.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.embedded
@@ -48,3 +53,12 @@ def test_another_worker_takes_up_where_the_first_has_left(embedded_broker: Embed
             wait_until_caught_up(worker)
             assert worker.health.registrations == 200
     assert_exact(kafka, registry, range(200))
+
+
+def test_stock_exactly_once_does_not_start_on_this_broker(embedded_broker: EmbeddedBroker, tmp_path: Path) -> None:
+    with asyncio.Runner() as runner:
+        kafka = {"bootstrap.servers": embedded_broker.bootstrap}
+        producer: Any = Stock(kafka, tmp_path, runner, **EXACTLY_ONCE).app.producer
+        with pytest.raises(UnknownError):
+            runner.run(producer.start())
+        runner.run(producer.stop())
