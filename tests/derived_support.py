@@ -112,7 +112,7 @@ def derived_registry(
         field("sex", "string"),
         field("age", "int"),
         optional("pain", "double", range=[0, 1000]),
-        optional("stay", "double", range=[0, 100_000]),
+        optional("stay", "double", range=[0, 10_000]),
         optional("cup", "string", role="product"),
         name="operation",
     )

@@ -187,7 +187,7 @@ def exposures(
 def trace(
     registry: Registry,
     product: Annotated[str, typer.Option(help="The product's code, as its catalogue has it.")],
-    lot: Annotated[str | None, typer.Option(help="Only this lot.")] = None,
+    lot: Annotated[str | None, typer.Option(help="This lot, and those whose lot nobody knows.")] = None,
     unit: Annotated[str | None, typer.Option(help="One unit's code: whom it has to call.")] = None,
     until: Until = None,
     limit: Limit = 20,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
-from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, present_event
+from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, encode_event, is_present
 from schemas.dead_letter import registration_alone
 from schemas.store import known_versions
 from sinks.clickhouse import sql
@@ -170,10 +170,10 @@ class Buffer:
             table.registrations = len(table.blocks)
 
     def _take_message(self, event: str, read: Read, value: bytes) -> None:
-        if event in _UNDECODED:
-            value = present_event(event, value)  # ClickHouse fills in no field of a nested record that is not there
-        else:
-            decode_event(event, value)
+        if event not in _UNDECODED or not is_present(event, value):
+            record = decode_event(event, value)
+            if event in _UNDECODED:  # of an earlier version, and ClickHouse fills in no nested field that is not there
+                value = encode_event(event, _as_meant_then(event, record))
         self._take_whole(read, value, 1, placed=event == _PLACED)
 
     def _take_whole(self, read: Read, value: bytes, registrations: int, *, placed: bool = False) -> None:
@@ -190,6 +190,15 @@ class Buffer:
             schema_id = written_with if isinstance(written_with, int) else None
             rows = self._tables[key] = TableRows(self._layouts[key], schema_id)
         return rows
+
+
+def _as_meant_then(event: str, record: dict[str, Any]) -> dict[str, Any]:
+    """A record of an earlier version: an exposure's end was the end of carrying the product too."""
+    if event == "exposure_batch":
+        for change in record["changes"]:
+            for state in (*change["before"], *change["after"]):
+                state["carried_until"] = state["end"]
+    return record
 
 
 def _registration_given_up(

@@ -183,9 +183,10 @@ def test_several_reoperations_of_one_operation_count_once_and_end_at_the_first(h
     assert counts(hip.total(until=100)) == (1, 1, 40)
 
 
-def test_two_operations_on_one_side_and_day_leave_what_follows_to_the_later_submission(hip: Hip) -> None:
-    hip.operated(1, 0, registration_id="z, submitted first", cup="CUP01")
-    hip.operated(1, 0, registration_id="a, submitted later", cup="CUP02")
+def test_of_two_operations_on_one_side_and_day_what_follows_is_the_later_recorded_ones(hip: Hip) -> None:
+    hip.operated(1, 0, registration_id="z, recorded first", cup="CUP01", recorded_at=1_000)
+    hip.operated(1, 0, registration_id="a, recorded later", cup="CUP02", recorded_at=1_001)
+    hip.operated(1, 0, registration_id="z, recorded first", cup="CUP01", recorded_at=1_000)  # sent once more
     hip.reoperated(1, 10)
     view = {row.component: counts(row) for row in hip.view(until=100) if row.unit is None}
     assert view == {"CUP01": (1, 0, 100), "CUP02": (1, 1, 10)}

@@ -14,6 +14,7 @@ from schemas.codec import fingerprint, wire_header
 from schemas.compiled_writer import compile_writer
 from schemas.version import version_of
 from sinks.clickhouse import sql
+from sinks.clickhouse.buffer import Buffer, Read
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply, revert
 from sinks.clickhouse.migrations.step import MigrationError
@@ -111,14 +112,20 @@ def test_an_exposure_message_from_before_a_field_was_there_is_loaded_too(
     version = json.loads(path.read_text(encoding="utf-8"))
     (change,) = [exposure("a", "2024-01-01", "2024-02-01", end_reason="revision", outcomes=1, first_outcome=19_754)]
     del change["opted_out"]
-    for state in change["after"]:
+    change["before"] = [dict(state) for state in change["after"]]
+    for state in (*change["before"], *change["after"]):
         for name in ("specific", "first_specific", "unknown", "carried_until"):
             del state[name]
     origin = {"registry": registry.name, "generation": registry.generation, "partition": 0, "version": 3}
     message = compile_writer(version)({**origin, "group": "cup", "changes": [change]})
     load(client, registry, [(topics.exposures(registry.name), wire_header(fingerprint(version)) + message)])
-    columns = "registration_id, `end`, outcomes, specific, first_specific, unknown"
-    assert rows(client, registry, "exposures", columns) == [("a", date(2024, 2, 1), 1, 0, None, 0)]
+    columns = "registration_id, `end`, outcomes, specific, first_specific, unknown, carried_until"
+    assert rows(client, registry, "exposures", columns) == [("a", date(2024, 2, 1), 1, 0, None, 0, date(2024, 2, 1))]
+    buffer = Buffer({registry.name: registry})
+    whole = wire_header(fingerprint(version)) + message
+    for broken in (whole[:-1], whole + b"\0", whole[:5], whole[:5] + b"\x7f" + whole[6:]):
+        buffer.take(Read(topics.exposures(registry.name), 0, 0, None, broken))
+    assert len(buffer.given_up) == 4
 
 
 def test_rows_from_before_whose_outcomes_were_told_apart_end_their_carrying_with_the_exposure(

@@ -224,6 +224,7 @@ def test_who_carries_a_product_as_of_a_day(client: Client, registry: RegistryDef
     register.operated("k1-anna", "a", "2024-12-31")
     register.opted_out("k1-dora", "out", "2024-12-31")
     register.emigrated("k1-abroad", "gone", "2024-06-30")
+    register.emigrated("k1-anna", "came back", "2020-01-01")
     register.load(client)
     revised = {"end_reason": "revision", "outcomes": 1, "first_outcome": days("2024-03-01")}
     until_june: dict[str, Any] = {"end_reason": "death", "carried_until": days("2024-06-30")}

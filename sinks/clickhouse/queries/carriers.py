@@ -39,7 +39,7 @@ class Carrier:
         side: side of the body; empty where the form has none.
         since: the day it was put in.
         outcome: the first day of an outcome since, such as a reoperation that left it in; None where there was none.
-        abroad: whether the person has emigrated, by then.
+        abroad: whether the person has emigrated since.
     """
 
     unit: str
@@ -150,18 +150,28 @@ def read_carriers(
 
 def _query(definition: RegistryDefinition) -> str:
     database = sql.database_of(definition.name)
-    abroad = "false"
+    abroad, leavers = "false", ""
     if EMIGRATION in definition.forms:
         form = definition.forms[EMIGRATION]
         patient, day = (sql.identifier(form.name_of(role)) for role in ("patient", "occurred_on"))
-        abroad = f"patient IN (SELECT {patient} FROM {sql.table(database, EMIGRATION)} WHERE {day} <= {{until:Date32}})"
+        abroad = "gone.is_gone AND gone.last_day >= start"
+        leavers = (
+            f"LEFT JOIN (SELECT {patient} AS patient, max({day}) AS last_day, true AS is_gone "
+            f"FROM {sql.table(database, EMIGRATION)} WHERE {day} <= {{until:Date32}} GROUP BY patient) AS gone "
+            "ON gone.patient = exposure.patient"
+        )
     return f"""
-        SELECT unit, patient, registration_id, `group`, lot, side, start,
+        SELECT unit, exposure.patient, registration_id, `group`, lot, side, start,
             if(first_outcome <= {{until:Date32}}, first_outcome, NULL) AS outcome,
             {abroad} AS abroad,
             carried_until IS NULL OR carried_until > {{until:Date32}} AS carried
-        FROM {sql.table(database, "exposures")} FINAL
-        WHERE generation = {{generation:String}} AND product = {{product:String}} AND present
-        AND start <= {{until:Date32}} AND {counts(database, "patient", "version")}
-        AND (empty({{lots:Array(String)}}) OR lot IN {{lots:Array(String)}}) AND {{unit:String}} IN ('', unit)
-        ORDER BY unit, start, registration_id, `group`"""
+        FROM
+        (
+            SELECT * FROM {sql.table(database, "exposures")} FINAL
+            WHERE generation = {{generation:String}} AND product = {{product:String}} AND present
+            AND start <= {{until:Date32}} AND {counts(database, "patient", "version")}
+            AND (empty({{lots:Array(String)}}) OR has({{lots:Array(String)}}, lot))
+            AND ({{unit:String}} = '' OR unit = {{unit:String}})
+        ) AS exposure {leavers}
+        ORDER BY unit, start, registration_id, `group`
+        SETTINGS join_use_nulls = 0"""

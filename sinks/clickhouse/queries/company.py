@@ -126,6 +126,7 @@ def _parameters(definition: RegistryDefinition, names: CompanyForms, kind: str) 
         "component": component,
         "patient": operation.name_of("patient"),
         "registration_id": operation.name_of("registration_id"),
+        "recorded_at": operation.name_of("recorded_at"),
         "day": operation.name_of("occurred_on"),
         "side": _field(operation, "side"),
         "unit": _field(operation, "unit"),

@@ -14,14 +14,14 @@ WITH
             {unit:Identifier} AS unit,
             {component:Identifier} AS component,
             {registration_id:Identifier} AS id,
-            _version AS version
+            {recorded_at:Identifier} AS recorded
         FROM {database:Identifier}.{operation:Identifier}
         WHERE day <= {until:Date32}
     ),
-    -- two operations on one side on one day: the later submission takes what follows
+    -- two operations on one side on one day: the one recorded later takes what follows, as in journeys
     candidates AS
     (
-        SELECT patient, side, day, argMax(id, version) AS latest
+        SELECT patient, side, day, argMax(id, (recorded, id)) AS latest
         FROM operations
         GROUP BY patient, side, day
     ),

@@ -160,5 +160,6 @@ class Counted:
             query += f" AND _on <= {last} AND _recorded_on <= {last}"
         if self.coverage.once_per is not None and not every:
             patient, month = column(ANCHOR, "_patient"), period_of("_on", "month")
-            query += f"\nORDER BY _on DESC, {column(ANCHOR, '_version')} DESC\nLIMIT 1 BY {patient}, {month}"
+            recorded_last = ", ".join(f"{column(ANCHOR, name)} DESC" for name in ("_recorded", "_id"))
+            query += f"\nORDER BY _on DESC, {recorded_last}\nLIMIT 1 BY {patient}, {month}"
         return journeys.statement.subquery("counted", query)
