@@ -8,19 +8,15 @@ that asks for other registrations.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
-from math import floor
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.compiled import Source
 from schemas.definition.indicators import UNRESOLVED, width
 from schemas.definition.monitors import BETWEEN
 from streams.journeys.conditions import ConditionCode
-from streams.journeys.first_exposure import product_and_lot, since, who
 from streams.journeys.records import DAY, FORM, ID, Records
+from streams.journeys.tools import TOOLS, Bands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -45,9 +41,6 @@ ExposureState = tuple[Any, ...]
 """The fields of ``ExposureBatch``'s states, in their order."""
 ListedState = tuple[Any, ...]
 """(unit, day, shown)."""
-
-_EPOCH = date(1970, 1, 1)
-_MOST_KNOWN = 10_000
 
 
 @dataclass(slots=True)  # not frozen: to make one would cost three times as much
@@ -105,7 +98,7 @@ class _Writer:
         alone = "".join(f"alone_{place}, " for place in range(len(self._records.forms)))
         with self._source.block("def functions():"):
             self._source.add(f"return evaluate, ({alone})")
-        return Evaluation(*self._source.function("functions", {**_TOOLS, **self._tools})())
+        return Evaluation(*self._source.function("functions", {**TOOLS, "Findings": Findings, **self._tools})())
 
     def _journey(self) -> None:
         blocks = [*self._attributions(), *((form, self._of_form(form)) for form in self._records.forms)]
@@ -405,7 +398,7 @@ class _Writer:
     def _bands(self, bounds: tuple[int, ...], labels: tuple[str, ...]) -> str:
         """The variable of a table of bands."""
         name = f"BANDS_{'_'.join(map(str, bounds))}".replace("-", "minus")
-        self._tools.setdefault(name, _Bands(bounds, labels))
+        self._tools.setdefault(name, Bands(bounds, labels))
         return name
 
 
@@ -416,92 +409,3 @@ _OPEN = ""
 def _both(one: str, other: str) -> str:
     """The expression of both, less what always holds."""
     return " and ".join(part for part in (one, other) if part not in (_ALWAYS, "True")) or "True"
-
-
-class _Periods(dict[int, int]):
-    """Days to the first day of their period, worked out once each."""
-
-    def __init__(self, months: int) -> None:
-        super().__init__()
-        self._months = months
-
-    def __missing__(self, day: int) -> int:
-        when = _EPOCH + timedelta(days=day)
-        first = date(when.year, (when.month - 1) // self._months * self._months + 1, 1)
-        found = self[day] = (first - _EPOCH).days
-        return found
-
-
-class _CalendarYears(dict[int, int]):
-    """Days to their year, worked out once each."""
-
-    def __missing__(self, day: int) -> int:
-        found = self[day] = (_EPOCH + timedelta(days=day)).year
-        return found
-
-
-class _Bands(dict[float | None, str]):
-    """Values to the label of their band, worked out once each."""
-
-    def __init__(self, bounds: tuple[int, ...], labels: tuple[str, ...]) -> None:
-        super().__init__()
-        self._bounds = bounds
-        self._labels = labels
-
-    def __missing__(self, value: float | None) -> str:
-        if len(self) >= _MOST_KNOWN:
-            self.clear()  # measured to many digits, it would not be the same few values
-        label = "" if value is None else self._labels[bisect_right(self._bounds, value)]
-        self[value] = label
-        return label
-
-
-def _text(value: object) -> str:
-    """A value as ClickHouse spells it too: no exponent, no digits behind the point that say nothing."""
-    if value is None:
-        return ""
-    if value is True or value is False:
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return format(Decimal(repr(value)), "f").removesuffix(".0")
-    return str(value)
-
-
-def _date_text(day: int | None) -> str:
-    return "" if day is None else (_EPOCH + timedelta(days=day)).isoformat()
-
-
-_NEVER = 1 << 40
-
-
-def _first_day(found: Iterator[Record]) -> int:
-    first = next(found, None)
-    return _NEVER if first is None else cast("int", first[DAY])
-
-
-def _day_from(day: int | None, start: int) -> int:
-    return _NEVER if day is None or day < start else day
-
-
-_TOOLS: Mapping[str, object] = {
-    "Findings": Findings,
-    "NEVER": _NEVER,
-    "NONE": (),
-    "NOTHING": {},
-    "calendar_year_of": _CalendarYears().__getitem__,
-    "date_text": _date_text,
-    "day_from": _day_from,
-    "first_day": _first_day,
-    "floor": floor,
-    "len": len,
-    "min": min,
-    "month_of": _Periods(1).__getitem__,
-    "quarter_of": _Periods(3).__getitem__,
-    "reversed": reversed,
-    "sum": sum,
-    "product_and_lot": product_and_lot,
-    "since": since,
-    "text": _text,
-    "who": who,
-    "year_of": _Periods(12).__getitem__,
-}
