@@ -203,7 +203,18 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
     assert before.out.splitlines() == [
         f"guldadra_{name} {number:04d} {what}: not applied"
         for number, what in enumerate(
-            ("archive", "receipts", "opt_outs", "cells", "exposures", "list_entries", "generations", "unit_counts"), 1
+            (
+                "archive",
+                "receipts",
+                "opt_outs",
+                "cells",
+                "exposures",
+                "list_entries",
+                "generations",
+                "unit_counts",
+                "specific_outcomes",
+            ),
+            1,
         )
     ]
     tried = guldadra("migrate", name, "--dry-run")
