@@ -402,7 +402,7 @@ def test_two_workers_of_one_name_do_not_fight_for_ever(kafka: KafkaConfig, regis
     accept(kafka, registry, range(100))
     twins = [worker_of(kafka, registry, group=group) for _ in range(2)]
     with working(*(run(worker) for worker in twins)):
-        wait_for(lambda: bool(ended), "one of them to end")
+        wait_for(lambda: bool(ended), "one of them to end", 180)
     assert "GULDADRA_INSTANCE" in str(ended[0])
     with running_worker(kafka, registry, group=group) as worker:
         wait_until_caught_up(worker)
