@@ -199,7 +199,8 @@ def show(console: Console, definition: RegistryDefinition, result: DemoResult) -
     console.print(compliance_table(first, definition))
     for table in carrier_tables(definition, result.carriers, 0):
         console.print(table)
-    console.print(f"whom a unit has to call: guldadra trace {REGISTRY} --product {COMPONENT} --unit U01\n")
+    for unit in list(result.carriers.units)[:1]:
+        console.print(f"whom a unit has to call: guldadra trace {REGISTRY} --product {COMPONENT} --unit {unit}\n")
     for findings in result.findings:
         show_findings(console, findings)
     if not result.agrees:
