@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
 
 _BATCH = "accepted_batch"
+_ARCHIVED = "accepted_messages"
 _PLACED = "unit_counts"  # whose version is its own place in the log, which only whoever reads it knows
 # The other messages go in whole: the topic of each, and the table that takes it.
 _WHOLE: tuple[tuple[Callable[[str], str], str, str], ...] = (
@@ -110,7 +111,7 @@ class Buffer:
         for name, definition in definitions.items():
             database = sql.database_of(name)
             self._takers[topics.accepted(name)] = self._take_batch
-            self._lay_out(name, topics.accepted(name), _BATCH, "accepted_messages")
+            self._lay_out(name, topics.accepted(name), _BATCH, _ARCHIVED)
             for topic, event, table in _WHOLE:
                 self._takers[topic(name)] = partial(self._take_message, event)
                 self._lay_out(name, topic(name), event, table)
@@ -137,6 +138,13 @@ class Buffer:
     def tables(self) -> list[TableRows]:
         """The rows held, the largest tables first."""
         return sorted(self._tables.values(), key=lambda rows: -rows.registrations)
+
+    @property
+    def waves(self) -> list[list[TableRows]]:
+        """The same, in the order to insert them: whoever finds a registration in the archive finds it in its form."""
+        archive = [rows for rows in self.tables if rows.layout.name == _ARCHIVED]
+        rest = [rows for rows in self.tables if rows.layout.name != _ARCHIVED]
+        return [wave for wave in (rest, archive) if wave]
 
     def take(self, read: Read) -> None:
         """Make rows of a message; one that cannot be read is given up, whole."""

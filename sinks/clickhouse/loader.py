@@ -1,7 +1,7 @@
 """The loader: from the registries' topics to ClickHouse, at least once, exact when read with FINAL.
 
 Messages are buffered as rows until there are many or the last flush is long enough ago, so that one after
-a quiet time goes in at once; then the rows go in, all tables at once, and only then are the offsets
+a quiet time goes in at once; then the rows go in, the archive's after all others, and only then are the offsets
 committed. Whatever dies in between, the same rows come again and replace themselves. While the database
 is away the loader reads nothing, stays a member of its group, and says so. Where its name in the group is
 lost, as by its own rejoin after a broker's restart, it takes the name again and reads on from what is committed.
@@ -249,15 +249,16 @@ class Loader:
 
     def _try_insert(self) -> bool:
         """Insert all tables' rows and send the dead letters; False where the database is away."""
-        tables = self._buffer.tables
+        refused: list[GivenUp] = []
         try:
-            refused = [one for found in self._inserts.map(self._insert, tables) for one in found]
+            for wave in self._buffer.waves:
+                refused += [one for found in self._inserts.map(self._insert, wave) for one in found]
         except DatabaseUnavailableError as error:
             self._database_away(error)
             return False
         self._database_back()
         self._give_up([*self._buffer.given_up, *refused])
-        for rows in tables:
+        for rows in self._buffer.tables:
             metrics.LOADED.labels(rows.layout.registry, rows.layout.name).inc(rows.registrations)
         return True
 

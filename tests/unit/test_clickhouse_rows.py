@@ -84,6 +84,19 @@ def test_messages_go_to_the_archive_and_the_receipts_as_they_are() -> None:
     assert buffer.registrations == 2
 
 
+def test_whoever_finds_a_registration_in_the_archive_finds_it_in_its_form() -> None:
+    definition = bundled("hip")
+    log = AcceptedLog(definition)
+    log.add("death")
+    log.add("reoperation")
+    buffer = Buffer({definition.name: definition})
+    assert buffer.waves == []
+    taken(buffer, topics.accepted(definition.name), log.batch())
+    first, last = ([rows.layout.name for rows in wave] for wave in buffer.waves)
+    assert sorted(first) == ["death_rows", "reoperation_rows"]
+    assert last == ["accepted_messages"]
+
+
 def test_a_refused_row_is_given_up_as_a_batch_of_its_one_registration() -> None:
     definition = bundled("hip")
     buffer = Buffer({definition.name: definition})
