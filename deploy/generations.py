@@ -1,4 +1,4 @@
-"""The Kafka side of a generation of journeys: its changelog and its consumer group, when it is dropped."""
+"""The Kafka side of a generation: its changelogs and its consumer groups, when it is dropped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from deploy.logbook import LogError
-from schemas.topics import journeys_changelog
+from schemas.topics import journeys_changelog, surveillance_changelog
 
 if TYPE_CHECKING:
     from streams.control import KafkaConfig
@@ -22,26 +22,35 @@ def process_group(registry: str, generation: str) -> str:
     return f"guldadra-process-{registry}-{generation}"
 
 
+def surveillance_group(registry: str, generation: str) -> str:
+    """The consumer group of `guldadra surveillance` for a generation."""
+    return f"guldadra-surveillance-{registry}-{generation}"
+
+
 def drop_log(kafka: KafkaConfig, registry: str, generation: str) -> None:
-    """Delete the changelog and the consumer group of a generation; nothing happens where there are none.
+    """Delete the changelogs and the consumer groups of a generation; nothing happens where there are none.
 
     Raises:
         LogError: a process of the generation still runs.
         KafkaException: the broker does not answer, or refuses.
     """
     admin = AdminClient(dict(kafka))
-    group = process_group(registry, generation)
-    for future in admin.delete_consumer_groups([group], request_timeout=_ANSWER_S).values():
+    groups = {
+        surveillance_group(registry, generation): "surveillance",
+        process_group(registry, generation): "process",
+    }
+    for group, command in groups.items():
+        (future,) = admin.delete_consumer_groups([group], request_timeout=_ANSWER_S).values()
         try:
             future.result()
         except KafkaException as error:
             if error.args[0].code() == KafkaError.NON_EMPTY_GROUP:
                 raise LogError(
-                    f"`guldadra process {registry}` still runs on generation {generation}: end it"
+                    f"`guldadra {command} {registry}` still runs on generation {generation}: end it"
                 ) from error
             _unless_gone(error)
-    topic = journeys_changelog(registry, generation)
-    for future in admin.delete_topics([topic], request_timeout=_ANSWER_S).values():
+    changelogs = [journeys_changelog(registry, generation), surveillance_changelog(registry, generation)]
+    for future in admin.delete_topics(changelogs, request_timeout=_ANSWER_S).values():
         try:
             future.result()
         except KafkaException as error:

@@ -57,8 +57,8 @@ def make_topics(
     )
 
 
-def make_changelog(kafka: KafkaConfig, registry: str, generation: str, *, replication: int = -1) -> None:
-    """Make the changelog of a generation where it is missing: every generation brings its own.
+def make_changelog(kafka: KafkaConfig, registry: str, name: str, *, replication: int = -1) -> None:
+    """Make a changelog of a registry where it is missing: every generation brings its own.
 
     Raises:
         LogError: the registry has no log, or the changelog could not be made or is not as it must be.
@@ -67,7 +67,7 @@ def make_changelog(kafka: KafkaConfig, registry: str, generation: str, *, replic
         said = control.of(registry)
     if said is None:
         raise LogError(f"registry {registry} has no log: run `guldadra topics create {registry}`")
-    spec = changelog_of(registry, generation, said.partitions)
+    spec = changelog_of(name, said.partitions)
     for finding in _make(AdminClient(dict(kafka)), [spec], replication):
         if finding.problem:
             raise LogError(f"topic {finding.name} {finding.problem}")

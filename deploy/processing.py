@@ -1,15 +1,22 @@
-"""The wiring of `guldadra process`: pure journeys, a worker on Faust, and the archive to fill a new generation from."""
+"""The wiring of `guldadra process` and `guldadra surveillance`: what is pure, on a worker with Faust.
+
+Journeys have the archive beside them, to fill a new generation from; surveillance follows what they say.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deploy.logbook import make_changelog
+from deploy.settings import SettingsError
+from schemas.topics import journeys_changelog
 from sinks.clickhouse.archive import read_archive
 from sinks.clickhouse.restore import batches
 from streams.journeys.core import JourneyCore
+from streams.surveillance.declared import watched_by
 from streams.worker.app import GroupOptions
 from streams.worker.journeys import Journeys
+from streams.worker.surveillance import Surveillance
 from streams.worker.worker import Worker, WorkerOptions
 
 if TYPE_CHECKING:
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
 
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
+    from streams.worker.work import Work
 
 
 def journeys_worker(settings: Settings, definition: RegistryDefinition) -> Worker:
@@ -26,8 +34,9 @@ def journeys_worker(settings: Settings, definition: RegistryDefinition) -> Worke
         LogError: the registry has no log, or the changelog is not as it must be.
         SettingsError: no broker is set.
     """
-    kafka = settings.kafka_config()
-    make_changelog(kafka, definition.name, definition.generation)
+    make_changelog(
+        settings.kafka_config(), definition.name, journeys_changelog(definition.name, definition.generation)
+    )
 
     def archive(partition: int, after: int, below: int | None) -> Iterator[bytes]:
         with settings.clickhouse() as client:
@@ -35,6 +44,28 @@ def journeys_worker(settings: Settings, definition: RegistryDefinition) -> Worke
             yield from (batch for _, _, batch in batches(definition.name, archived))
 
     work = Journeys(definition.name, definition.generation, JourneyCore(definition), archive)
+    return _worker(settings, work)
+
+
+def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> Worker:
+    """A worker of the registry's surveillance, as its monitors are now; its changelog is made where it is missing.
+
+    Raises:
+        LogError: the registry has no log, or the changelog is not as it must be.
+        SettingsError: no broker is set, the registry has no monitors, or one is not as it must be.
+    """
+    try:
+        monitors = watched_by(definition)
+    except ValueError as error:
+        raise SettingsError(f"{definition.name}, monitors.yaml, {error}") from error
+    if not monitors:
+        raise SettingsError(f"registry {definition.name} watches no product: its monitors.yaml declares no monitors")
+    work = Surveillance(definition.name, definition.generation, monitors)
+    make_changelog(settings.kafka_config(), definition.name, work.changelog)
+    return _worker(settings, work)
+
+
+def _worker(settings: Settings, work: Work[Any]) -> Worker:
     group = GroupOptions(
         instance=settings.instance if settings.static_membership else None,
         session_timeout=settings.session_timeout_s,
@@ -42,7 +73,7 @@ def journeys_worker(settings: Settings, definition: RegistryDefinition) -> Worke
         rebalance_timeout=settings.session_timeout_s if settings.static_membership else settings.session_timeout_s / 2,
     )
     return Worker(
-        kafka,
+        settings.kafka_config(),
         work,
         WorkerOptions(
             group=group,

@@ -157,9 +157,16 @@ class EmbeddedStack:
         for name, definition in self._definitions.items():
             if not self.settings.key_path(name).exists():
                 write_key(new_key(), self.settings.key_path(definition.name))
-        self._tell("starting intake, journeys and loader")
-        workers = {"intake": ["intake"], "load": ["load"]} | {
-            f"process-{name}": ["process", name] for name in self._journeys
+        self._tell("starting intake, journeys, surveillance and loader")
+        workers = {
+            "intake": ["intake"],
+            "load": ["load"],
+            **{f"process-{name}": ["process", name] for name in self._journeys},
+            **{
+                f"surveillance-{name}": ["surveillance", name]
+                for name in self._journeys
+                if self._definitions[name].monitors.monitors
+            },
         }
         self._health = self._start_workers(workers)
         announce(

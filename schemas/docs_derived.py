@@ -9,7 +9,7 @@ from schemas.definition.written import as_yaml, breakdown_written, following_wri
 from schemas.markdown import code, row, table_head
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from schemas.definition.condition import Condition
     from schemas.definition.indicators import Anchors, Breakdown, Cohort, Indicator
@@ -41,11 +41,21 @@ _EXPOSURE_COLUMNS = (
     "Not known",
     "Carried until",
 )
+_MONITOR_COLUMNS = (
+    "Monitor",
+    "Exposures",
+    "Outcomes",
+    "Held against",
+    "Per 100 component-years",
+    "Watch from",
+    "Alarm from",
+    "Left out",
+)
 _AGE = " (the age reached in the registration's year)"
 
 
 def derived_catalogue(definition: RegistryDefinition) -> Iterator[str]:
-    """The lines about indicators, lists and exposures; none where the registry declares none."""
+    """The lines about indicators, lists, exposures and monitors; none where the registry declares none."""
     yield from _journey(definition)
     if definition.indicators.cohorts:
         yield from ("", "## Indicators", "")
@@ -54,6 +64,7 @@ def derived_catalogue(definition: RegistryDefinition) -> Iterator[str]:
             yield from _cohort(name, cohort)
     yield from _lists(definition)
     yield from _exposures(definition)
+    yield from _monitors(definition)
 
 
 def _journey(definition: RegistryDefinition) -> Iterator[str]:
@@ -125,6 +136,31 @@ def _exposures(definition: RegistryDefinition) -> Iterator[str]:
                 "; ".join(code(in_one_line(following_written(end))) for end in exposure.carried_until),
             ]
         )
+
+
+def _monitors(definition: RegistryDefinition) -> Iterator[str]:
+    if not definition.monitors.monitors:
+        return
+    yield from ("", "## Monitors", "")
+    yield from table_head(_MONITOR_COLUMNS)
+    for name, monitor in definition.monitors.monitors.items():
+        levels = monitor.thresholds
+        yield row(
+            [
+                code(name),
+                code(monitor.exposures),
+                monitor.outcome,
+                monitor.baseline,
+                _numbers(monitor.rates),
+                _numbers(levels.watch),
+                _numbers(levels.alarm),
+                ", ".join(map(code, monitor.left_out)),
+            ]
+        )
+
+
+def _numbers(numbers: Iterable[float]) -> str:
+    return ", ".join(f"{number:.12g}" for number in numbers)
 
 
 def _anchors(anchors: Anchors) -> str:

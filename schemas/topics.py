@@ -61,9 +61,19 @@ def counts(registry: str) -> str:
     return f"counts.{registry}"
 
 
+def signals(registry: str) -> str:
+    """``Signal``s by monitor, as surveillance states them."""
+    return f"signals.{registry}"
+
+
 def journeys_changelog(registry: str, generation: str) -> str:
     """What one generation of a registry's journeys keeps, compacted; partitioned as the submissions are."""
     return f"journeys.{registry}.{generation}"
+
+
+def surveillance_changelog(registry: str, generation: str) -> str:
+    """What one generation of a registry's surveillance keeps, compacted; partitioned as the exposures are."""
+    return f"surveillance.{registry}.{generation}"
 
 
 def topics_of(registry: str, partitions: int, *, retention_days: int = 30) -> list[TopicSpec]:
@@ -83,15 +93,15 @@ def topics_of(registry: str, partitions: int, *, retention_days: int = 30) -> li
         TopicSpec(accepted(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)}),
         *(
             TopicSpec(topic(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)})
-            for topic in (receipts, cells, exposures, lists, counts)
+            for topic in (receipts, cells, exposures, lists, counts, signals)
         ),
     ]
 
 
-def changelog_of(registry: str, generation: str, partitions: int) -> TopicSpec:
-    """The changelog of one generation: only the latest of each key is wanted, however old."""
+def changelog_of(name: str, partitions: int) -> TopicSpec:
+    """A changelog: only the latest of each key is wanted, however old."""
     return TopicSpec(
-        journeys_changelog(registry, generation),
+        name,
         partitions,
         {
             "cleanup.policy": "compact",

@@ -92,7 +92,7 @@ def make_worker_log(kafka: KafkaConfig, registry: str, *, partitions: int = PART
 
 
 def make_changelog(kafka: KafkaConfig, registry: str, partitions: int = PARTITIONS) -> None:
-    spec = topics.changelog_of(registry, GENERATION, partitions)
+    spec = topics.changelog_of(topics.journeys_changelog(registry, GENERATION), partitions)
     make_worker_topic(kafka, spec.name, partitions, spec.config)
 
 

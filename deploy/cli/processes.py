@@ -20,6 +20,10 @@ from deploy.cli.start import start
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deploy.settings import Settings
+    from schemas.definition.registry import RegistryDefinition
+    from streams.worker.worker import Worker
+
 Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
 
 
@@ -29,6 +33,7 @@ def add_to(parent: typer.Typer) -> None:
     parent.command(rich_help_panel="On this machine")(up)
     parent.command(rich_help_panel="Processes")(intake)
     parent.command(rich_help_panel="Processes")(process)
+    parent.command(rich_help_panel="Processes")(surveillance)
     parent.command(rich_help_panel="Processes")(load)
 
 
@@ -71,18 +76,38 @@ def process(
     caught up (`guldadra generations`). What is kept on disk (GULDADRA_STATE) is a cache: it may be deleted.
     SIGTERM ends it after the transaction in hand.
     """
-    from deploy.observe import STUCK_AFTER_S, Observed
     from deploy.processing import journeys_worker
 
     settings = start(process=True)
     definition = settings.definitions((registry,))[registry]
-    worker = journeys_worker(settings, definition)
+    _run("process", journeys_worker(settings, definition), settings, definition)
+
+
+def surveillance(
+    registry: Annotated[str, typer.Argument(help="The registry whose products are watched.")],
+) -> None:
+    """Watch every product that the registry's monitors declare, and state signals, with all that speaks for them.
+
+    It follows the exposures that `guldadra process` keeps. Products that are compared with each other are watched by
+    one process; start as many as there are monitors at most, each with its own GULDADRA_INSTANCE. What it has stated:
+    `guldadra signals`. SIGTERM ends it after the transaction in hand.
+    """
+    from deploy.processing import surveillance_worker
+
+    settings = start(process=True)
+    definition = settings.definitions((registry,))[registry]
+    _run("surveillance", surveillance_worker(settings, definition), settings, definition)
+
+
+def _run(name: str, worker: Worker, settings: Settings, definition: RegistryDefinition) -> None:
+    """Let a worker work until it is told to stop, and answer for its health."""
+    from deploy.observe import STUCK_AFTER_S, Observed
 
     def health() -> tuple[bool, dict[str, Any]]:
         state = worker.health
         moving = state.caught_up or time.monotonic() - state.last_progress < STUCK_AFTER_S
         partitions = {number: one.as_words() for number, one in sorted(state.partitions.items())}
-        facts = {"process": "process", "registry": registry, "generation": definition.generation}
+        facts = {"process": name, "registry": definition.name, "generation": definition.generation}
         counts = {"registrations": state.registrations, "lag": state.lag, "caught_up": state.caught_up}
         return moving, {**facts, **counts, "partitions": partitions, "last_error": state.last_error}
 

@@ -94,6 +94,13 @@ def monitor_problems(known: Known, monitors: Monitors) -> Iterator[str]:
         yield from _anchor_problems(known, at, exposure)
         if exposure.form in known.forms:
             yield from _of_exposure(known, at, exposure)
+    for name, monitor in monitors.monitors.items():
+        at = f"monitors.{name}"
+        group = monitors.exposures.get(monitor.exposures)
+        if group is None:
+            yield f"{at}.exposures: there is no group {monitor.exposures}"
+        elif monitor.outcome == "specific" and group.specific is None:
+            yield f"{at}.outcome: {monitor.exposures} does not declare which outcomes are specific"
 
 
 def _attribution_problems(known: Known, at: str, outcome: str, attribution: Attribution) -> Iterator[str]:

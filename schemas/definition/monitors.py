@@ -1,4 +1,4 @@
-"""``monitors.yaml``: what products patients are exposed to, from when and until when.
+"""``monitors.yaml``: what products patients are exposed to, from when and until when, and how they are watched.
 
 exposures:
   cup:                          # the monitor group: products that are compared with each other
@@ -12,13 +12,15 @@ exposures:
       - {form: death, reason: death}
     outcomes: {form: reoperation, attributed: true}
     specific: {components_removed: {contains: cup}}
+monitors:
+  cup: {exposures: cup, baseline: flat, rates: [2.0]}
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat
 
 from schemas.definition.indicators import Anchors, Breakdown, End, Following, Name, WrittenCondition
 from schemas.definition.text import Text  # noqa: TC001 - pydantic reads it at run time
@@ -70,7 +72,42 @@ class Exposure(Anchors):
     unknown: WrittenCondition = None
 
 
+class Thresholds(_Strict):
+    """From which statistic on a product is at a level, by its expected outcomes per year; straight between them."""
+
+    per_year: tuple[float, ...] = (0.0,)
+    watch: tuple[float, ...] = (4.2,)
+    alarm: tuple[float, ...] = (6.6,)
+
+
+class Monitor(_Strict):
+    """How the products of one group of exposures are watched.
+
+    Attributes:
+        exposures: the group.
+        outcome: whether all outcomes count, as the AOANJRR does, or the product's own (``specific``).
+        baseline: "contemporary", a product is held against all others of its group; "flat", against one declared
+            rate; "declared", against a rate for each interval of time since operation.
+        rates: first outcomes per 100 component-years: one for all time, or one for each of the intervals. For
+            contemporary it is the prior, used until the others have had an outcome.
+        left_out: products that no other is compared with.
+        thresholds: of the levels watch and alarm.
+        planned: expected outcomes at which a test of a product closes and a new one opens.
+        unit_shape: shape of the gamma prior of units; null for the method of moments.
+    """
+
+    exposures: Name
+    outcome: Literal["all", "specific"] = "all"
+    baseline: Literal["contemporary", "flat", "declared"] = "contemporary"
+    rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+    left_out: tuple[str, ...] = ()
+    thresholds: Thresholds = Field(default_factory=Thresholds)
+    planned: PositiveFloat = 20.0
+    unit_shape: PositiveFloat | None = None
+
+
 class Monitors(_Strict):
     """The whole of ``monitors.yaml``."""
 
     exposures: dict[Name, Exposure] = Field(default_factory=dict)
+    monitors: dict[Name, Monitor] = Field(default_factory=dict)

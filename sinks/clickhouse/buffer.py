@@ -30,6 +30,7 @@ _WHOLE: tuple[tuple[Callable[[str], str], str, str], ...] = (
     (topics.exposures, "exposure_batch", "exposure_messages"),
     (topics.lists, "list_batch", "list_messages"),
     (topics.counts, _PLACED, "unit_count_messages"),
+    (topics.signals, "signal", "signal_messages"),
 )
 # Many, large and our own: to decode them here would cost more than all the rest of their way, so what is wrong
 # with one is left to ClickHouse's reader to find.

@@ -51,8 +51,9 @@ def submission_topics(registry: str) -> list[str]:
 
 
 def derived_topics(registry: str) -> list[str]:
-    """What journeys write, cells, exposures and lists; and the few uploaded counts, which wait for nobody either."""
-    return [topics.cells(registry), topics.exposures(registry), topics.lists(registry), topics.counts(registry)]
+    """What journeys write, cells, exposures and lists; signals; and the few uploaded counts, which wait for nobody."""
+    derived = (topics.cells, topics.exposures, topics.lists, topics.signals, topics.counts)
+    return [topic(registry) for topic in derived]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ path: it decides, and is never changed. Hindsight is worked out anew beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -139,7 +139,7 @@ def step(
             state.known[product] = Known((*known.looks, look.look), look.stream)
             looks[product] = Known((look.look,), look.stream)
         if signal is not None:
-            signal = replace(signal, known=state.known[product].looks)
+            signal = signal.with_known(state.known[product].looks)
             state.signals[product] = signal
             signals.append(signal)
     return Step(state, tuple(signals), numbers, looks)

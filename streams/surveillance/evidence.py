@@ -6,6 +6,7 @@ it has what had happened and was to be expected up to that day. Each unit's fact
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads what is kept of it at run time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,16 +16,14 @@ from streams.statistics.rates import incidence_rate, poisson_tail
 from streams.surveillance.bins import OPEN
 from streams.surveillance.expected import Experience, compare, compare_days, hazard_of, summed
 from streams.surveillance.intervals import INTERVALS, YEAR
-from streams.surveillance.levels import stream_by_stream
+from streams.surveillance.levels import Stream, stream_by_stream
 from streams.surveillance.units import unit_factors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from streams.surveillance.expected import Comparison
-    from streams.surveillance.levels import Level, Stream, Tested
+    from streams.surveillance.levels import Level, Tested
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.person_time import PersonTime
 

@@ -8,19 +8,20 @@ counting for it, by number only, and the evidence as it was before is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from streams.surveillance.evidence import Comparator, Point, Standing  # noqa: TC001 - msgspec reads them at run time
 from streams.surveillance.expected import summed
 from streams.surveillance.intervals import YEAR
+from streams.surveillance.levels import Level  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.surveillance.evidence import Comparator, Point, Present, Standing
-    from streams.surveillance.levels import Level
+    from streams.surveillance.evidence import Present
     from streams.surveillance.person_time import PersonTime
 
     Floats = NDArray[np.float64]
@@ -174,6 +175,10 @@ class Signal:
     def id(self) -> str:
         """What it is called."""
         return f"{self.group}/{self.product}/{self.number}"
+
+    def with_known(self, looks: tuple[Look, ...]) -> Signal:
+        """The signal with this as its known path."""
+        return replace(self, known=looks)
 
 
 def comparator_numbers(sums: PersonTime, now: Present) -> ComparatorNumbers:

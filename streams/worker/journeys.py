@@ -38,8 +38,12 @@ class Journeys:
         self.registry = registry
         self.source = topics.accepted(registry)
         self.changelog = topics.journeys_changelog(registry, generation)
+        self.follows_epochs = True
         self._core = core
         self._archive = archive
+
+    def recovered(self, partition: int, kept: Callable[[], Iterator[tuple[bytes, bytes]]]) -> None:
+        """See ``Work``; what is kept is asked for by key."""
 
     def decode(self, value: bytes | None) -> Batch:
         """See ``Work``."""

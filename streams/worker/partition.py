@@ -29,7 +29,7 @@ from streams.worker.store import Mark, StoreCorruptError, StoreError
 from streams.worker.work import FillError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from streams.control import KafkaConfig
@@ -179,9 +179,14 @@ class PartitionRun(Generic[T]):
         metrics.RECOVERY_SECONDS.labels(work.name).observe(time.perf_counter() - started)
         metrics.RECOVERED.labels(work.name).inc(count)
         self._position = position.unpacked(self._store.read([position.KEY])[0])
+        work.recovered(self.partition, self._kept)
         self._mark = self._store.mark or self._mark
         self._health.version = self._position.version
         self._outbox = outbox
+
+    def _kept(self) -> Iterator[tuple[bytes, bytes]]:
+        if self._store is not None:
+            yield from ((key, value) for key, value in self._store.items() if key != position.KEY)
 
     def _tell_recovery(self, done: int, total: int) -> None:
         self._feed.check()

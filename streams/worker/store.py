@@ -15,7 +15,7 @@ import msgspec
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteBufferManager
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _MARK = b"\x00changelog"  # no key of a core's, nor the position's
@@ -54,6 +54,9 @@ class Store(Protocol):
     def read(self, keys: list[bytes]) -> list[bytes | None]:
         """The values of some keys, None where there is none."""
 
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """All keys and values, in no order."""
+
     def write(self, writes: Mapping[bytes, bytes | None], mark: Mark) -> None:
         """Write some values, None deletes, and the mark, all or nothing."""
 
@@ -74,6 +77,10 @@ class MemoryStore:
     def read(self, keys: list[bytes]) -> list[bytes | None]:
         """See ``Store``."""
         return list(map(self._values.get, keys))
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """See ``Store``."""
+        yield from self._values.items()
 
     def write(self, writes: Mapping[bytes, bytes | None], mark: Mark) -> None:
         """See ``Store``."""
@@ -138,6 +145,13 @@ class RocksStore:
         except Exception as error:
             raise _in_words(error) from error
         return values
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """See ``Store``."""
+        try:
+            yield from ((key, value) for key, value in self._db.items() if key != _MARK)  # type: ignore[misc]  # raw mode: all are bytes
+        except Exception as error:
+            raise _in_words(error) from error
 
     def write(self, writes: Mapping[bytes, bytes | None], mark: Mark) -> None:
         """See ``Store``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from streams.step import Read, Step
 
@@ -20,12 +20,23 @@ class Work(Protocol[T]):
         registry: whose log it is.
         source: the topic that is read.
         changelog: the topic that the state is kept on, partitioned as the source is.
+        follows_epochs: whether the source's offsets are of one life of the registry's log, so that in the next one
+            all is read again; else they are good for as long as the topic is.
     """
 
     name: str
     registry: str
     source: str
     changelog: str
+    follows_epochs: bool
+
+    def recovered(self, partition: int, kept: Callable[[], Iterator[tuple[bytes, bytes]]]) -> None:
+        """A partition has been taken over: what is kept is all there is, what was computed beyond it is void.
+
+        Args:
+            partition: which.
+            kept: all keys and values; to be asked only where they are needed, for there may be very many.
+        """
 
     def decode(self, value: bytes | None) -> T:
         """A message of the source.

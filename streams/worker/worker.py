@@ -245,7 +245,7 @@ class Worker:
             store=partial(self._store, partition),
             source=self._source,
             feed=feed,
-            epoch=lambda: self._epoch,
+            epoch=lambda: self._epoch if self._work.follows_epochs else 0,
             turn=self._turn,
             health=self.health,
             most=self._options.most,
@@ -302,7 +302,7 @@ class Worker:
         if said is not None and said.epoch != self._epoch:
             log.warning("the log has begun a new life", registry=self._work.registry, epoch=said.epoch)
             self._epoch = said.epoch
-            for ours in self._ours.values():
+            for ours in self._ours.values() if self._work.follows_epochs else ():
                 ours.feed.interrupt()
 
     async def _tell(self) -> None:

@@ -260,7 +260,7 @@ def test_nothing_is_dropped_below_a_process_that_runs(real_kafka: Any, tmp_path:
 
 def make_changelog_of(kafka: Any, definition: RegistryDefinition) -> None:
     make_log(kafka, definition)
-    spec = topics.changelog_of(definition.name, NEW, 4)
+    spec = topics.changelog_of(topics.journeys_changelog(definition.name, NEW), 4)
     new = NewTopic(spec.name, num_partitions=4, replication_factor=1, config=dict(spec.config))
     admin = AdminClient(dict(kafka))  # kept: its answers come only while it lives
     for future in admin.create_topics([new]).values():

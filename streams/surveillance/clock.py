@@ -1,0 +1,148 @@
+"""Reported-through days: up to which day what happened to the patients of a unit is known by now.
+
+A unit's is the day on which it last recorded an operation, less the days within which nine in ten of its operations
+were recorded. Of those days the latest but one is taken, so that no single odd date moves it. Deaths, which come from
+elsewhere, have such a day of their own, and nobody is followed beyond it: those not yet known to be dead would count
+as at risk. A unit that has recorded nothing for a year has closed, so its patients are followed, wherever they go
+now, as far as others are, less that year.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from streams.surveillance.bins import Change, Exposure
+
+SILENT = 365
+"""Days without a report after which a unit is taken to have closed."""
+
+_MOST = 0.9
+_LONGEST = 3653  # a lag longer than ten years says no more than one of ten
+_FEW = 30  # deaths, below which their days lie too far apart to tell a day
+
+Kind = Literal["recorded", "lag"]
+_DEATHS = ""
+
+
+class Report(NamedTuple):
+    """What is counted.
+
+    Attributes:
+        unit: which; empty for deaths.
+        kind: recorded on a day, or so many days after it happened.
+        number: the day or the days.
+    """
+
+    unit: str
+    kind: Kind
+    number: int
+
+
+class _Reports:
+    """How many were recorded on each day, and after how many days."""
+
+    def __init__(self) -> None:
+        self.recorded: Counter[int] = Counter()
+        self.lags: Counter[int] = Counter()
+        self._latest = 0
+
+    def put(self, kind: Kind, number: int, count: int) -> None:
+        """Let there be so many."""
+        counts = self.recorded if kind == "recorded" else self.lags
+        if count:
+            counts[number] = count
+        else:
+            del counts[number]
+        if kind == "recorded" and (count or number == self._latest):
+            self._latest = max(self._latest, number) if count else max(self.recorded, default=0)
+
+    def lag(self) -> int | None:
+        """Days within which nine in ten were recorded; None where nothing was."""
+        wanted, so_far = _MOST * self.lags.total(), 0
+        for lag, count in sorted(self.lags.items()):
+            so_far += count
+            if so_far >= wanted:
+                return lag
+        return None
+
+    def through(self) -> int | None:
+        """The latest day but one that anything was recorded on, less the lag; None where less than two were."""
+        lag, day = self.lag(), self._latest
+        if lag is None or self.recorded.total() < 2:  # noqa: PLR2004 - the latest but one
+            return None
+        if self.recorded[day] == 1:
+            day = max(one for one in self.recorded if one != day)
+        return day - lag
+
+
+class Clock:
+    """What is known of when things are reported, of one group of exposures.
+
+    Args:
+        deaths: what ends by death are called.
+    """
+
+    def __init__(self, deaths: frozenset[str]) -> None:
+        self._deaths = deaths
+        self._units: dict[str, _Reports] = {}
+        self._through: dict[str, int | None] = {}
+
+    def take(self, changes: Iterable[Change]) -> dict[Report, int]:
+        """Take changes; returns of each count that is another one now how much it is."""
+        added: Counter[Report] = Counter()
+        for change in changes:
+            for exposure, sign in ((change.before, -1), (change.after, 1)):
+                if exposure is not None:
+                    for report in self._of(exposure):
+                        added[report] += sign
+        numbers = {report: self._count(report) + number for report, number in added.items() if number}
+        self.put(numbers)
+        return numbers
+
+    def put(self, numbers: Mapping[Report, int]) -> None:
+        """Let counts be what they are said to be."""
+        for report, count in numbers.items():
+            self._units.setdefault(report.unit, _Reports()).put(report.kind, report.number, count)
+        for unit in {report.unit for report in numbers}:
+            self._through[unit] = self._units[unit].through()
+
+    def lag(self, unit: str) -> int | None:
+        """Days within which a unit recorded nine in ten of its operations; None where it has none."""
+        reports = self._units.get(unit)
+        return None if reports is None else reports.lag()
+
+    def through(self) -> dict[str, int]:
+        """Each unit's reported-through day; those of which none is known left out."""
+        own = {unit: day for unit, day in self._through.items() if day is not None and unit != _DEATHS}
+        if not own:
+            return {}
+        latest = sorted(own.values())[-2:][0]  # but one, where there are two
+        least = latest - SILENT
+        deaths = self._units.get(_DEATHS)
+        most = latest + _LONGEST
+        known = self._through.get(_DEATHS)
+        if deaths is not None and known is not None and deaths.recorded.total() >= _FEW:
+            most = max(known, least)
+        units = (unit for unit in self._units if unit != _DEATHS)
+        return {unit: min(max(own.get(unit, least), least), most) for unit in units}
+
+    def _of(self, exposure: Exposure) -> Iterable[Report]:
+        known = exposure.start if exposure.recorded is None else exposure.recorded
+        yield from _reports(exposure.unit, exposure.start, known)
+        if exposure.end is not None and exposure.end_recorded is not None and exposure.end_reason in self._deaths:
+            yield from _reports(_DEATHS, exposure.end, exposure.end_recorded)
+
+    def _count(self, report: Report) -> int:
+        reports = self._units.get(report.unit)
+        if reports is None:
+            return 0
+        return (reports.recorded if report.kind == "recorded" else reports.lags)[report.number]
+
+
+def _reports(unit: str, happened: int, recorded: int) -> Iterable[Report]:
+    yield Report(unit, "recorded", recorded)
+    yield Report(unit, "lag", min(max(recorded - happened, 0), _LONGEST))

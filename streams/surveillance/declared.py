@@ -1,0 +1,99 @@
+"""A monitor as its registry declares it, made ready: against what, from when on, and which outcomes count."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from schemas.definition.form import DEATH
+from streams.surveillance.expected import Baseline
+from streams.surveillance.levels import Levels
+from streams.surveillance.monitor import Monitor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from schemas.definition.monitors import Exposure as DeclaredExposure
+    from schemas.definition.monitors import Monitor as DeclaredMonitor
+    from schemas.definition.registry import RegistryDefinition
+    from streams.surveillance.bins import Change, Exposure
+
+_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A monitor and what it makes of the exposures of its group.
+
+    Attributes:
+        monitor: as the core takes it.
+        exposures: the group of exposures that it watches.
+        specific: whether only the product's own outcomes count.
+        deaths: what ends by death are called.
+        left_out: products that no other is compared with.
+    """
+
+    monitor: Monitor
+    exposures: str
+    specific: bool
+    deaths: frozenset[str]
+    left_out: frozenset[str]
+
+    def seen(self, change: Change) -> Change:
+        """A change with the outcomes that count here."""
+        if not self.specific:
+            return change
+        return change._replace(before=_own(change.before), after=_own(change.after))
+
+
+def watched_by(definition: RegistryDefinition) -> dict[str, Watched]:
+    """The registry's monitors by name.
+
+    Raises:
+        ValueError: thresholds or rates are not as they must be; the message says which monitor's.
+    """
+    found = {}
+    for name, declared in definition.monitors.monitors.items():
+        group = definition.monitors.exposures[declared.exposures]
+        try:
+            found[name] = _watched(name, declared, group)
+        except ValueError as error:
+            raise ValueError(f"monitors.{name}: {error}") from error
+    return found
+
+
+def _watched(name: str, declared: DeclaredMonitor, group: DeclaredExposure) -> Watched:
+    table = declared.thresholds
+    return Watched(
+        monitor=Monitor(
+            group=name,
+            definition=_hash_of({"monitor": declared.model_dump(), "exposures": group.model_dump()}),
+            baseline=Baseline(declared.baseline, declared.rates),
+            levels=Levels(table.per_year, table.watch, table.alarm, declared.planned),
+            unit_shape=declared.unit_shape,
+        ),
+        exposures=declared.exposures,
+        specific=declared.outcome == "specific",
+        deaths=frozenset(end.reason for end in group.ends if end.form == DEATH),
+        left_out=frozenset(declared.left_out),
+    )
+
+
+def _own(exposure: Exposure | None) -> Exposure | None:
+    if exposure is None:
+        return None
+    return exposure._replace(outcomes=exposure.specific, first_outcome=exposure.first_specific)
+
+
+def _hash_of(declared: Mapping[str, object]) -> str:
+    """Of all that is declared of a monitor, but for titles: they change no number."""
+    return hashlib.sha256(msgspec.json.encode(_untitled(declared), order="deterministic")).hexdigest()[:_LENGTH]
+
+
+def _untitled(node: object) -> object:
+    if isinstance(node, dict):
+        return {key: _untitled(value) for key, value in node.items() if key != "title"}
+    return [_untitled(item) for item in node] if isinstance(node, list | tuple) else node

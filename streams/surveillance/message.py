@@ -1,0 +1,93 @@
+"""A signal as the message that goes out: `Signal` of the platform's own records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from schemas.codec import encode_event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.surveillance.evidence import Point
+    from streams.surveillance.kept import Stated
+    from streams.surveillance.signals import Raised, Signal, UnitNumbers
+    from streams.surveillance.watch import Watch
+
+_EVENT = "signal"
+
+
+def message_of(registry: str, generation: str, watch: Watch, stated: Stated) -> bytes:
+    """A signal as it was stated, encoded."""
+    signal = stated.signal
+    return encode_event(
+        _EVENT,
+        {
+            "registry": registry,
+            "generation": generation,
+            "monitor": signal.group,
+            "group": watch.watched.exposures,
+            "definition": signal.definition,
+            "id": signal.id,
+            "product": signal.product,
+            "number": signal.number,
+            "message": stated.messages,
+            "state": signal.state,
+            "level": signal.level,
+            "cause": signal.cause,
+            "reasons": list(signal.reasons),
+            **signal.at._asdict(),
+            "versions": [one._asdict() for one in signal.versions],
+            "levels": [_level(one) for one in signal.levels],
+            "known": [{**look.at._asdict(), **look.point._asdict()} for look in signal.known],
+            "hindsight": [point._asdict() for point in signal.hindsight],
+            "comparator": [{**signal.comparator._asdict(), "left_out": list(signal.comparator.left_out)}],
+            "units": [_unit(one, watch.clock.lag(one.unit)) for one in signal.units],
+            "methods": [],
+            "erased": _erased(signal),
+        },
+    )
+
+
+def _level(raised: Raised) -> dict[str, Any]:
+    point: Point = raised.known.point
+    return {
+        "level": raised.level,
+        "known_partition": raised.known.at.partition,
+        "known_version": raised.known.at.version,
+        "known_day": point.day,
+        "observed": point.observed,
+        "expected": point.expected,
+        "statistic": point.statistic,
+        "threshold": getattr(point, raised.level),
+        "day": raised.day,
+    }
+
+
+def _unit(numbers: UnitNumbers, lag: int | None) -> dict[str, Any]:
+    of_all, learning = numbers.all, numbers.learning
+    return {
+        "unit": numbers.unit,
+        "factor": numbers.factor,
+        "through": numbers.through,
+        "lag": lag,
+        **of_all._asdict(),
+        "learning_exposures": learning.exposures,
+        "learning_years": learning.component_years,
+        "learning_observed": learning.observed,
+        "learning_expected": learning.expected,
+    }
+
+
+def _erased(signal: Signal) -> Sequence[dict[str, Any]]:
+    if signal.erased is None:
+        return []
+    erased = signal.erased
+    return [
+        {
+            "persons": erased.persons,
+            "outcomes": erased.outcomes,
+            "frozen_version": erased.frozen.at.version,
+            "frozen_statistic": erased.frozen.point.statistic,
+        }
+    ]

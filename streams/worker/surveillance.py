@@ -1,0 +1,130 @@
+"""Surveillance as the worker's work: changes of exposures in, signals out.
+
+A partition's monitors are kept in memory. What a step made of them counts once its transaction is committed; after a
+failure the worker takes the partition over anew, and they are made again of what is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from schemas import topics
+from schemas.codec import NotARegistrationError, decode_event
+from streams.step import Output, Step
+from streams.surveillance.bins import Change, Exposure
+from streams.surveillance.kept import sorted_out
+from streams.surveillance.message import message_of
+from streams.surveillance.signals import Version
+from streams.surveillance.watch import BeganAnewError, Told, Watch
+from streams.worker.work import FillError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from streams.step import Read
+    from streams.surveillance.declared import Watched
+
+    Batch = Mapping[str, Any]
+
+log = structlog.get_logger(__name__)
+
+_EVENT = "exposure_batch"
+
+
+class Surveillance:
+    """One generation of a registry's surveillance; see ``Work``.
+
+    Args:
+        registry: its name.
+        generation: which exposures are watched: those made by these definitions.
+        monitors: by name.
+    """
+
+    def __init__(self, registry: str, generation: str, monitors: Mapping[str, Watched]) -> None:
+        self.name = f"guldadra-surveillance-{registry}-{generation}"
+        self.registry = registry
+        self.source = topics.exposures(registry)
+        self.changelog = topics.surveillance_changelog(registry, generation)
+        self.follows_epochs = False
+        self._generation = generation
+        self._monitors = monitors
+        self._watches: dict[int, dict[str, Watch]] = {}
+
+    def recovered(self, partition: int, kept: Callable[[], Iterator[tuple[bytes, bytes]]]) -> None:
+        """See ``Work``."""
+        found = sorted_out(kept())
+        self._watches[partition] = {
+            name: Watch(self._monitors[name], one) for name, one in found.items() if name in self._monitors
+        }
+
+    def decode(self, value: bytes | None) -> Batch:
+        """See ``Work``."""
+        if value is None:
+            raise NotARegistrationError("the message has no value")
+        return decode_event(_EVENT, value)
+
+    def size(self, message: Batch) -> int:
+        """See ``Work``; of exposures."""
+        return len(message["changes"])
+
+    def first_version(self, message: Batch) -> int | None:
+        """See ``Work``; the log of exposures is read from where it begins."""
+        return message["version"]  # type: ignore[no-any-return]  # a long
+
+    def step(self, partition: int, messages: Sequence[tuple[int, Batch]], after: int, read: Read) -> Step:  # noqa: ARG002 - what is kept is in memory
+        """See ``Work``: each monitor takes the messages of its group together."""
+        by_group: dict[str, list[Told]] = {}
+        for _, batch in messages:
+            if batch["generation"] == self._generation:
+                by_group.setdefault(batch["group"], []).append(_told(batch))
+        watches = self._watches.setdefault(partition, {})
+        writes: dict[bytes, bytes | None] = {}
+        outputs = []
+        for name, watched in self._monitors.items():
+            told = by_group.get(watched.exposures)
+            if told is None:
+                continue
+            watch = watches.get(name)
+            if watch is None:
+                watch = watches[name] = Watch(watched)
+            try:
+                taken = watch.take(told)
+            except BeganAnewError as error:
+                raise FillError(str(error)) from error
+            writes |= taken.writes
+            for stated in taken.stated:
+                value = message_of(self.registry, self._generation, watch, stated)
+                outputs.append(Output(topics.signals(self.registry), name.encode(), value, None))
+                signal = stated.signal
+                log.warning("signal", id=signal.id, state=signal.state, level=signal.level, cause=signal.cause)
+        return Step(writes, outputs, after, sum(self.size(batch) for _, batch in messages))
+
+    def fill(self, partition: int, after: int, below: int | None) -> Iterator[Batch]:  # noqa: ARG002 - nobody keeps them elsewhere
+        """See ``Work``: a new generation's journeys tell all their exposures anew, so there is nothing to fill."""
+        if self._watches.get(partition):
+            raise FillError(
+                f"{self.source} does not have any more what follows on what is counted in {self.changelog}: it was made "
+                "anew, or has forgotten messages unread. Only a new generation of the registry counts right again"
+            )
+        return iter(())
+
+
+def _told(batch: Batch) -> Told:
+    return Told(Version(batch["partition"], batch["version"]), [_change(one) for one in batch["changes"]])
+
+
+def _change(change: Mapping[str, Any]) -> Change:
+    before, after = change["before"], change["after"]
+    return Change(
+        change["patient"],
+        change["registration_id"],
+        _exposure(before[0]) if before else None,
+        _exposure(after[0]) if after else None,
+        change["opted_out"],
+    )
+
+
+def _exposure(state: Mapping[str, Any]) -> Exposure:
+    return Exposure(**{**state, "by": tuple(state["by"])})
