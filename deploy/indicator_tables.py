@@ -99,7 +99,7 @@ def overview_table(definition: RegistryDefinition, reading: IndicatorReading, wo
     """The nation by year: an indicator a row, the latest years beside each other."""
     declared = indicators_of(definition)
     years = sorted({row.first_day.year for row in reading.rows if row.first_day})[-MOST_YEARS:]
-    table = _table(f"{words.of(definition.registry.title)}: {words('the nation by year')}")
+    table = plain_table(f"{words.of(definition.registry.title)}: {words('the nation by year')}")
     table.add_column(words("indicator"), overflow="fold", min_width=20)
     table.add_column(words("target"), justify="right")
     for year in years:
@@ -121,7 +121,7 @@ def unit_tables(definition: RegistryDefinition, rows: Iterable[IndicatorRow], wo
     for first in range(0, len(names), _UNIT_COLUMNS):
         some = names[first : first + _UNIT_COLUMNS]
         what = words("units, the latest year whose follow-up is over")
-        table = _table(f"{words.of(definition.registry.title)}: {what}")
+        table = plain_table(f"{words.of(definition.registry.title)}: {what}")
         table.add_column(words("unit"), overflow="ellipsis", no_wrap=True)
         for name in some:
             year = next(row.first_day.year for (_, of), row in found.items() if of == name and row.first_day)
@@ -141,7 +141,7 @@ def detail_table(
     """One indicator with everything that is known of each row."""
     declared = indicators_of(definition)[name]
     target = _target(declared, words)
-    table = _table(", ".join((words.title(declared), *([f"{words('target')} {target}"] if target else []))))
+    table = plain_table(", ".join((words.title(declared), *([f"{words('target')} {target}"] if target else []))))
     table.add_column(words(cut.place), overflow="ellipsis", no_wrap=True)
     table.add_column(words("time"), no_wrap=True)
     for breakdown in cut.breakdown:
@@ -171,13 +171,13 @@ def detail_table(
 
 def list_tables(definition: RegistryDefinition, reading: ListReading, words: Words) -> list[Table]:
     """How many entries each unit has, then the entries; registration ids, by which a clinic finds its patients."""
-    counts = _table(f"{definition.registry.title.en}: {reading.name}, by unit")
+    counts = plain_table(f"{definition.registry.title.en}: {reading.name}, by unit")
     counts.add_column("unit")
     counts.add_column("entries", justify="right")
     for unit, count in reading.units.items():
         counts.add_row(place_name(definition, "unit", unit, words), f"{count:,}")
     counts.add_row("in all", f"{sum(reading.units.values()):,}", style="bold")
-    entries = _table("")
+    entries = plain_table("")
     for heading in ("unit", "day", "form", "registration", *reading.columns):
         entries.add_column(heading, overflow="fold")
     for one in reading.entries:
@@ -189,7 +189,7 @@ def list_tables(definition: RegistryDefinition, reading: ListReading, words: Wor
 
 def exposure_table(definition: RegistryDefinition, reading: ExposureReading) -> Table:
     """Every product of every monitor group."""
-    table = _table(f"{definition.registry.title.en}: exposures until {reading.until}")
+    table = plain_table(f"{definition.registry.title.en}: exposures until {reading.until}")
     for heading in ("group", "product"):
         table.add_column(heading, overflow="ellipsis", no_wrap=True)
     for heading in ("began", "open", "ended", "with outcome", "outcomes", "own", "not known", "years"):
@@ -198,7 +198,7 @@ def exposure_table(definition: RegistryDefinition, reading: ExposureReading) -> 
         ended = ", ".join(f"{reason} {count:,}" for reason, count in sorted(row.ended.items()))
         share = f"{row.with_outcome:,} ({100 * row.with_outcome / row.exposures:.1f} %)"
         table.add_row(
-            row.group, _product_name(definition, row.group, row.product), f"{row.exposures:,}", f"{row.still_open:,}",
+            row.group, product_name(definition, row.group, row.product), f"{row.exposures:,}", f"{row.still_open:,}",
             ended, share, f"{row.outcomes:,}", f"{row.specific:,}", f"{row.unknown:,}", f"{row.years:,.1f}",
         )  # fmt: skip
     notice = definition.registry.notice
@@ -217,10 +217,10 @@ _CARRIERS = {
 def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most: int) -> list[Table]:
     """How many persons carry a product at each unit, and the first ``most`` of them, where any are asked for."""
     group = next((one.group for one in reading.carriers), None)
-    name = _product_name(definition, group, reading.product) if group else reading.product
+    name = product_name(definition, group, reading.product) if group else reading.product
     what = f"{name}, lot {reading.lot}" if reading.lot else name
     title = f"{definition.registry.title.en}: who carries {what}"
-    counts = _table(title)
+    counts = plain_table(title)
     counts.add_column("unit")
     parts = ["persons", "carried", *(["lot_unknown"] if reading.lot else []), "over"]
     for part in parts:
@@ -237,7 +237,7 @@ def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most
     counts.caption = notice.en if notice else None
     if not most or not reading.carriers:
         return [counts]
-    carriers = _table("")
+    carriers = plain_table("")
     for heading in ("registration", "put in", "side", "lot", "outcome since", ""):
         carriers.add_column(heading, no_wrap=heading == "registration")
     for carrier in reading.carriers[:most]:
@@ -249,7 +249,7 @@ def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most
 
 def generations_table(definition: RegistryDefinition, found: Sequence[Generation]) -> Table:
     """Every generation and how far it is."""
-    table = _table(f"{definition.registry.title.en}: generations")
+    table = plain_table(f"{definition.registry.title.en}: generations")
     for heading in ("generation", "readers", "declared now", "reaches the archive"):
         table.add_column(heading)
     for heading in ("cells", "exposures"):
@@ -283,7 +283,7 @@ def place_name(definition: RegistryDefinition, place: str, code: str, words: Wor
     return f"{code} {definition.catalogues['units'].rows.get(code, {}).get('name', '')}".strip()
 
 
-def _product_name(definition: RegistryDefinition, group: str, product: str) -> str:
+def product_name(definition: RegistryDefinition, group: str, product: str) -> str:
     """What a product, or each of a construct's, is called; its code where it has no name."""
     exposure = definition.monitors.exposures[group]
     fields = {one.name: one for one in definition.forms[exposure.form].fields}
@@ -298,7 +298,8 @@ def _product_name(definition: RegistryDefinition, group: str, product: str) -> s
     return BETWEEN.join(name or code for name, code in zip(names, codes, strict=True))
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """A table as all of ours are drawn."""
     return Table(
         title=title,
         min_width=min(len(title), _TITLE_WIDTH),

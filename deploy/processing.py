@@ -34,9 +34,7 @@ def journeys_worker(settings: Settings, definition: RegistryDefinition) -> Worke
         LogError: the registry has no log, or the changelog is not as it must be.
         SettingsError: no broker is set.
     """
-    make_changelog(
-        settings.kafka_config(), definition.name, journeys_changelog(definition.name, definition.generation)
-    )
+    make_changelog(settings.kafka_config(), definition.name, journeys_changelog(definition.name, definition.generation))
 
     def archive(partition: int, after: int, below: int | None) -> Iterator[bytes]:
         with settings.clickhouse() as client:

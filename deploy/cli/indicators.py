@@ -98,7 +98,7 @@ def indicators(
     day = until.date() if until else None
     overview = not (names or by or per or breakdown or unit)
     cut = Cut(by.value if by else "nation", per.value if per else "year", tuple(breakdown or ()), unit)
-    with settings.clickhouse() as client, _told(registry):
+    with settings.clickhouse() as client, told(registry):
         definition = readable(client, declared)
         wanted, left_out = _readable_by(definition, names or (), cut)
         readings = [_read(client, definition, wanted, cut, day)]
@@ -131,7 +131,7 @@ def lists(
 
     settings = start()
     definition = settings.definitions((registry,))[registry]
-    with settings.clickhouse() as client, _told(registry):
+    with settings.clickhouse() as client, told(registry):
         reading = read_list(client, definition, name, unit=unit, limit=None if as_json else limit)
     if as_json:
         print(json.dumps(asdict(reading), ensure_ascii=False, default=str))
@@ -173,7 +173,7 @@ def exposures(
 
     settings = start()
     declared = settings.definitions((registry,))[registry]
-    with settings.clickhouse() as client, _told(registry):
+    with settings.clickhouse() as client, told(registry):
         definition = readable(client, declared)
         reading = read_exposures(client, definition, groups or (), unit=unit, until=until.date() if until else None)
     if as_json:
@@ -186,7 +186,8 @@ def exposures(
 
 def trace(
     registry: Registry,
-    product: Annotated[str, typer.Option(help="The product's code, as its catalogue has it.")],
+    product: Annotated[str | None, typer.Option(help="The product's code, as its catalogue has it.")] = None,
+    signal: Annotated[str | None, typer.Option(help="A signal's id instead: the carriers of its product.")] = None,
     lot: Annotated[str | None, typer.Option(help="This lot, and those whose lot nobody knows.")] = None,
     unit: Annotated[str | None, typer.Option(help="One unit's code: whom it has to call.")] = None,
     until: Until = None,
@@ -195,21 +196,28 @@ def trace(
 ) -> None:
     """Who carries a product now: how many persons at each unit and, with --unit, whom this unit has to call.
 
-    For a recall, say `guldadra trace hip --product CUP03 --lot L7 --unit U01`; with a lot also those are told whose lot
-    nobody knows. An exposure may be over and the product
-    still be carried: a cup stays in when the head is exchanged. A unit finds its patients by the registration ids that
-    it gave.
+    For a signal, say `guldadra trace hip --signal cup/CUP03/0 --unit U01`; for a recall without one, `guldadra trace
+    hip --product CUP03 --lot L7 --unit U01`: with a lot also those are told whose lot nobody knows. An exposure may be
+    over and the product still be carried: a cup stays in when the head is exchanged. A unit finds its patients by the
+    registration ids that it gave.
     """
     from deploy.indicator_tables import carrier_tables, origin_line
+    from deploy.settings import SettingsError
     from deploy.tables import console_for
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.carriers import read_carriers
+    from sinks.clickhouse.queries.signals import read_signal
 
     settings = start()
     declared = settings.definitions((registry,))[registry]
     day = until.date() if until else None
-    with settings.clickhouse() as client, _told(registry):
+    if (product is None) == (signal is None):
+        raise SettingsError("say either --product CODE or --signal ID")
+    with settings.clickhouse() as client, told(registry):
         definition = readable(client, declared)
+        if product is None:
+            (stated,) = read_signal(client, definition, signal or "").signals
+            product = stated.product
         reading = read_carriers(client, definition, product, lot=lot, unit=unit, until=day)
     if as_json:
         shown = reading if unit else replace(reading, carriers=[])
@@ -229,7 +237,7 @@ def trace(
 
 
 @contextmanager
-def _told(registry: str) -> Iterator[None]:
+def told(registry: str) -> Iterator[None]:
     """What cannot be read is told in words, as a wrong setting is."""
     from deploy.settings import SettingsError
     from sinks.clickhouse.generations import GenerationError

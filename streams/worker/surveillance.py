@@ -98,15 +98,15 @@ class Surveillance:
                 value = message_of(self.registry, self._generation, watch, stated)
                 outputs.append(Output(topics.signals(self.registry), name.encode(), value, None))
                 signal = stated.signal
-                log.warning("signal", id=signal.id, state=signal.state, level=signal.level, cause=signal.cause)
+                log.warning("signal", id=signal.id, state=signal.state, reached=signal.level, cause=signal.cause)
         return Step(writes, outputs, after, sum(self.size(batch) for _, batch in messages))
 
     def fill(self, partition: int, after: int, below: int | None) -> Iterator[Batch]:  # noqa: ARG002 - nobody keeps them elsewhere
         """See ``Work``: a new generation's journeys tell all their exposures anew, so there is nothing to fill."""
         if self._watches.get(partition):
             raise FillError(
-                f"{self.source} does not have any more what follows on what is counted in {self.changelog}: it was made "
-                "anew, or has forgotten messages unread. Only a new generation of the registry counts right again"
+                f"{self.source} does not have any more what follows on what is counted in {self.changelog}: it was "
+                "made anew, or has forgotten messages unread. Only a new generation of the registry counts right again"
             )
         return iter(())
 

@@ -1,0 +1,67 @@
+"""What surveillance has stated: signals."""
+
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that `--help` need not wait
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from deploy.cli.indicators import told
+from deploy.cli.start import start
+
+Registry = Annotated[str, typer.Argument(help="The registry's name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Put these commands below ``guldadra``."""
+    parent.command(rich_help_panel="Registrations and answers")(signals)
+
+
+def signals(
+    registry: Registry,
+    show: Annotated[
+        str | None,
+        typer.Option(metavar="SIGNAL", help="One signal, by its id or its product's code, with its evidence."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Products that fail too often, live: each signal as it stands, the alarms first.
+
+    With --show, say `guldadra signals hip --show cup/INTEROP/0`, all that speaks for it: when it could be known and by
+    which submission, when it would have fired with all that is known now, what it is held against, every unit's
+    numbers and how many persons it has to call, what other methods say, and all that became of it. Whom to call:
+    `guldadra trace hip --signal cup/INTEROP/0 --unit U01`.
+    """
+    from deploy.indicator_tables import origin_line
+    from deploy.signal_tables import signal_tables, signals_table
+    from deploy.tables import console_for
+    from sinks.clickhouse.generations import readable
+    from sinks.clickhouse.queries.carriers import read_carriers
+    from sinks.clickhouse.queries.signals import read_signal, read_signals
+
+    settings = start()
+    declared = settings.definitions((registry,))[registry]
+    with settings.clickhouse() as client, told(registry):
+        definition = readable(client, declared)
+        if show is None:
+            reading = read_signals(client, definition)
+        else:
+            reading = read_signal(client, definition, show)
+            carriers = read_carriers(client, definition, reading.signals[0].product)
+    if as_json:
+        print(json.dumps(asdict(reading), ensure_ascii=False, default=str))
+        return
+    console = console_for()
+    if show is not None:
+        for part in signal_tables(definition, reading, carriers):
+            console.print(part, soft_wrap=isinstance(part, str))
+    elif reading.signals:
+        console.print(signals_table(definition, reading))
+    else:
+        console.print(f"no signals in {registry}")
+    console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)

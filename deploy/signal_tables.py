@@ -1,0 +1,218 @@
+"""Signals as tables for people: all of them, and one with all that speaks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deploy.indicator_tables import Words, place_name, plain_table, product_name
+from deploy.tables import HIGHLIGHTED
+from schemas.version import epoch_and_offset
+from streams.statistics.sequential import poisson_maxsprt_llr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
+
+    from rich.table import Table
+
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.queries.carriers import CarrierReading
+    from sinks.clickhouse.queries.signals import Became, SignalReading, StatedSignal
+
+    Part = Mapping[str, Any]
+
+_WORDS = Words("en")
+_MOST_OF_A_PATH = 12
+_PATH = (
+    "reoperations",
+    "expected",
+    "statistic",
+    "watch",
+    "alarm",
+    "per 100 comp.-years",
+    "95 % limits",
+    "P(≥)",
+    "held against",
+)
+_BASES = {
+    "contemporary": "the others of its kind",
+    "conditional": "the others, as an estimate",
+    "prior": "the prior rate",
+    "flat": "the flat rate",
+    "declared": "the declared rates",
+}
+
+
+def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Table:
+    """Every signal as it stands, a row each."""
+    table = plain_table(f"{definition.registry.title.en}: signals")
+    table.add_column("signal", no_wrap=True)
+    table.add_column("product")
+    for heading in ("level", "state"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("outcomes", "expected", "statistic"):
+        table.add_column(heading, justify="right")
+    table.add_column("watch from", no_wrap=True)
+    table.add_column("alarm from", no_wrap=True)
+    table.add_column("it is")
+    for one in reading.signals:
+        last = one.hindsight[-1]
+        days = {level["level"]: _day(level["day"]) for level in one.levels}
+        style = HIGHLIGHTED if one.level == "alarm" and one.state != "withdrawn" else None
+        table.add_row(
+            one.id, product_name(definition, one.group, one.product), one.level, one.state,
+            f"{last['observed']}", f"{last['expected']:.3g}", f"{last['statistic']:.2f}",
+            days.get("watch", ""), days.get("alarm", ""), _cause(definition, one), style=style,
+        )  # fmt: skip
+    table.caption = (
+        "watch from, alarm from: the day on which it would have fired with all that is known now; "
+        "what was known when: --show SIGNAL"
+    )
+    return table
+
+
+def signal_tables(
+    definition: RegistryDefinition, reading: SignalReading, carriers: CarrierReading
+) -> Iterable[Table | str]:
+    """One signal: what it is, when it was reached and known, both paths, the comparator, the units, its history."""
+    (signal,) = reading.signals
+    yield "\n".join(_heading(definition, signal, reading.unresolved))
+    yield _levels(signal)
+    yield _path("would have fired on: by event date, with all that is known now", signal.hindsight, known=False)
+    yield _path("known then: in the order of submissions, never changed", signal.known, known=True)
+    yield _units(definition, signal, carriers)
+    if signal.methods:
+        yield _methods(signal)
+    yield _history(reading.history)
+
+
+def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: int) -> Iterable[str]:
+    name = product_name(definition, signal.group, signal.product)
+    yield f"[bold]{signal.id}: {name}[/]: {signal.level}, {signal.state}; {_cause(definition, signal)}"
+    for reason in signal.reasons:
+        yield f"withdrawn, for {reason}"
+    for erased in signal.erased:
+        yield (
+            f"{erased['persons']} persons with {erased['outcomes']} outcomes have opted out since it was raised: they "
+            f"go on counting for it, by number only; before, its statistic was {erased['frozen_statistic']:.2f}"
+        )
+    (comparator,) = signal.comparator
+    if comparator["observed"]:
+        yield (
+            f"all others: {comparator['observed']:,} first outcomes in {comparator['component_years']:,.1f} "
+            f"component-years, {comparator['matched']:,} of them where the product has experience"
+        )
+    if comparator["left_out"]:
+        yield f"not among the others: {', '.join(comparator['left_out'])}"
+    last = signal.hindsight[-1]
+    if unresolved:
+        bound = float(poisson_maxsprt_llr(last["observed"] + unresolved, max(last["expected"], 1e-9)))
+        yield f"{unresolved} outcomes fit no operation; were all this product's, the statistic would be {bound:.2f}"
+    yield f"monitor {signal.monitor}, declared as {signal.definition}"
+
+
+def _levels(signal: StatedSignal) -> Table:
+    table = plain_table("levels")
+    for heading in ("level", "would have fired on", "could be known by", "first known by"):
+        table.add_column(heading)
+    for heading in ("outcomes", "expected", "statistic", "threshold"):
+        table.add_column(heading, justify="right")
+    for one in signal.levels:
+        place = _place(one["known_partition"], one["known_version"])
+        table.add_row(
+            one["level"], _day(one["day"]) or "no more", _day(one["known_day"]), place, f"{one['observed']}",
+            f"{one['expected']:.4g}", f"{one['statistic']:.3f}", f"{one['threshold']:.2f}",
+        )  # fmt: skip
+    table.caption = "first known by: partition: epoch/offset of the submission"
+    return table
+
+
+def _path(title: str, path: Sequence[Part], *, known: bool) -> Table:
+    table = plain_table(title)
+    table.add_column("day", no_wrap=True)
+    for heading in _PATH[:-1]:
+        table.add_column(heading, justify="right")
+    table.add_column(_PATH[-1])
+    if known:
+        table.add_column("known by")
+    left_out = len(path) - _MOST_OF_A_PATH
+    for point in path[-_MOST_OF_A_PATH:]:
+        reached = point["statistic"] >= point["watch"]
+        rate, limits = "", ""
+        if point["rate"] is not None:
+            rate, limits = f"{point['rate']:.1f}", f"{point['lower']:.1f} to {point['upper']:.1f}"
+        table.add_row(
+            _day(point["day"]), f"{point['observed']}", f"{point['expected']:.4f}", f"{point['statistic']:.3f}",
+            f"{point['watch']:.2f}", f"{point['alarm']:.2f}", rate, limits, f"{point['tail']:.2g}",
+            _BASES.get(point["basis"], point["basis"]),
+            *([_place(point["partition"], point["version"])] if known else []),
+            style=HIGHLIGHTED if reached else None,
+        )  # fmt: skip
+    if left_out > 0:
+        table.caption = f"{left_out} earlier ones: --json"
+    return table
+
+
+def _units(definition: RegistryDefinition, signal: StatedSignal, carriers: CarrierReading) -> Table:
+    table = plain_table("by unit, and whom each has to call")
+    table.add_column("unit")
+    columns = ("put in", "comp.-years", "outcomes", "expected", "its others", "first 15", "persons to call")
+    for heading in columns:
+        table.add_column(heading, justify="right")
+    table.add_column("reported through")
+    table.add_column("lag, days", justify="right")
+    for one in signal.units:
+        to_call = carriers.units.get(one["unit"])
+        table.add_row(
+            place_name(definition, "unit", one["unit"], _WORDS), f"{one['exposures']:,}",
+            f"{one['component_years']:,.2f}", f"{one['observed']:,}", f"{one['expected']:.3f}", f"{one['factor']:.2f}",
+            f"{one['learning_observed']} of {one['learning_exposures']}", f"{to_call.persons if to_call else 0:,}",
+            _day(one["through"]), "" if one["lag"] is None else f"{one['lag']}",
+        )  # fmt: skip
+    table.caption = (
+        "its others: by how much more, or less, is expected there, by the unit's other products; first 15: outcomes of "
+        "the unit's first uses of the product; lag: within how many days nine in ten operations are recorded"
+    )
+    return table
+
+
+def _methods(signal: StatedSignal) -> Table:
+    table = plain_table("what other methods say")
+    table.add_column("method")
+    for heading in ("statistic", "must reach"):
+        table.add_column(heading, justify="right")
+    for heading in ("reached", "first on", ""):
+        table.add_column(heading)
+    for one in signal.methods:
+        numbers = ("" if one[name] is None else f"{one[name]:.4g}" for name in ("statistic", "threshold"))
+        table.add_row(one["name"], *numbers, "yes" if one["reached"] else "no", _day(one["day"]), one["note"])
+    return table
+
+
+def _history(history: Sequence[Became]) -> Table:
+    table = plain_table("what became of it")
+    for heading in ("state", "level", "by submission"):
+        table.add_column(heading)
+    for heading in ("outcomes", "expected", "statistic"):
+        table.add_column(heading, justify="right")
+    for one in history:
+        table.add_row(
+            one.state, one.level, _place(one.partition, one.version), f"{one.observed}", f"{one.expected:.4f}",
+            f"{one.statistic:.3f}",
+        )  # fmt: skip
+    return table
+
+
+def _cause(definition: RegistryDefinition, signal: StatedSignal) -> str:
+    if signal.cause == "product" or not signal.units:
+        return "the product"
+    return f"the product at {place_name(definition, 'unit', signal.units[0]['unit'], _WORDS)}"
+
+
+def _place(partition: int, version: int) -> str:
+    epoch, offset = epoch_and_offset(version)
+    return f"{partition}: {epoch}/{offset}"
+
+
+def _day(day: date | None) -> str:
+    return "" if day is None else day.isoformat()

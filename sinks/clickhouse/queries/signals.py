@@ -1,0 +1,169 @@
+"""Signals as they stand, and one with all that speaks for it and all that became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from schemas.definition.indicators import UNRESOLVED
+from sinks.clickhouse import sql
+from sinks.clickhouse.generations import progress, readable
+from sinks.clickhouse.queries.cell_sums import CannotBeReadError
+from sinks.clickhouse.queries.lists import read_list
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
+
+    Part = Mapping[str, Any]
+
+_SCALARS = (
+    "id", "monitor", "group", "definition", "product", "number", "message", "state", "level", "cause",
+    "partition", "version", "reasons",
+)  # fmt: skip
+_PARTS = ("versions", "levels", "known", "hindsight", "comparator", "units", "methods", "erased")
+
+
+@dataclass(frozen=True, slots=True)
+class StatedSignal:
+    """A signal as one message had it; what the fields hold is told in the event `Signal`.
+
+    ``levels``, ``known``, ``hindsight``, ``units`` and the like are its records, as mappings.
+    """
+
+    id: str
+    monitor: str
+    group: str
+    definition: str
+    product: str
+    number: int
+    message: int
+    state: str
+    level: str
+    cause: str
+    partition: int
+    version: int
+    reasons: Sequence[str]
+    versions: Sequence[Part]
+    levels: Sequence[Part]
+    known: Sequence[Part]
+    hindsight: Sequence[Part]
+    comparator: Sequence[Part]
+    units: Sequence[Part]
+    methods: Sequence[Part]
+    erased: Sequence[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """One step of a signal's history: the submission by which it was known, and what it was then."""
+
+    message: int
+    state: str
+    level: str
+    partition: int
+    version: int
+    observed: int
+    expected: float
+    statistic: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReading:
+    """Signals, and where they come from.
+
+    Attributes:
+        registry: whose.
+        generation: the generation of the exposures.
+        through: by source partition, the version that the exposures reach at least.
+        signals: as they stand: alarms first, then by the statistic they have in hindsight; withdrawn ones last.
+        history: of the one signal that was asked for, all that became of it, in order.
+        unresolved: outcomes of the registry that fit no operation.
+    """
+
+    registry: str
+    generation: str
+    through: Mapping[int, int]
+    signals: Sequence[StatedSignal]
+    history: Sequence[Became] = ()
+    unresolved: int = 0
+
+
+def read_signals(client: Client, definition: RegistryDefinition) -> SignalReading:
+    """Read every signal as it stands, in the generation that readers use.
+
+    Raises:
+        CannotBeReadError: the registry has no monitors.
+        GenerationError: there are no derived values yet, or nobody knows what they mean.
+        DatabaseError: the database does not answer, or refuses.
+    """
+    definition = _watching(client, definition)
+    through = progress(client, definition.name, definition.generation)
+    found = _stated(client, definition, "")
+    found.sort(key=lambda one: (one.state == "withdrawn", one.level != "alarm", -_statistic(one), one.id))
+    return SignalReading(definition.name, definition.generation, through, found)
+
+
+def read_signal(client: Client, definition: RegistryDefinition, signal: str) -> SignalReading:
+    """Read one signal as it stands, with all that became of it.
+
+    Args:
+        client: the way to ClickHouse.
+        definition: the registry.
+        signal: its id; or a product's code, for the latest of its signals in the first monitor that has one.
+
+    Raises:
+        CannotBeReadError: there is no such signal, or the registry has no monitors.
+        GenerationError: there are no derived values yet, or nobody knows what they mean.
+        DatabaseError: the database does not answer, or refuses.
+    """
+    definition = _watching(client, definition)
+    through = progress(client, definition.name, definition.generation)
+    found = _stated(client, definition, "AND (id = {signal:String} OR product = {signal:String})", signal)
+    if not found:
+        known = ", ".join(one.id for one in _stated(client, definition, "")) or "none"
+        raise CannotBeReadError(f"there is no signal {signal}; there are {known}")
+    order = list(definition.monitors.monitors)
+    found.sort(key=lambda one: (one.id != signal, order.index(one.monitor), -one.number))
+    one = found[0]
+    history = [Became(*row) for row in client.rows(_history(definition.name), _asked(definition, one.id))]
+    unresolved = sum(read_list(client, definition, UNRESOLVED, limit=0).units.values())
+    return SignalReading(definition.name, definition.generation, through, [one], history, unresolved)
+
+
+def _watching(client: Client, definition: RegistryDefinition) -> RegistryDefinition:
+    definition = readable(client, definition)
+    if not definition.monitors.monitors:
+        raise CannotBeReadError(
+            f"registry {definition.name} watches no product: its monitors.yaml declares no monitors"
+        )
+    return definition
+
+
+def _stated(client: Client, definition: RegistryDefinition, where: str, signal: str = "") -> list[StatedSignal]:
+    columns = ", ".join(sql.identifier(name) for name in (*_SCALARS, *_PARTS))
+    found = client.rows(
+        f"SELECT {columns} FROM {sql.table(sql.database_of(definition.name), 'signals')} FINAL "
+        f"WHERE generation = {{generation:String}} {where} "
+        "ORDER BY through DESC, message DESC LIMIT 1 BY monitor, product, number",
+        _asked(definition, signal),
+    )
+    return [StatedSignal(**dict(zip((*_SCALARS, *_PARTS), row, strict=True))) for row in found]
+
+
+def _history(registry: str) -> str:
+    return (
+        "SELECT message, state, level, partition, version, known[-1].observed, known[-1].expected, "
+        f"known[-1].statistic FROM {sql.table(sql.database_of(registry), 'signals')} FINAL "
+        "WHERE generation = {generation:String} AND id = {signal:String} ORDER BY through, message"
+    )
+
+
+def _asked(definition: RegistryDefinition, signal: str) -> dict[str, str]:
+    return {"generation": definition.generation, "signal": signal}
+
+
+def _statistic(signal: StatedSignal) -> float:
+    return float(signal.hindsight[-1]["statistic"]) if signal.hindsight else 0.0
