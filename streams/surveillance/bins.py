@@ -47,6 +47,8 @@ class Exposure(NamedTuple):
     first_specific: int | None = None
     unknown: int = 0
     carried_until: int | None = None
+    recorded: int | None = None
+    end_recorded: int | None = None
 
 
 class Change(NamedTuple):
