@@ -142,10 +142,13 @@ class _Event:
         self.header = wire_header(fingerprint(present))
         self.encode = compile_writer(present)
         self.readers: dict[bytes, Callable[[bytes], dict[str, Any]]] = {self.header: compile_reader(present)}
+        self.released: dict[bytes, int] = {}  # by header, the number of a version before
         for path in (folder / "released").iterdir() if (folder / "released").is_dir() else ():
             if path.name.startswith(f"{name}."):
                 version = json.loads(path.read_text(encoding="utf-8"))
-                self.readers.setdefault(wire_header(fingerprint(version)), _older_reader(version, present))
+                header = wire_header(fingerprint(version))
+                self.readers.setdefault(header, _older_reader(version, present))
+                self.released[header] = int(path.name.split(".")[1])
 
 
 def _older_reader(version: Schema, present: Schema) -> Callable[[bytes], dict[str, Any]]:
@@ -174,6 +177,11 @@ def encode_event(name: str, record: Mapping[str, Any]) -> bytes:
 def is_present(name: str, message: bytes) -> bool:
     """Whether the bytes begin as the present version of one of the platform's own records."""
     return message.startswith(_event(name).header)
+
+
+def released_version(name: str, message: bytes) -> int | None:
+    """The number of the version that the bytes begin as (1 is the oldest); None for the present, and for no version."""
+    return _event(name).released.get(message[:HEADER_BYTES])
 
 
 def decode_event(name: str, message: bytes) -> dict[str, Any]:

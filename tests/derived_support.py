@@ -170,7 +170,9 @@ def cell(period: str, values: Sequence[int], **said: Any) -> dict[str, Any]:
     }
 
 
-_NO_SPECIFIC: dict[str, Any] = {"specific": 0, "first_specific": None, "unknown": 0, "carried_until": None}
+_NOTHING_MORE: dict[str, Any] = {
+    "specific": 0, "first_specific": None, "unknown": 0, "carried_until": None, "recorded": None, "end_recorded": None,
+}  # fmt: skip
 
 
 def exposure(registration_id: str, start: str | None, end: str | None = None, **said: Any) -> dict[str, Any]:
@@ -185,7 +187,7 @@ def exposure(registration_id: str, start: str | None, end: str | None = None, **
         return {**own, "after": []}
     after = {
         "product": "CUP1", "lot": "", "unit": "U1", "side": "", "by": ["female"], "end_reason": "", "outcomes": 0,
-        "first_outcome": None, **_NO_SPECIFIC, **said, "start": days(start), "end": None if end is None else days(end),
+        "first_outcome": None, **_NOTHING_MORE, **said, "start": days(start), "end": None if end is None else days(end),
     }  # fmt: skip
     return {**own, "after": [after]}
 

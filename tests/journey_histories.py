@@ -22,6 +22,8 @@ IDS = ("1", "2", "3")
 #: New year 2000 and the days about it: a month, a quarter and a year begin, then a month alone, then a quarter.
 DAYS = (*range(DAY_2000 - 3, DAY_2000 + 4), DAY_2000 + 31, DAY_2000 + 91)
 MOMENTS = [day * DAY_MS + more for day in DAYS[:-2] for more in (0, DAY_MS - 1)]
+#: How much later than its day began a registration is recorded, in milliseconds: that day or another, one before too.
+RECORDED_LATER = (0, 0, 1, DAY_MS - 1, DAY_MS, 3 * DAY_MS, -1)
 
 VALUES: dict[str, list[Any]] = {
     "string": ["", "A"],
@@ -97,7 +99,7 @@ def moves(name: str) -> st.SearchStrategy[Move]:
             bodies(name, form),
             st.just(None),
             st.just(False),
-            st.sampled_from([0, 0, 1]),
+            st.sampled_from(RECORDED_LATER),
         )
     )
     again = st.builds(

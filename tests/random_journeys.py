@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: Few values, so that registrations meet; days are about the limits that definitions set.
 _DAYS = (0, 0, 1, 2, 3, 7, 30, 31, 90, 91, 179, 180, 181, 365, 366, 730, 731)
 _NUMBERS = (0, 1, 2, 39, 40, 49, 50, 54, 55, 65, 75, 85, 140, 141, 1949, 1950, 1960)
+_RECORDED_LATER = (0, 0, 1, DAY_MS - 1, DAY_MS, 3 * DAY_MS, -1)  # in milliseconds
 _IDS = ("1", "2", "3")
 _PER_PERSON = 12
 _RARE, _RETRACTED, _NULL = 0.06, 0.1, 0.2
@@ -49,7 +50,7 @@ def _row(definition: RegistryDefinition, form: Form, random: Random, persons: in
     said = {field.name: _value(definition, field, random) for field in form.fields if _is_free(field)}
     said[form.name_of("retracted")] = random.random() < _RETRACTED
     day = random.choice(_DAYS)
-    said[form.name_of("recorded_at")] = (DAY_0 + day) * DAY_MS + random.randint(0, 1)
+    said[form.name_of("recorded_at")] = (DAY_0 + day) * DAY_MS + random.choice(_RECORDED_LATER)
     return form.name, random.randint(1, persons), day, random.choice(_IDS), said
 
 

@@ -61,6 +61,8 @@ class Exposed(NamedTuple):
     first_specific: int | None = None
     unknown: int = 0
     carried_until: int | None = None
+    recorded: int | None = None
+    end_recorded: int | None = None
 
 
 class Listed(NamedTuple):
@@ -177,6 +179,10 @@ class _Person:
     def order(self, a: Submission) -> tuple[int, int, str]:
         recorded: int = a.fields[self.definition.forms[a.form].name_of("recorded_at")]
         return self.day(a), recorded, a.registration_id
+
+    def recorded_on(self, a: Submission) -> int:
+        moment: int = a.fields[self.definition.forms[a.form].name_of("recorded_at")]
+        return floor(moment / _DAY_MS)
 
     def value(self, a: Submission, name: str) -> Any:
         derived = self.definition.journey.values.get(name)
@@ -364,9 +370,9 @@ class _Person:
         products = [self.value(a, field) for field in exposure.product]
         if None in products:
             return None
-        ends = [(days[0], end.reason) for end in exposure.ends if (days := self.days_of(end, a))]
-        end, reason = min(ends, key=lambda one: one[0], default=(None, ""))  # of equal ones the first
-        found = [one for one in self.following(exposure.outcomes, a) if end is None or self.day(one) <= end]
+        ends = [(days[0], end) for end in exposure.ends if (days := self.days_of(end, a))]
+        last_day, ended_by = min(ends, key=lambda one: one[0], default=(None, None))  # of equal ones the first
+        found = [one for one in self.following(exposure.outcomes, a) if last_day is None or self.day(one) <= last_day]
         outcomes = [self.day(one) for one in found]
         own_ones = [one for one in found if exposure.specific is not None and self.holds(exposure.specific, one)]
         own = [self.day(one) for one in own_ones]
@@ -378,8 +384,8 @@ class _Person:
             side=self.role(a, "side"),
             by=self.labels(a, exposure.by),
             start=self.day(a),
-            end=end,
-            end_reason=reason,
+            end=last_day,
+            end_reason="" if ended_by is None else ended_by.reason,
             outcomes=len(outcomes),
             first_outcome=min(outcomes, default=None),
             specific=len(own),
@@ -391,8 +397,17 @@ class _Person:
                     if one not in own_ones and exposure.unknown is not None and self.holds(exposure.unknown, one)
                 ]
             ),
-            carried_until=min(carried, default=None) if exposure.carried_until else end,
+            carried_until=min(carried, default=None) if exposure.carried_until else last_day,
+            recorded=self.recorded_on(a),
+            end_recorded=None if ended_by is None else self.end_recorded_on(ended_by, a),
         )
+
+    def end_recorded_on(self, end: End, a: Submission) -> int:
+        """Of the day that it first comes, all that come then: the day on which the earliest of them was recorded."""
+        if end.form is None:
+            return self.recorded_on(a)
+        first = min(self.days_of(end, a))
+        return min(self.recorded_on(r) for r in self.following(end, a) if self.day(r) == first)
 
 
 def _passes(value: Any, test: Test) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from schemas.definition.monitors import Monitors
 
 #: Raised by one whenever the same definitions give other values, or stored journeys another shape.
-ENGINE = 3
+ENGINE = 4
 _SHOWN_ONLY = frozenset({"title", "direction", "target", "smallest_shown", "measured_in", "per_years"})
 _ALWAYS_READ: tuple[Role, ...] = (
     "registration_id", "patient", "unit", "occurred_on", "recorded_at", "retracted", "side",

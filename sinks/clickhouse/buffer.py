@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
-from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, encode_event, is_present
+from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, encode_event, is_present, released_version
 from schemas.dead_letter import registration_alone
 from schemas.store import known_versions
 from sinks.clickhouse import sql
@@ -182,7 +182,7 @@ class Buffer:
         if event not in _UNDECODED or not is_present(event, value):
             record = decode_event(event, value)
             if event in _UNDECODED:  # of an earlier version, and ClickHouse fills in no nested field that is not there
-                value = encode_event(event, _as_meant_then(event, record))
+                value = encode_event(event, _as_meant_then(event, record, released_version(event, value)))
         self._take_whole(read, value, 1, placed=event == _PLACED)
 
     def _take_whole(self, read: Read, value: bytes, registrations: int, *, placed: bool = False) -> None:
@@ -201,9 +201,9 @@ class Buffer:
         return rows
 
 
-def _as_meant_then(event: str, record: dict[str, Any]) -> dict[str, Any]:
-    """A record of an earlier version: an exposure's end was the end of carrying the product too."""
-    if event == "exposure_batch":
+def _as_meant_then(event: str, record: dict[str, Any], version: int | None) -> dict[str, Any]:
+    """A record of an earlier version: in the first, an exposure's end was the end of carrying the product too."""
+    if event == "exposure_batch" and version == 1:
         for change in record["changes"]:
             for state in (*change["before"], *change["after"]):
                 state["carried_until"] = state["end"]

@@ -50,6 +50,10 @@ class ConditionCode:
             return f"{record}[{ID}]"
         return f"{record}[{FIRST_FIELD + self._records.fields[form].index(field)}]"
 
+    def recorded(self, record: str) -> str:
+        """The expression of the day (UTC) on which a record was recorded."""
+        return f"{record}[{RECORDED}] // {_DAY_MS}"
+
     def _between(self, form: str, first: str, second: str, record: str) -> str:
         """The expression of the whole days from one date or time (UTC) to another; None where one is not known."""
         places = [self.place(form, field, record) for field in (first, second)]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         PatientList,
         Rate,
     )
-    from schemas.definition.monitors import Exposure
+    from schemas.definition.monitors import Exposure, ExposureEnd
     from schemas.definition.registry import RegistryDefinition
     from streams.journeys.records import Record
 
@@ -324,6 +324,7 @@ class _Writer:
         code = self._code
         lot = "''" if exposure.lot is None else f"({code.place(form, exposure.lot, 'a')} or '')"
         side, labels = code.role(form, "side", "a"), self._labels(exposure, exposure.by)
+        recorded = self._once(code.recorded("a"), exposure)
         began = f"product, {lot}, unit, {side}, {labels}, a[{DAY}]"
         parts = [code.place(form, field, "a") for field in exposure.product]
         named = parts[0]
@@ -334,28 +335,22 @@ class _Writer:
         may_end = self._may_end((exposure.outcomes, *exposure.ends, *exposure.carried_until))
         if may_end is None:  # as for a journey of one registration
             who = self._once(f"who(patient, a[{ID}])", exposure)
-            since = self._once(f"since(unit, {side}, {labels}, a[{DAY}])", exposure)
+            since = self._once(f"since(unit, {side}, {labels}, a[{DAY}], {recorded})", exposure)
             return [*product, f"    exposures[{name!r}].append({who} + product_and_lot((product, {lot})) + {since})"]
         outcomes = code.following(exposure.outcomes, form)
         of_outcome = (str(exposure.outcomes.form), "r")
         specific = "False" if exposure.specific is None else code.expression(exposure.specific, *of_outcome)
         unknown = "False" if exposure.unknown is None else code.expression(exposure.unknown, *of_outcome)
         first_days = "days[0] if days else None, len(own), own[0] if own else None"
-        state = f"({began}, None if end == NEVER else end, reason, len(days), {first_days}, unknown, carried)"
+        ended = "None if end == NEVER else end, reason"
+        state = f"({began}, {ended}, len(days), {first_days}, unknown, carried, {recorded}, end_recorded)"
         carried = ", ".join(self._first_day(one, form) for one in exposure.carried_until) or "end"
         return [
             *product,
-            f"    end, reason, days, own, unknown, carried = NEVER, {_OPEN!r}, NONE, NONE, 0, None",
+            f"    end, reason, end_recorded = NEVER, {_OPEN!r}, None",
+            "    days, own, unknown, carried = NONE, NONE, 0, None",
             f"    if {may_end}:",
-            *(
-                line
-                for one in exposure.ends
-                for line in (
-                    f"        day = {self._first_day(one, form)}",
-                    "        if day < end:",
-                    f"            end, reason = day, {one.reason!r}",
-                )
-            ),
+            *(f"        {line}" for one in exposure.ends for line in self._ending(one, form, recorded)),
             f"        day = min({carried}, NEVER)",
             "        carried = None if day == NEVER else day",
             f"        found = [r for r in {outcomes}(a, F, T) if r[{DAY}] <= end]",
@@ -364,6 +359,20 @@ class _Writer:
             f"            own = [r[{DAY}] for r in found if {specific}]",
             f"            unknown = sum([1 for r in found if {unknown} and not {specific}])",
             f"    {self._found_exposure(name, state)}",
+        ]
+
+    def _ending(self, end: ExposureEnd, form: str, recorded: str) -> list[str]:
+        """What looks whether an exposure has ended so, and earlier than is known; ``recorded`` is its beginning's."""
+        if end.form is None:  # a date of the registration itself
+            day, known = self._first_day(end, form), recorded
+            return [f"day = {day}", "if day < end:", f"    end, reason, end_recorded = day, {end.reason!r}, {known}"]
+        place = self._records.form_at(end.form)
+        if place in self._code.missing:
+            return []
+        return [
+            f"r = next({self._code.following(end, form)}(a, F, T), None) if F[{place}] else None",
+            f"if r is not None and r[{DAY}] < end:",
+            f"    end, reason, end_recorded = r[{DAY}], {end.reason!r}, {self._code.recorded('r')}",
         ]
 
     def _labels(self, anchors: Anchors, by: Mapping[str, Breakdown]) -> str:

@@ -46,7 +46,8 @@ _STATE = _fields_of(_CHANGE, "after")
 _write_who = compile_writer({"type": "record", "name": "Who", "fields": _CHANGE[:3]})
 _where = _Known(_STATE[2:5])
 _start = _Known(_STATE[5:6])
-_OPEN_STILL = _Known(_STATE[6:])[None, "", 0, None, 0, None, 0, None] + _END + _FALSE
+_OPEN_STILL = _Known(_STATE[6:14])[None, "", 0, None, 0, None, 0, None]
+_recorded = _Known(_STATE[14:])
 
 product_and_lot = _Known(_STATE[:2]).__getitem__
 """The bytes of (product, lot)."""
@@ -57,6 +58,6 @@ def who(patient: str, registration_id: str) -> bytes:
     return _write_who((patient, registration_id, ())) + _ONE
 
 
-def since(unit: str, side: str, by: tuple[str, ...], start: int) -> bytes:
+def since(unit: str, side: str, by: tuple[str, ...], start: int, recorded: int) -> bytes:
     """All behind the lot, of an exposure that nothing has ended and nothing has come of."""
-    return _where[unit, side, by] + _start[(start,)] + _OPEN_STILL
+    return _where[unit, side, by] + _start[(start,)] + _OPEN_STILL + _recorded[recorded, None] + _END + _FALSE

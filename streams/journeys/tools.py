@@ -94,6 +94,7 @@ TOOLS: Mapping[str, object] = {
     "floor": floor,
     "len": len,
     "min": min,
+    "next": next,
     "month_of": _Periods(1).__getitem__,
     "quarter_of": _Periods(3).__getitem__,
     "reversed": reversed,

@@ -105,27 +105,68 @@ def test_exposures_are_unfolded_with_their_open_ends_and_what_is_no_more_says_so
     ]  # fmt: skip
 
 
+def released_batch(number: int) -> dict[str, Any]:
+    """An earlier version of ``ExposureBatch``."""
+    path = files("schemas") / "events" / "released" / f"exposure_batch.{number}.avsc"
+    version: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return version
+
+
+def written_with(version: dict[str, Any], registry: RegistryDefinition, change: dict[str, Any]) -> bytes:
+    """A message of one change, as it was written when this was the version."""
+    origin = {"registry": registry.name, "generation": registry.generation, "partition": 0, "version": 3}
+    message = compile_writer(version)({**origin, "group": "cup", "changes": [change]})
+    return wire_header(fingerprint(version)) + message
+
+
 def test_an_exposure_message_from_before_a_field_was_there_is_loaded_too(
     client: Client, registry: RegistryDefinition
 ) -> None:
-    path = files("schemas") / "events" / "released" / "exposure_batch.1.avsc"
-    version = json.loads(path.read_text(encoding="utf-8"))
+    version = released_batch(1)
     (change,) = [exposure("a", "2024-01-01", "2024-02-01", end_reason="revision", outcomes=1, first_outcome=19_754)]
     del change["opted_out"]
     change["before"] = [dict(state) for state in change["after"]]
     for state in (*change["before"], *change["after"]):
-        for name in ("specific", "first_specific", "unknown", "carried_until"):
+        for name in ("specific", "first_specific", "unknown", "carried_until", "recorded", "end_recorded"):
             del state[name]
-    origin = {"registry": registry.name, "generation": registry.generation, "partition": 0, "version": 3}
-    message = compile_writer(version)({**origin, "group": "cup", "changes": [change]})
-    load(client, registry, [(topics.exposures(registry.name), wire_header(fingerprint(version)) + message)])
+    message = written_with(version, registry, change)
+    load(client, registry, [(topics.exposures(registry.name), message)])
     columns = "registration_id, `end`, outcomes, specific, first_specific, unknown, carried_until"
     assert rows(client, registry, "exposures", columns) == [("a", date(2024, 2, 1), 1, 0, None, 0, date(2024, 2, 1))]
     buffer = Buffer({registry.name: registry})
-    whole = wire_header(fingerprint(version)) + message
-    for broken in (whole[:-1], whole + b"\0", whole[:5], whole[:5] + b"\x7f" + whole[6:]):
+    for broken in (message[:-1], message + b"\0", message[:5], message[:5] + b"\x7f" + message[6:]):
         buffer.take(Read(topics.exposures(registry.name), 0, 0, None, broken))
     assert len(buffer.given_up) == 4
+
+
+def test_an_exposure_message_from_before_it_told_when_it_was_recorded_means_all_else_as_now(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    version = released_batch(2)
+    (change,) = [exposure("a", "2024-01-01", "2024-02-01", end_reason="revision", specific=1, first_specific=19_754)]
+    for name in ("recorded", "end_recorded"):
+        del change["after"][0][name]
+    load(client, registry, [(topics.exposures(registry.name), written_with(version, registry, change))])
+    columns = "registration_id, `end`, specific, first_specific, carried_until, recorded, end_recorded"
+    assert rows(client, registry, "exposures", columns) == [  # its head was exchanged: the cup is still there
+        ("a", date(2024, 2, 1), 1, date(2024, 2, 1), None, None, None)
+    ]
+
+
+def test_rows_from_before_it_was_told_when_they_were_recorded_do_not_tell(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    known = {"recorded": 19_730, "end_recorded": 19_760}
+    write(client, registry, 3, exposures=[exposure("a", "2024-01-01", "2024-02-01", **known)])
+    columns = "registration_id, recorded, end_recorded"
+    assert rows(client, registry, "exposures", columns) == [("a", date(2024, 1, 8), date(2024, 2, 7))]
+    with pytest.raises(MigrationError, match="would lose data"):
+        revert(client, registry.name, 9)
+    revert(client, registry.name, 9, allow_data_loss=True)
+    apply(client, {registry.name: registry})
+    assert rows(client, registry, "exposures", columns) == [("a", None, None)]
+    write(client, registry, 4, exposures=[exposure("b", "2024-01-01", "2024-02-01", **known)])
+    assert rows(client, registry, "exposures", columns)[-1] == ("b", date(2024, 1, 8), date(2024, 2, 7))
 
 
 def test_rows_from_before_whose_outcomes_were_told_apart_end_their_carrying_with_the_exposure(

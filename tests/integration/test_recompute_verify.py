@@ -184,13 +184,14 @@ def test_an_exposure_that_differs_in_anything_is_found(stream: Stream) -> None:
         "partition": 0, "product": "C2", "lot": "L", "unit": "U2", "side": "", "by": ["x"], "start": date(2020, 1, 7),
         "end": date(2020, 1, 8), "end_reason": "death", "outcomes": 1, "first_outcome": date(2020, 1, 7),
         "specific": 1, "first_specific": date(2020, 1, 7), "unknown": 1, "carried_until": date(2020, 1, 8),
+        "recorded": date(2020, 1, 7), "end_recorded": date(2020, 1, 8),
     }  # fmt: skip
     stream.submit([("operation", 1, 5, name, {"cup": "C1", "side": "left"}) for name in wrong])
     stream.load()
     right = {
         "group": "cup", "patient": PERSON_1, "partition": 1, "product": "C1", "lot": "", "unit": "U1", "side": "left",
         "by": [], "start": date(2020, 1, 6), "end_reason": "", "outcomes": 0, "present": True,
-        "carried_until": None,
+        "carried_until": None, "recorded": date(2020, 1, 6),
     }  # fmt: skip
     for name in wrong:
         store(stream, "exposures", LATER, **right, registration_id=name)

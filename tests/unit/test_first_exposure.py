@@ -10,27 +10,29 @@ from schemas.codec import encode_event
 from streams.journeys.first_exposure import product_and_lot, since, who
 
 BATCH = {"registry": "hip", "generation": "abcdefabcdef", "partition": 0, "version": 7, "group": "cup"}
-BEGUN: list[tuple[str, str, tuple[str, ...], int]] = [
-    # unit, side, strata, first day (of 1970 and before too)
-    ("U01", "left", ("female", "55-64"), 18_262),
-    ("", "", (), 0),
-    ("Enhet å", "right", ("", "<55", "äö"), -1),
-    ("U" * 9_000, "left", ("x" * 200,), 2**31 - 1),
+Begun = tuple[str, str, tuple[str, ...], int, int]
+BEGUN: list[Begun] = [
+    # unit, side, strata, first day (of 1970 and before too), day recorded
+    ("U01", "left", ("female", "55-64"), 18_262, 18_270),
+    ("", "", (), 0, 0),
+    ("Enhet å", "right", ("", "<55", "äö"), -1, -2),
+    ("U" * 9_000, "left", ("x" * 200,), 2**31 - 1, -(2**31)),
 ]
 
 
-def open_exposure(product: str, lot: str, began: tuple[str, str, tuple[str, ...], int]) -> dict[str, Any]:
+def open_exposure(product: str, lot: str, began: Begun) -> dict[str, Any]:
     """The state as the schema names it: nothing has ended it, nothing has come of it."""
-    unit, side, by, start = began
+    unit, side, by, start, recorded = began
     return {
         "product": product, "lot": lot, "unit": unit, "side": side, "by": by, "start": start,
         "end": None, "end_reason": "", "outcomes": 0, "first_outcome": None,
         "specific": 0, "first_specific": None, "unknown": 0, "carried_until": None,
+        "recorded": recorded, "end_recorded": None,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("began", BEGUN)
-def test_pieces_are_what_the_schemas_own_writer_writes(began: tuple[str, str, tuple[str, ...], int]) -> None:
+def test_pieces_are_what_the_schemas_own_writer_writes(began: Begun) -> None:
     products = [("CUP01", "L1"), ("STEM01", ""), ("CUP01 + STEM01", "lått")]
     named = [
         {"patient": "pseudonym", "registration_id": "operation-1", "before": [], "after": [state], "opted_out": False}
@@ -46,8 +48,14 @@ def test_pieces_are_what_the_schemas_own_writer_writes(began: tuple[str, str, tu
 def test_what_differs_in_one_piece_alone_is_not_mixed_up() -> None:
     """Pieces are looked up by their values, and each value has its own."""
     first = BEGUN[0]
-    others = [("U02", *first[1:]), (first[0], "right", *first[2:]), (*first[:2], ("male", "55-64"), first[3])]
-    for began in (first, *others, (*first[:3], first[3] + 1), first):
+    others: list[Begun] = [
+        ("U02", *first[1:]),
+        (first[0], "right", *first[2:]),
+        (*first[:2], ("male", "55-64"), *first[3:]),
+        (*first[:3], first[3] + 1, first[4]),
+        (*first[:4], first[4] + 1),
+    ]
+    for began in (first, *others, first):
         change = {
             "patient": "p", "registration_id": "r", "before": [], "after": [open_exposure("C", "L", began)],
             "opted_out": False,

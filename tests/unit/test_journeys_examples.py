@@ -499,17 +499,17 @@ def test_cells_stand_at_the_first_day_of_their_period(care: Journeys) -> None:
 
 def test_an_exposure_ends_on_the_first_of_its_ends_and_of_two_the_one_declared_first(implants: Journeys) -> None:
     implants.add("operation", "o", 0, cup="A", cup_lot="L", side="left", sex="female", age=1)
-    opened = Exposed("A", "L", "U1", "left", ("female", "<2"), DAY_2000, None, "", 0, None)
+    opened = Exposed("A", "L", "U1", "left", ("female", "<2"), DAY_2000, None, "", 0, None, recorded=DAY_2000)
     assert implants.exposed("cup") == {"o": opened}
     implants.add("death", "d", 10)
-    assert implants.exposed("cup") == {"o": opened._replace(end=DAY_2000 + 10, end_reason="death")}
+    died: dict[str, Any] = {"end": DAY_2000 + 10, "end_reason": "death", "end_recorded": DAY_2000 + 10}
+    assert implants.exposed("cup") == {"o": opened._replace(**died)}
     implants.add("reoperation", "r", 11, side="left", removed=["cup"])  # after the last day: neither end nor outcome
-    dead = opened._replace(end=DAY_2000 + 10, end_reason="death", carried_until=DAY_2000 + 11)
-    assert implants.exposed("cup") == {"o": dead}
+    assert implants.exposed("cup") == {"o": opened._replace(**died, carried_until=DAY_2000 + 11)}
     implants.add("reoperation", "r", 10, side="left", removed=["cup"])
     revised = opened._replace(
         end=DAY_2000 + 10, end_reason="revision", outcomes=1, first_outcome=DAY_2000 + 10,
-        specific=1, first_specific=DAY_2000 + 10, carried_until=DAY_2000 + 10,
+        specific=1, first_specific=DAY_2000 + 10, carried_until=DAY_2000 + 10, end_recorded=DAY_2000 + 10,
     )  # fmt: skip
     assert implants.exposed("cup") == {"o": revised}
     implants.add("reoperation", "s", 3, side="left", removed=["stem"])
@@ -529,16 +529,42 @@ def test_an_outcome_is_the_products_own_or_not_or_nobody_knows(implants: Journey
         3, DAY_2000 + 3, 1, DAY_2000 + 7, 1,
     )  # fmt: skip
     construct = implants.exposed("construct")["o"]  # the first exchange ends it, whatever was taken out
-    began = Exposed("A + S", "", "U1", "left", (), DAY_2000, None, "", 0, None)
+    began = Exposed("A + S", "", "U1", "left", (), DAY_2000, None, "", 0, None, recorded=DAY_2000)
     assert construct == began._replace(
         end=DAY_2000 + 5, end_reason="revision", outcomes=2, first_outcome=DAY_2000 + 3,
-        specific=1, first_specific=DAY_2000 + 5, carried_until=DAY_2000 + 5,
+        specific=1, first_specific=DAY_2000 + 5, carried_until=DAY_2000 + 5, end_recorded=DAY_2000 + 5,
     )  # fmt: skip
     implants.retract("reoperation", "cup")
     cup = implants.exposed("cup")["o"]
     assert (cup.outcomes, cup.specific, cup.first_specific, cup.unknown) == (2, 0, None, 1)
     implants.add("operation", "o", 0, cup="A", side="left", sex="female", age=1)
     assert implants.exposed("construct") == {}  # half a construct is none
+
+
+def test_an_exposure_tells_when_it_and_its_end_were_recorded(implants: Journeys) -> None:
+    def recorded() -> tuple[int | None, int | None]:
+        cup = implants.exposed("cup")["o"]
+        began, ended = (None if day is None else day - DAY_2000 for day in (cup.recorded, cup.end_recorded))
+        return began, ended
+
+    def late(days: int) -> dict[str, Any]:  # in the last millisecond of a day, counted from 2000-01-01
+        return {"recorded_at": (DAY_2000 + days + 1) * DAY_MS - 1}
+
+    implants.add("operation", "o", 0, cup="A", side="left", **late(4))
+    assert recorded() == (4, None)
+    implants.add("reoperation", "head", 3, side="left", removed=["head"], **late(5))  # an outcome, and no end
+    assert recorded() == (4, None)
+    implants.add("death", "d", 9, **late(30))
+    assert recorded() == (4, 30)
+    implants.add("reoperation", "later", 9, side="left", removed=["cup"], **late(20))  # of two ends the first declared
+    assert recorded() == (4, 20)
+    implants.add("reoperation", "sooner", 9, side="left", removed=["cup"], **late(11))
+    assert recorded() == (4, 11)
+    implants.add("reoperation", "latest", 8, side="left", removed=["cup"], **late(40))  # recorded last, came first
+    assert recorded() == (4, 40)
+    # an end that the operation tells itself is known as long as the operation is; before 1970 days count down
+    implants.add("operation", "o", 0, cup="A", side="left", followed_until=DAY_2000 + 1, recorded_at=-1)
+    assert recorded() == (-1 - DAY_2000, -1 - DAY_2000)
 
 
 def test_that_an_exposure_is_no_more_because_its_person_opted_out_is_no_correction() -> None:
@@ -569,7 +595,7 @@ def test_of_a_person_exposed_once_only_the_latest_counts(implants: Journeys) -> 
     later = (DAY_2000 + 1) * DAY_MS + 1
     implants.add("reoperation", "1", 1, side="left", new_cup="A", recorded_at=later)  # the same day, recorded later
     assert implants.exposed("revision_cup") == {
-        "1": Exposed("A", "", "U1", "left", (), DAY_2000 + 1, None, "", 0, None)
+        "1": Exposed("A", "", "U1", "left", (), DAY_2000 + 1, None, "", 0, None, recorded=DAY_2000 + 1)
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from schemas.definition.indicators import End
 from sinks.clickhouse import sql
 from sinks.clickhouse.recompute.field_tests import conjunction
-from sinks.clickhouse.recompute.fields import Value, age_of, label, multiples, period_of, role_text, texts
+from sinks.clickhouse.recompute.fields import Value, age_of, label, multiples, period_of, recorded_day, role_text, texts
 from sinks.clickhouse.recompute.journeys import ANCHOR, NEVER, Journeys
 from sinks.clickhouse.recompute.statement import KEY, column
 
@@ -38,11 +38,15 @@ class Joined:
 
     def first_day(self, end: Following | End) -> str:
         """The first day that something follows, or a date field has, on the anchor's day or later; else NEVER."""
+        return self.first_found(end)[0]
+
+    def first_found(self, end: Following | End) -> tuple[str, str]:
+        """That day, and the day on which it was recorded; what the latter is where nothing is found does not matter."""
         if isinstance(end, End) and end.field is not None:
             date = f"toInt32({self.journeys.value(self.form, end.field).sql})"
-            return f"if(ifNull({date} >= {ANCHOR}._day, false), assumeNotNull({date}), {NEVER})"
+            return f"if(ifNull({date} >= {ANCHOR}._day, false), assumeNotNull({date}), {NEVER})", recorded_day(ANCHOR)
         alias = self.join_by_key(self.journeys.first_days(self.anchors, self.form, end))
-        return f"if({alias}._found, {alias}._first, {NEVER})"
+        return f"if({alias}._found, {alias}._first, {NEVER})", recorded_day(alias, "_first_recorded")
 
     def join_by_key(self, subquery: str) -> str:
         """Join a subquery that has at most one row for each anchor; its alias."""

@@ -42,6 +42,8 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "first_specific",
             "unknown",
             "carried_until",
+            "recorded",
+            "end_recorded",
         ),
     ),
     "list_entries": (("list", "patient", "form", "registration_id"), ("partition", "unit", "day", "shown")),

@@ -8,7 +8,7 @@ from schemas.definition.monitors import BETWEEN
 from sinks.clickhouse import sql
 from sinks.clickhouse.recompute.cells import Joined
 from sinks.clickhouse.recompute.field_tests import conjunction
-from sinks.clickhouse.recompute.fields import role_text, sources, text_of
+from sinks.clickhouse.recompute.fields import recorded_day, role_text, sources, text_of
 from sinks.clickhouse.recompute.journeys import ANCHOR, NEVER, OTHER, Journeys
 from sinks.clickhouse.recompute.statement import KEY, column
 
@@ -28,7 +28,9 @@ def exposures_query(definition: RegistryDefinition, group: str) -> str:
     product = codes[0] if len(codes) == 1 else f"concat({f', {sql.text(BETWEEN)}, '.join(codes)})"
     lot = "''" if exposure.lot is None else text_of(journeys.value(form, exposure.lot))
     # what has not come stands first, then the ends as declared: of equally early ones the first is found
-    days = f"[{', '.join([str(NEVER), *(f'toInt32({joined.first_day(end)})' for end in exposure.ends)])}]"
+    found = [joined.first_found(end) for end in exposure.ends]
+    days = f"[{', '.join([str(NEVER), *(f'toInt32({day})' for day, _ in found)])}]"
+    recorded = f"[{', '.join(['NULL', *(known for _, known in found)])}]::Array(Nullable(Int32))"
     reasons = f"[{', '.join(sql.text(reason) for reason in ('', *(end.reason for end in exposure.ends)))}]"
     carried = [f"toInt32({joined.first_day(end)})" for end in exposure.carried_until] or ["_end"]
     kept = dict.fromkeys(
@@ -41,7 +43,8 @@ def exposures_query(definition: RegistryDefinition, group: str) -> str:
         f"{product} AS _product, {lot} AS _lot, "
         f"{role_text(definition, form, 'unit', ANCHOR)} AS _unit, "
         f"{role_text(definition, form, 'side', ANCHOR)} AS _side, {by} AS _by, "
-        f"arrayMin({days}) AS _end, {reasons}[indexOf({days}, _end)] AS _reason, "
+        f"arrayMin({days}) AS _end, indexOf({days}, _end) AS _place, {reasons}[_place] AS _reason, "
+        f"({recorded})[_place] AS _end_recorded, "
         f"arrayMin([{', '.join(carried)}]) AS _carried\n"
         f"{joined.source}\nWHERE {known}",
     )
@@ -70,5 +73,7 @@ def exposures_query(definition: RegistryDefinition, group: str) -> str:
         f"toUInt32({counted}._own) AS specific, "
         f"if({counted}._own = 0, NULL, toDate32({counted}._first_own)) AS first_specific, "
         f"toUInt32({counted}._not_known) AS unknown, "
-        f"if({ANCHOR}._carried = {NEVER}, NULL, toDate32({ANCHOR}._carried)) AS carried_until\n{rows.source}"
+        f"if({ANCHOR}._carried = {NEVER}, NULL, toDate32({ANCHOR}._carried)) AS carried_until, "
+        f"toDate32({recorded_day(ANCHOR)}) AS recorded, toDate32({ANCHOR}._end_recorded) AS end_recorded\n"
+        f"{rows.source}"
     )

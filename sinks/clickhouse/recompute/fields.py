@@ -65,6 +65,11 @@ def day_of(value: Value) -> str:
     return f"toInt32(intDiv({moment} - positiveModulo({moment}, {_DAY_MS}), {_DAY_MS}))"
 
 
+def recorded_day(alias: str, name: str = "_recorded") -> str:
+    """The day (in UTC) on which what an alias stands for was recorded, in days since 1970."""
+    return day_of(Value(column(alias, name), "timestamp"))
+
+
 def role_text(definition: RegistryDefinition, form: str, role: Role, alias: str) -> str:
     """The text of the field with a role; empty text where there is none."""
     field = definition.forms[form].field_with(role)

@@ -110,10 +110,14 @@ class Journeys:
         )
 
     def first_days(self, anchors: str, form: str, following: Following | End) -> str:
-        """The first day (``_first``) of what follows each anchor of ``form``, by the anchor's key."""
+        """The first of what follows each anchor of ``form``, by the anchor's key: its day, when it was recorded.
+
+        Of several on that day (``_first``), the earliest recorded counts (``_first_recorded``).
+        """
         return self.statement.subquery(
             "first_days",
-            f"SELECT {_ANCHOR_KEY}, min({OTHER}._day) AS _first, true AS _found\n"
+            f"SELECT {_ANCHOR_KEY}, min({OTHER}._day) AS _first, "
+            f"argMin({OTHER}._recorded, ({OTHER}._day, {OTHER}._recorded)) AS _first_recorded, true AS _found\n"
             f"{self.followings(anchors, form, following)}\nGROUP BY {_ANCHOR_KEY}",
         )
 
