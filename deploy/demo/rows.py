@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from random import Random
 
@@ -50,6 +51,25 @@ def recorded_after(rng: Random, day: date, *, within_days: int) -> datetime:
 def in_order(submissions: list[Submission]) -> list[Row]:
     """The rows in the order of sending."""
     return [row for _, row in sorted(submissions, key=lambda submission: submission[0])]
+
+
+def by_month(rows: Sequence[Row], first: date) -> dict[str, list[Row]]:
+    """The rows in their order: those recorded before a month, then month by month; each part with its name.
+
+    Args:
+        rows: in the order of sending; one that repeats an earlier one goes where it was sent.
+        first: a day of the month from which on they are kept apart, for a year.
+    """
+    parts: dict[str, list[Row]] = {"": []}
+    reached, name = first.replace(day=1), ""
+    until = reached.replace(year=reached.year + 1)
+    for row in rows:
+        recorded = cast("datetime", row["recorded_at"]).date()
+        if reached <= recorded < until:
+            name = f"-{recorded:%Y-%m}"
+            reached = (recorded.replace(day=1) + timedelta(days=32)).replace(day=1)
+        parts.setdefault(name, []).append(row)
+    return parts
 
 
 def write_ndjson(history: HasRows, path: Path) -> int:

@@ -13,12 +13,14 @@ import numpy as np
 from deploy.coverage_tables import compliance_table, overview_table
 from deploy.demo import history, hiv, senior_alert
 from deploy.demo.findings import Findings, read_findings, show_findings
-from deploy.demo.history import LAST_DAY, HistoryPlan, live_rows
-from deploy.demo.rows import write_ndjson
+from deploy.demo.history import INTEROP_STARTS_ON, LAST_DAY, HistoryPlan, live_rows
+from deploy.demo.live_signals import signals_told
+from deploy.demo.rows import by_month, write_ndjson
 from deploy.demo.unit_counts import HIP, publish_unit_counts
 from deploy.indicator_tables import carrier_tables
 from deploy.observe import wait_until
 from deploy.publishing import publish_path, told
+from deploy.signal_tables import signal_tables, signals_table
 from deploy.stack import EmbeddedStack
 from deploy.tables import company_table
 from sinks.clickhouse.archive import archived_in, counts, duplicates_in
@@ -26,16 +28,18 @@ from sinks.clickhouse.queries.carriers import read_carriers
 from sinks.clickhouse.queries.company import company_view
 from sinks.clickhouse.queries.compliance import read_compliance
 from sinks.clickhouse.queries.coverage import read_coverage
+from sinks.clickhouse.queries.signals import read_signal, read_signals
 from streams.publish.publisher import Publisher
 from streams.publish.run import PublishOptions
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
 
+    from deploy.demo.history import History
     from deploy.demo.rows import HasRows
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from sinks.clickhouse.queries.company import CompanyRow
     from sinks.clickhouse.queries.compliance import Compliance
     from sinks.clickhouse.queries.coverage import CoverageReading
+    from sinks.clickhouse.queries.signals import SignalReading
     from streams.publish.run import PublishResult
 
 REGISTRY = "hip"
@@ -92,6 +97,8 @@ class DemoResult:
     coverage: CoverageReading
     compliance: Compliance
     carriers: CarrierReading
+    signals: SignalReading
+    signal: SignalReading
     findings: list[Findings]
 
     @property
@@ -108,7 +115,11 @@ class DemoResult:
         coverage = [asdict(row) for row in self.coverage.rows]
         counts = {name: getattr(self, name) for name in _COUNTS}
         to_call = {unit: one.persons for unit, one in self.carriers.units.items()}
-        return {**counts, "company_view": view, "coverage": coverage, "to_call": to_call, "findings": journeys}
+        signals = [asdict(one) for one in self.signals.signals]
+        return {
+            **counts, "company_view": view, "coverage": coverage, "signals": signals, "to_call": to_call,
+            "findings": journeys,
+        }  # fmt: skip
 
 
 def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: threading.Event) -> DemoResult:
@@ -134,7 +145,8 @@ def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: t
         console.print("… inventing three years of a national hip register (1999 to 2001)")
         plan = HistoryPlan(primaries=options.primaries)
         invented = history.generate(plan)
-        sent = _publish(stack, definition, invented, console)
+        with signals_told(stack.client, definition, lambda words: console.print(words, soft_wrap=True)):
+            sent = _publish_by_month(stack, definition, invented, console)
         console.print("… uploading what a patient register counts beside it: counts only, never rows")
         counted = options.folder / "counts.csv"
         publish_unit_counts(stack.settings, definition, invented.rows, HIP, as_of=_COUNTED_ON, file=counted)
@@ -147,10 +159,18 @@ def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: t
     return result
 
 
+def _publish_by_month(
+    stack: EmbeddedStack, definition: RegistryDefinition, invented: History, console: Console
+) -> list[PublishResult]:
+    """What came before the Inter-op cup at once; from then on month by month, as it came to be known."""
+    parts = by_month(invented.rows, INTEROP_STARTS_ON)
+    return [_publish(stack, definition, replace(invented, rows=rows), console, part) for part, rows in parts.items()]
+
+
 def _publish(
-    stack: EmbeddedStack, definition: RegistryDefinition, invented: HasRows, console: Console
+    stack: EmbeddedStack, definition: RegistryDefinition, invented: HasRows, console: Console, part: str = ""
 ) -> PublishResult:
-    file = stack.settings.data / f"{definition.name}.ndjson"
+    file = stack.settings.data / f"{definition.name}{part}.ndjson"
     rows = write_ndjson(invented, file)
     console.print(f"… publishing {rows:,} registrations of {file}", soft_wrap=True)
     with told(console, definition.name) as tell:
@@ -158,17 +178,18 @@ def _publish(
 
 
 def _result(
-    stack: EmbeddedStack, definitions: Mapping[str, RegistryDefinition], sent: PublishResult, started: float
+    stack: EmbeddedStack, definitions: Mapping[str, RegistryDefinition], sent: Sequence[PublishResult], started: float
 ) -> DemoResult:
     """Wait until the accepted ones are loaded, then count and look."""
-    ranges = sent.ranges
-    wait_until(lambda: archived_in(stack.client, REGISTRY, ranges) == sent.accepted, _LOADED_PATIENCE_S)
+    ranges = [one for result in sent for one in result.ranges]
+    accepted = sum(result.accepted or 0 for result in sent)
+    wait_until(lambda: archived_in(stack.client, REGISTRY, ranges) == accepted, _LOADED_PATIENCE_S)
     stack.check()
     return DemoResult(
-        published=sent.published,
-        accepted=sent.accepted or 0,
-        refused=sent.refused or 0,
-        refused_here=sent.refused_here,
+        published=sum(result.published for result in sent),
+        accepted=accepted,
+        refused=sum(result.refused or 0 for result in sent),
+        refused_here=sum(result.refused_here for result in sent),
         duplicates=duplicates_in(stack.client, REGISTRY, ranges),
         loaded=archived_in(stack.client, REGISTRY, ranges),
         company_view=company_view(stack.client, definitions[REGISTRY], until=LAST_DAY),
@@ -177,6 +198,8 @@ def _result(
         # these wait until the journeys have everything
         findings=[read_findings(stack.client, definition) for definition in definitions.values()],
         carriers=read_carriers(stack.client, definitions[REGISTRY], COMPONENT, until=LAST_DAY),
+        signals=read_signals(stack.client, definitions[REGISTRY]),
+        signal=read_signal(stack.client, definitions[REGISTRY], COMPONENT),
         seconds=round(time.monotonic() - started, 2),
     )
 
@@ -197,14 +220,25 @@ def show(console: Console, definition: RegistryDefinition, result: DemoResult) -
     console.print(overview_table(result.coverage, definition))
     first = replace(result.compliance, rows=result.compliance.rows[:_MOST_UNITS])
     console.print(compliance_table(first, definition))
+    console.print(signals_table(definition, result.signals))
+    for part in signal_tables(definition, result.signal, result.carriers):
+        console.print(part, soft_wrap=isinstance(part, str))
     for table in carrier_tables(definition, result.carriers, 0):
         console.print(table)
+    (signal,) = result.signal.signals
     for unit in list(result.carriers.units)[:1]:
-        console.print(f"whom a unit has to call: guldadra trace {REGISTRY} --product {COMPONENT} --unit {unit}\n")
+        console.print(f"whom a unit has to call: guldadra trace {REGISTRY} --signal {signal.id} --unit {unit}\n")
     for findings in result.findings:
         show_findings(console, findings)
     if not result.agrees:
         console.print("[bold red]the counts do not agree[/]")
+
+
+def _clock() -> Callable[[], datetime]:
+    """A clock that goes on where the history ends, an hour in a second."""
+    begun = time.monotonic()
+    first = datetime(LAST_DAY.year + 1, 1, 1, tzinfo=UTC)
+    return lambda: first + timedelta(hours=time.monotonic() - begun)
 
 
 def _stay(
@@ -217,10 +251,11 @@ def _stay(
         f"    guldadra company hip --component {COMPONENT}\n"
         "    guldadra indicators hip\n"
         "    guldadra unresolved hip\n"
+        f"    guldadra signals hip --show {COMPONENT}\n"
         "    guldadra status",
         soft_wrap=True,
     )
-    rows = live_rows(plan, np.random.default_rng(), lambda: datetime.now(UTC))
+    rows = live_rows(plan, np.random.default_rng(), _clock())
     settings = stack.settings
     key = settings.key(REGISTRY)
     store = settings.store({REGISTRY: definition})
