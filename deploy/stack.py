@@ -125,10 +125,7 @@ class EmbeddedStack:
 
         def level() -> bool:
             # What the broker tells of its end is not all of it; what the workers have met is.
-            if left() != (0, 0) or not self._workers_are_idle():
-                return False
-            time.sleep(_LOADER_TELLS_EVERY_S)
-            return self._workers_are_idle()
+            return left() == (0, 0) and self._stay_idle()
 
         if all(child.alive() for child in self._children) and not wait_until(level, _FINISH_S):
             undecided, unloaded = left()
@@ -247,6 +244,18 @@ class EmbeddedStack:
         self._parts.callback(child.stop)
         self._children.append(child)
         return child
+
+    def wait_until_idle(self) -> None:
+        """Wait until all that has been published is in every answer; half a minute at most."""
+
+        wait_until(self._stay_idle, _FINISH_S)
+
+    def _stay_idle(self) -> bool:
+        """Whether the workers are idle, and still are once all have told how far they are."""
+        if not self._workers_are_idle():
+            return False
+        time.sleep(_LOADER_TELLS_EVERY_S)
+        return self._workers_are_idle()
 
     def _workers_are_idle(self) -> bool:
         said = [read_health(url) or {} for name, url in self._health.items() if name != "intake"]

@@ -163,8 +163,11 @@ def _publish_by_month(
     stack: EmbeddedStack, definition: RegistryDefinition, invented: History, console: Console
 ) -> list[PublishResult]:
     """What came before the Inter-op cup at once; from then on month by month, as it came to be known."""
-    parts = by_month(invented.rows, INTEROP_STARTS_ON)
-    return [_publish(stack, definition, replace(invented, rows=rows), console, part) for part, rows in parts.items()]
+    sent = []
+    for part, rows in by_month(invented.rows, INTEROP_STARTS_ON).items():
+        sent.append(_publish(stack, definition, replace(invented, rows=rows), console, part))
+        stack.wait_until_idle()
+    return sent
 
 
 def _publish(
