@@ -12,6 +12,7 @@ import numpy as np
 
 from streams.surveillance.bins import FIRST_DAY, OPEN, Bins
 from streams.surveillance.intervals import INTERVALS, interval_of, spans
+from streams.surveillance.running import come_by, grown_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -118,19 +119,14 @@ class PersonTime:
         start, until = self.bins.column("start")[rows], self._until(rows)
         found = spans(start, start, until)
         cell = self.bins.column("stratum")[rows][found.row] * INTERVALS + found.interval
-        turns = np.concatenate((found.enter, found.leave))
-        # follow-up from x on is (t - x) for every later t: so many begun by t, times t, less the sum of their x
-        place = np.searchsorted(days, turns, side="left") * self.cells + np.concatenate((cell, cell))
-        counts = np.concatenate((weight[found.row], -weight[found.row]))
-        begun = self._summed(place, counts, days.size)
-        return begun * days[:, None] - self._summed(place, counts * turns, days.size)
+        return grown_by(days, found.enter, found.leave, weight[found.row], cell, self.cells)
 
     def events_on(self, days: Ints, rows: Ints) -> Floats:
         """First outcomes of some exposures up to each of some days, by cell."""
         bins = self.bins
         rows = rows[bins.column("event")[rows] == 1]
-        place = np.searchsorted(days, bins.column("stop")[rows], side="left") * self.cells + self._event_cell(rows)
-        return self._summed(place, bins.column("count")[rows].astype(np.float64), days.size)
+        count = bins.column("count")[rows].astype(np.float64)
+        return come_by(days, bins.column("stop")[rows], count, self._event_cell(rows), self.cells)
 
     def time_by_unit(self, rows: Ints) -> NDArray[np.int64]:
         """Days at risk of some exposures, by unit and cell."""
@@ -148,12 +144,6 @@ class PersonTime:
         rows = np.flatnonzero(self.bins.column("event"))
         rows = rows[~self._is_left_out(rows)]
         return self._by_day.up_to(days, self.cells), self.events_on(days, rows)
-
-    def _summed(self, place: Ints, weight: Floats, many: int) -> Floats:
-        """Sums by day and cell, over all days so far; what falls behind the last day is left out."""
-        inside = place < many * self.cells
-        found = np.bincount(place[inside], weights=weight[inside], minlength=many * self.cells)
-        return np.cumsum(found.reshape(many, self.cells), axis=0)
 
     def _add_rows(self, rows: Ints, weight: Ints, *, own: bool, shared: NDArray[np.bool_]) -> None:
         start = self.bins.column("start")[rows]
