@@ -75,9 +75,9 @@ class PersonTime:
         if not moved:
             return set()
         bins = self.bins
-        old = self._through_by_unit()
+        old = self.through_by_unit()
         self._through.update(moved)
-        new = self._through_by_unit()
+        new = self.through_by_unit()
         unit, stop, start = bins.column("unit"), bins.column("stop"), bins.column("start")
         low, high = np.minimum(old, new)[unit], np.maximum(old, new)[unit]
         rows = np.flatnonzero((low < high) & (stop > low) & (start < high))
@@ -102,6 +102,15 @@ class PersonTime:
         """A unit's reported-through day; None where it is not known."""
         return self._through.get(unit)
 
+    def through_by_unit(self) -> NDArray[np.int64]:
+        """Each unit's reported-through day; before all time where it is not known."""
+        return np.array([self._through.get(unit, _NEVER) for unit in self.bins.units.all], dtype=np.int64)
+
+    def until(self, rows: Ints) -> Ints:
+        """The day that the time at risk of some exposures ends on, as far as is reported."""
+        unit = self.bins.column("unit")[rows]
+        return np.minimum(self.bins.column("stop")[rows], self.through_by_unit()[unit])
+
     def pairs_of(self, product: str) -> tuple[Ints, Ints]:
         """The pairs that a product was ever in, and the unit of each."""
         found = self.bins.units_of.get(self.bins.products.find(product), [])
@@ -116,23 +125,23 @@ class PersonTime:
             rows: of the exposures' kinds.
             weight: what each row counts, its number taken in.
         """
-        start, until = self.bins.column("start")[rows], self._until(rows)
+        start, until = self.bins.column("start")[rows], self.until(rows)
         found = spans(start, start, until)
         cell = self.bins.column("stratum")[rows][found.row] * INTERVALS + found.interval
-        return grown_by(days, found.enter, found.leave, weight[found.row], cell, self.cells)
+        return grown_by(days, found.enter, found.leave, weight[found.row], column=cell, columns=self.cells)
 
     def events_on(self, days: Ints, rows: Ints) -> Floats:
         """First outcomes of some exposures up to each of some days, by cell."""
         bins = self.bins
         rows = rows[bins.column("event")[rows] == 1]
-        count = bins.column("count")[rows].astype(np.float64)
-        return come_by(days, bins.column("stop")[rows], count, self._event_cell(rows), self.cells)
+        stop, count = bins.column("stop")[rows], bins.column("count")[rows].astype(np.float64)
+        return come_by(days, stop, count, column=self._event_cell(rows), columns=self.cells)
 
     def time_by_unit(self, rows: Ints) -> NDArray[np.int64]:
         """Days at risk of some exposures, by unit and cell."""
         bins = self.bins
         start = bins.column("start")[rows]
-        found = spans(start, start, self._until(rows))
+        found = spans(start, start, self.until(rows))
         row = rows[found.row]
         time = np.zeros((len(bins.units.all), self.cells), dtype=np.int64)
         cell = bins.column("stratum")[row] * INTERVALS + found.interval
@@ -147,7 +156,7 @@ class PersonTime:
 
     def _add_rows(self, rows: Ints, weight: Ints, *, own: bool, shared: NDArray[np.bool_]) -> None:
         start = self.bins.column("start")[rows]
-        self._add_time(rows, start, self._until(rows), weight, own=own, shared=shared)
+        self._add_time(rows, start, self.until(rows), weight, own=own, shared=shared)
         with_event = self.bins.column("event")[rows] == 1
         rows, weight, shared = rows[with_event], weight[with_event], shared[with_event]
         cell = self._event_cell(rows)
@@ -169,17 +178,10 @@ class PersonTime:
         _accumulate(self.unit_time, bins.column("unit")[row], cell, days * with_others)
         self._by_day.add(cell, found.enter, found.leave, many * with_others)
 
-    def _until(self, rows: Ints) -> Ints:
-        unit = self.bins.column("unit")[rows]
-        return np.minimum(self.bins.column("stop")[rows], self._through_by_unit()[unit])
-
     def _event_cell(self, rows: Ints) -> Ints:
         bins = self.bins
         age = bins.column("stop")[rows] - bins.column("start")[rows]
         return bins.column("stratum")[rows] * INTERVALS + interval_of(age)
-
-    def _through_by_unit(self) -> NDArray[np.int64]:
-        return np.array([self._through.get(unit, _NEVER) for unit in self.bins.units.all], dtype=np.int64)
 
     def _is_left_out(self, rows: Ints) -> NDArray[np.bool_]:
         places = [self.bins.products.find(product) for product in self.left_out]
