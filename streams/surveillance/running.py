@@ -65,6 +65,6 @@ def _first_with(days: Ints, when: Ints) -> Ints:
 
 def _summed(place: Ints, weight: Floats, days: int, columns: int) -> Floats:
     """Sums up to each day, by column; what counts on none of the days is left out."""
-    inside = place < days * columns
-    found = np.bincount(place[inside], weights=weight[inside], minlength=days * columns)
+    size = days * columns
+    found = np.bincount(place, weights=weight, minlength=size)[:size]
     return np.cumsum(found.reshape(days, columns), axis=0)
