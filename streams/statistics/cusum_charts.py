@@ -135,14 +135,28 @@ def bk_cusum(
     so_far = [(int(seen.failures.sum()), float(seen.intensity.sum())) for seen in patients.experience(time)]
     failures = np.array([count for count, _ in so_far], dtype=np.int64)
     intensity = np.array([due for _, due in so_far], dtype=np.float64)
-    value = np.empty(time.size)
+    return CusumPath(time, bk_chart(failures, intensity, theta), failures, intensity)
+
+
+def bk_chart(failures: Counts, intensity: Floats, theta: float) -> Floats:
+    """The chart of `bk_cusum` from running totals.
+
+    Args:
+        failures: all failures by some times, which ascend.
+        intensity: failures that were to be expected by then; as many.
+        theta: logarithm of the hazard ratio that is looked for, above 0.
+
+    Returns:
+        The chart at each of these times; right there too where nobody failed between two of them.
+    """
+    value = np.empty(failures.size)
     chart = 0.0
     rises = theta * np.diff(failures, prepend=0)
     falls = math.expm1(theta) * np.diff(intensity, prepend=0.0)
-    for row, (rise, fall) in enumerate(zip(rises, falls, strict=True)):
+    for row, (rise, fall) in enumerate(zip(rises.tolist(), falls.tolist(), strict=True)):
         chart = max(0.0, chart - fall) + rise
         value[row] = chart
-    return CusumPath(time, value, failures, intensity)
+    return value
 
 
 def cgr_cusum(

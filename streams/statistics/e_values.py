@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _SMALLEST = 1e-280  # below this the upper incomplete gamma function nears underflow
 _TINY = 1e-300
 _MOST_TERMS = 10_000
+_ROOM = 1 << 18  # bets by start and period that are worked out together
 
 
 def poisson_e_process(
@@ -112,13 +113,15 @@ def e_detector(events: ArrayLike, expected: ArrayLike, *, shape: float = 1.0, ra
     counts, mean = _experience(events, expected, shape, rate)
     counts, mean = np.atleast_1d(counts), np.atleast_1d(mean)
     same_length(events=counts, expected=mean)
-    path = np.empty(counts.size)
-    since, due = np.zeros(counts.size), np.zeros(counts.size)
-    for period in range(counts.size):
-        started = slice(period + 1)
-        since[started] += counts[period]
-        due[started] += mean[period]
-        path[period] = logsumexp(_log_e(since[started], due[started], shape, rate))
+    periods = np.arange(counts.size)
+    path = np.full(counts.size, -np.inf)
+    at_once = max(1, _ROOM // counts.size)
+    for first in range(0, counts.size, at_once):
+        begun = periods >= periods[first : first + at_once, None]
+        since, due = (np.cumsum(np.where(begun, values, 0.0), axis=1) for values in (counts, mean))
+        bets = np.full(begun.shape, -np.inf)
+        bets[begun] = _log_e(since[begun], due[begun], shape, rate)
+        path = np.logaddexp(path, logsumexp(bets, axis=0))
     return path
 
 

@@ -4,4 +4,6 @@ Pure: no broker, no store, no clock. Days are counted from 1970-01-01. It reads 
 (what is known), `person_time` (numbers at risk by `intervals`), `expected` (against what), `units` (product or
 clinic), `levels` (statistic, thresholds, streams), `evidence` (as it stands, and in hindsight), `corrections` (what
 changes say), `signals` (what comes of it), `core` (the step).
+Beside it stand `charts` and `early` (a product's exposures one by one), `other_methods` (what those and other methods
+say of it) and `cases` (signals that share outcomes).
 """

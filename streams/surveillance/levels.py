@@ -57,6 +57,43 @@ class Levels:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class OtherThresholds:
+    """From where on the methods beside the default one say that they have reached theirs. They raise no level.
+
+    The charts' are from `threshold_for` with a false alarm in 1 of 20 products within 10 years, for 100 implants a
+    year that fail at 4 per 100 component-years for 3 months, 2 for 3 more, and 1.2 later (BK 5.3, 5.1 to 5.6; CGR
+    6.7, 6.3 to 7.3; Bernoulli 2.5, 2.4 to 2.6). They rise with use: for 20 a year 3.8, 5.5 and 1.3 would do, for 400 it
+    takes 6.9, 7.6 and 4.1.
+
+    Attributes:
+        bk_cusum: of the chart for twice the hazard.
+        cgr_cusum: of the chart for any hazard.
+        bernoulli_cusum: of the chart for twice the odds of an outcome within 30 days.
+        alpha: the e-process signals at 1/alpha, and alpha is the false discovery rate of e-BH; between 0 and 1.
+        run_length: fewest calendar quarters, on average, until the e-detector signals falsely; above 1.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    bk_cusum: float = 5.3
+    cgr_cusum: float = 6.7
+    bernoulli_cusum: float = 2.5
+    alpha: float = 0.05
+    run_length: float = 1000.0
+
+    def __post_init__(self) -> None:
+        for name in ("bk_cusum", "cgr_cusum", "bernoulli_cusum"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be a number above 0, is {value}")
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha must lie between 0 and 1, is {self.alpha}")
+        if not (np.isfinite(self.run_length) and self.run_length > 1):
+            raise ValueError(f"run_length must be a number above 1, is {self.run_length}")
+
+
 class Stream(NamedTuple):
     """Where a stream began.
 

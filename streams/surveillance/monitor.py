@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from streams.surveillance.levels import Levels
+from streams.surveillance.levels import Levels, OtherThresholds
 
 if TYPE_CHECKING:
     from streams.surveillance.expected import Baseline
@@ -21,6 +21,7 @@ class Monitor:
         baseline: what products are held against.
         levels: from which statistic on a product is at which level.
         unit_shape: shape of the gamma prior of units; None for the method of moments.
+        others: thresholds of the methods that are shown beside and raise no level.
     """
 
     group: str
@@ -28,3 +29,4 @@ class Monitor:
     baseline: Baseline
     levels: Levels = field(default_factory=Levels)
     unit_shape: float | None = None
+    others: OtherThresholds = field(default_factory=OtherThresholds)

@@ -12,6 +12,7 @@ import numpy as np
 
 from streams.surveillance.bins import FIRST_DAY, OPEN, Bins
 from streams.surveillance.intervals import INTERVALS, interval_of, spans
+from streams.surveillance.running import come_by, grown_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -74,9 +75,9 @@ class PersonTime:
         if not moved:
             return set()
         bins = self.bins
-        old = self._through_by_unit()
+        old = self.through_by_unit()
         self._through.update(moved)
-        new = self._through_by_unit()
+        new = self.through_by_unit()
         unit, stop, start = bins.column("unit"), bins.column("stop"), bins.column("start")
         low, high = np.minimum(old, new)[unit], np.maximum(old, new)[unit]
         rows = np.flatnonzero((low < high) & (stop > low) & (start < high))
@@ -101,6 +102,15 @@ class PersonTime:
         """A unit's reported-through day; None where it is not known."""
         return self._through.get(unit)
 
+    def through_by_unit(self) -> NDArray[np.int64]:
+        """Each unit's reported-through day; before all time where it is not known."""
+        return np.array([self._through.get(unit, _NEVER) for unit in self.bins.units.all], dtype=np.int64)
+
+    def until(self, rows: Ints) -> Ints:
+        """The day that the time at risk of some exposures ends on, as far as is reported."""
+        unit = self.bins.column("unit")[rows]
+        return np.minimum(self.bins.column("stop")[rows], self.through_by_unit()[unit])
+
     def pairs_of(self, product: str) -> tuple[Ints, Ints]:
         """The pairs that a product was ever in, and the unit of each."""
         found = self.bins.units_of.get(self.bins.products.find(product), [])
@@ -115,28 +125,23 @@ class PersonTime:
             rows: of the exposures' kinds.
             weight: what each row counts, its number taken in.
         """
-        start, until = self.bins.column("start")[rows], self._until(rows)
+        start, until = self.bins.column("start")[rows], self.until(rows)
         found = spans(start, start, until)
         cell = self.bins.column("stratum")[rows][found.row] * INTERVALS + found.interval
-        turns = np.concatenate((found.enter, found.leave))
-        # follow-up from x on is (t - x) for every later t: so many begun by t, times t, less the sum of their x
-        place = np.searchsorted(days, turns, side="left") * self.cells + np.concatenate((cell, cell))
-        counts = np.concatenate((weight[found.row], -weight[found.row]))
-        begun = self._summed(place, counts, days.size)
-        return begun * days[:, None] - self._summed(place, counts * turns, days.size)
+        return grown_by(days, found.enter, found.leave, weight[found.row], column=cell, columns=self.cells)
 
     def events_on(self, days: Ints, rows: Ints) -> Floats:
         """First outcomes of some exposures up to each of some days, by cell."""
         bins = self.bins
         rows = rows[bins.column("event")[rows] == 1]
-        place = np.searchsorted(days, bins.column("stop")[rows], side="left") * self.cells + self._event_cell(rows)
-        return self._summed(place, bins.column("count")[rows].astype(np.float64), days.size)
+        stop, count = bins.column("stop")[rows], bins.column("count")[rows].astype(np.float64)
+        return come_by(days, stop, count, column=self._event_cell(rows), columns=self.cells)
 
     def time_by_unit(self, rows: Ints) -> NDArray[np.int64]:
         """Days at risk of some exposures, by unit and cell."""
         bins = self.bins
         start = bins.column("start")[rows]
-        found = spans(start, start, self._until(rows))
+        found = spans(start, start, self.until(rows))
         row = rows[found.row]
         time = np.zeros((len(bins.units.all), self.cells), dtype=np.int64)
         cell = bins.column("stratum")[row] * INTERVALS + found.interval
@@ -149,15 +154,9 @@ class PersonTime:
         rows = rows[~self._is_left_out(rows)]
         return self._by_day.up_to(days, self.cells), self.events_on(days, rows)
 
-    def _summed(self, place: Ints, weight: Floats, many: int) -> Floats:
-        """Sums by day and cell, over all days so far; what falls behind the last day is left out."""
-        inside = place < many * self.cells
-        found = np.bincount(place[inside], weights=weight[inside], minlength=many * self.cells)
-        return np.cumsum(found.reshape(many, self.cells), axis=0)
-
     def _add_rows(self, rows: Ints, weight: Ints, *, own: bool, shared: NDArray[np.bool_]) -> None:
         start = self.bins.column("start")[rows]
-        self._add_time(rows, start, self._until(rows), weight, own=own, shared=shared)
+        self._add_time(rows, start, self.until(rows), weight, own=own, shared=shared)
         with_event = self.bins.column("event")[rows] == 1
         rows, weight, shared = rows[with_event], weight[with_event], shared[with_event]
         cell = self._event_cell(rows)
@@ -179,17 +178,10 @@ class PersonTime:
         _accumulate(self.unit_time, bins.column("unit")[row], cell, days * with_others)
         self._by_day.add(cell, found.enter, found.leave, many * with_others)
 
-    def _until(self, rows: Ints) -> Ints:
-        unit = self.bins.column("unit")[rows]
-        return np.minimum(self.bins.column("stop")[rows], self._through_by_unit()[unit])
-
     def _event_cell(self, rows: Ints) -> Ints:
         bins = self.bins
         age = bins.column("stop")[rows] - bins.column("start")[rows]
         return bins.column("stratum")[rows] * INTERVALS + interval_of(age)
-
-    def _through_by_unit(self) -> NDArray[np.int64]:
-        return np.array([self._through.get(unit, _NEVER) for unit in self.bins.units.all], dtype=np.int64)
 
     def _is_left_out(self, rows: Ints) -> NDArray[np.bool_]:
         places = [self.bins.products.find(product) for product in self.left_out]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from streams.statistics.cusum import bernoulli_cusum, bk_cusum, cgr_cusum
+from streams.statistics.cusum_charts import bk_chart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,11 @@ def test_bk_chart_of_r_success() -> None:
     assert list(path.time) == _TIMES
     np.testing.assert_allclose(path.value, _BK, rtol=1e-12)
     assert list(path.failures) == [2, 3, 4, 5, 6, 7, 9, 10]
+
+
+def test_bk_chart_falls_where_nobody_failed_and_not_below_0() -> None:
+    found = bk_chart(np.array([1, 1, 2]), np.array([0.1, 0.3, 2.0]), math.log(2))
+    assert found.tolist() == pytest.approx([math.log(2), math.log(2) - 0.2, math.log(2)])
 
 
 def test_bk_chart_of_r_success_with_a_horizon() -> None:

@@ -76,7 +76,9 @@ def test_which_products_are_rejected_by_hand() -> None:
     assert list(e_benjamini_hochberg([math.inf, 0.0], alpha=0.05)) == [True, False]
 
 
-def test_the_detector_is_the_sum_of_a_bet_from_every_period() -> None:
+@pytest.mark.parametrize("room", [1 << 18, 6, 1])
+def test_the_detector_is_the_sum_of_a_bet_from_every_period(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.statistics.e_values._ROOM", room)
     events, expected = [1, 0, 4], [0.5, 1.5, 1.0]
     found = e_detector(events, expected, shape=2.0, rate=0.7)
     for period in range(3):

@@ -1,0 +1,207 @@
+"""What other methods than the default say of a product: evidence, with all that is known now. They raise no level.
+
+They take the hazards and unit factors of the present, as exactly known; the default method allows for a comparator
+that is an estimate too. Who has opted out is not in them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from streams.statistics.rates import Experience, aoanjrr_stage_one, njr_level
+from streams.statistics.sequential import e_benjamini_hochberg, poisson_e_process
+from streams.surveillance.charts import CAP, Chart, charts
+from streams.surveillance.early import early_outcomes
+from streams.surveillance.evidence import known_days, per_year, points_of, present
+from streams.surveillance.expected import Comparison
+from streams.surveillance.intervals import YEAR
+from streams.surveillance.levels import statistic, stream_by_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from streams.surveillance.evidence import Path, Point, Present
+    from streams.surveillance.levels import Level, Levels
+    from streams.surveillance.monitor import Monitor
+    from streams.surveillance.person_time import PersonTime
+
+    Floats = NDArray[np.float64]
+
+_RATIO = 2.0  # of rates, for both registries' rules
+_NJR_MANY, _NJR_RATIO_OF_MANY = 100, 1.5
+_MOST = 700.0  # e to the power of more is beyond a float
+
+
+class Method(NamedTuple):
+    """What one method says.
+
+    Attributes:
+        name: of the method.
+        statistic: its value now; None where it has none, as the note says.
+        threshold: from where on it signals.
+        reached: whether it does; of a method that is looked at again and again, whether it ever did.
+        day: the first day on which it did; None where it has not, or knows no days.
+        note: what else there is to say.
+    """
+
+    name: str
+    statistic: float | None
+    threshold: float
+    reached: bool
+    day: int | None
+    note: str
+
+
+def other_methods(sums: PersonTime, monitor: Monitor, product: str, now: Present, path: Path) -> tuple[Method, ...]:
+    """All of them.
+
+    Args:
+        sums: what is known.
+        monitor: what is declared.
+        product: code of the product.
+        now: how it stands.
+        path: its hindsight path, whole.
+    """
+    others = monitor.others
+    drawn = charts(sums, product, now, path)
+    since = f"hazard ratio {drawn.hazard_ratio:.3g}, at most {CAP:g}, since those begun on {_date(drawn.since)}"
+    e_process = Chart(path.days, log_e(path.compared))
+    return (
+        *_registries_rules(sums, product, now),
+        _other_maxsprt(sums, monitor, product, path),
+        _charted("bk_cusum", drawn.bk, others.bk_cusum, "for twice the hazard"),
+        _charted(
+            "cgr_cusum", drawn.cgr, others.cgr_cusum, since if drawn.since is not None else "no more than expected"
+        ),
+        _charted(
+            "bernoulli_cusum",
+            early_outcomes(sums, monitor, product, now),
+            others.bernoulli_cusum,
+            "for twice the odds of an outcome within 30 days",
+        ),
+        _charted("e_process", e_process, -math.log(others.alpha), "logarithm"),
+        _charted("e_detector", drawn.detector, math.log(others.run_length), "logarithm; a bet from each quarter on"),
+    )
+
+
+def e_bh_set(sums: PersonTime, monitor: Monitor, alpha: float = 0.05) -> frozenset[str]:
+    """The products that are rejected by e-BH over the group's catalogue, as it stands now.
+
+    Each product with an exposure counts, with its present E; so the set is of this moment, and nothing is kept of it.
+
+    Args:
+        sums: what is known.
+        monitor: what is declared.
+        alpha: false discovery rate, between 0 and 1.
+    """
+    bins = sums.bins
+    used = np.bincount(bins.column("product"), weights=bins.column("count"), minlength=len(bins.products.all)) > 0
+    products = [product for product, is_used in zip(bins.products.all, used.tolist(), strict=True) if is_used]
+    if not products:
+        return frozenset()
+    values = [log_e(present(sums, monitor, product).compared)[0] for product in products]
+    rejected = e_benjamini_hochberg(np.exp(np.minimum(values, _MOST)), alpha=alpha)
+    return frozenset(product for product, is_rejected in zip(products, rejected.tolist(), strict=True) if is_rejected)
+
+
+def log_e(compared: Comparison) -> Floats:
+    """The logarithm of E on each day; 0 where nothing was expected, since nobody was at risk as far as is known."""
+    found = np.zeros(compared.observed.size)
+    at_risk = compared.expected > 0
+    if at_risk.any():
+        found[at_risk] = poisson_e_process(compared.observed[at_risk], compared.expected[at_risk])
+    return found
+
+
+def unresolved_bound(path: Path, unresolved: int, levels: Levels) -> Point:
+    """The path's last point, if so many outcomes that fit no operation were all of this product's.
+
+    The basis stays as it is, and none of them is taken to have been expected: no way of resolving them gives more.
+
+    Args:
+        path: the product's hindsight path, whole.
+        unresolved: how many outcomes of the product's kind are unresolved, 0 or more.
+        levels: the monitor's, by which its streams close.
+    """
+    last = Comparison(*(getattr(path.compared, field.name)[-1:] for field in fields(Comparison)))
+    last = replace(last, observed=last.observed + unresolved, trials=last.trials + unresolved)
+    due = np.maximum.accumulate(path.compared.due)[-1:]  # as streams take it
+    found = statistic(last, path.tested.streams[-1:], due, levels.planned)
+    thresholds: Mapping[Level, Floats] = {level: values[-1:] for level, values in path.thresholds.items()}
+    (point,) = points_of(path.days[-1:], last, found, thresholds, path.time[-1:])
+    return point
+
+
+def _registries_rules(sums: PersonTime, product: str, now: Present) -> tuple[Method, Method]:
+    """AOANJRR's first stage, and NJR's levels; the group is the comparator and the product."""
+    bins = sums.bins
+    used = np.bincount(bins.column("product"), weights=bins.column("count"), minlength=len(bins.products.all))
+    primaries = {one: int(count) for one, count in zip(bins.products.all, used.tolist(), strict=True)}
+    compared_with = sum(count for one, count in primaries.items() if one not in sums.left_out and one != product)
+    own = Experience(primaries.get(product, 0), int(now.compared.observed[0]), now.time / YEAR)
+    group = Experience(
+        own.primaries + compared_with,
+        own.revisions + int(now.others.events.sum()),
+        (now.time + float(now.others.time.sum())) / YEAR,
+    )
+    many = own.primaries >= _NJR_MANY
+    return _aoanjrr(own, group), _njr(own, group, _NJR_RATIO_OF_MANY if many else _RATIO)
+
+
+def _aoanjrr(own: Experience, group: Experience) -> Method:
+    name = "aoanjrr_stage_one"
+    try:
+        found = aoanjrr_stage_one(own, group)
+    except ValueError as error:
+        return Method(name, None, _RATIO, False, None, str(error))
+    note = "; ".join((*found.reasons, f"p = {found.p_value:.3g}"))
+    return Method(name, found.ratio if math.isfinite(found.ratio) else None, _RATIO, found.flagged, None, note)
+
+
+def _njr(own: Experience, group: Experience, threshold: float) -> Method:
+    if own.component_years == 0 or group.revisions == 0:
+        return Method("njr", None, threshold, False, None, "nobody at risk, or nobody in the group revised")
+    ratio = (own.revisions * group.component_years) / (group.revisions * own.component_years)
+    level = njr_level(own, group)
+    note = "no outlier" if level is None else f"level {level}"
+    return Method("njr", ratio, threshold, level is not None, None, f"{note}, {own.primaries} primaries")
+
+
+def _other_maxsprt(sums: PersonTime, monitor: Monitor, product: str, path: Path) -> Method:
+    """MaxSPRT in the form that the default does not use now, on all days, with streams of its own."""
+    was_conditional = path.compared.basis[-1] == "conditional"
+    name, basis = ("poisson_maxsprt", "contemporary") if was_conditional else ("conditional_maxsprt", "conditional")
+    compared = replace(path.compared, basis=np.full(path.days.size, basis))
+    tested = stream_by_stream(compared, monitor.levels.planned)
+    first, _ = known_days(sums, product)
+    watch = monitor.levels.thresholds(per_year(compared.due, path.days, first))["watch"]
+    above = np.flatnonzero(tested.statistic >= watch)
+    others = int(compared.trials[-1] - compared.observed[-1])
+    note = f"{compared.due[-1]:.3g} expected" + ("" if was_conditional else f" of {others} others' and its own")
+    return Method(
+        name,
+        float(tested.statistic[-1]),
+        float(watch[-1]),
+        above.size > 0,
+        int(path.days[above[0]]) if above.size else None,
+        note,
+    )
+
+
+def _charted(name: str, chart: Chart, threshold: float, note: str) -> Method:
+    if not chart.days.size:
+        return Method(name, None, threshold, False, None, "no exposure has been followed so long")
+    highest = int(np.argmax(chart.value))
+    note = f"{note}; highest {chart.value[highest]:.3g} on {_date(int(chart.days[highest]))}"
+    day = chart.reached(threshold)
+    return Method(name, float(chart.value[-1]), threshold, day is not None, day, note)
+
+
+def _date(day: int | None) -> str:
+    return "" if day is None else str(np.datetime64(day, "D"))

@@ -1,0 +1,81 @@
+"""Which signals are one case, on examples made by hand."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+from streams.surveillance.bins import OPEN, Bin, Bins
+from streams.surveillance.cases import Case, Summary, cases, kinds_with_outcome, shared_outcomes
+
+
+def failed(unit: str, start: int, stop: int, *, product: str = "CUP", stratum: str = "F", lot: str = "") -> Bin:
+    return Bin(product, lot, unit, (stratum,), start, stop, True)
+
+
+def signal(name: str, statistic: float, exposures: int, *stops: int, unit: str = "U") -> Summary:
+    """A signal whose exposures all began on day 0 and failed on these days."""
+    return Summary(name, statistic, exposures, {failed(unit, 0, stop, product=name): 1 for stop in stops})
+
+
+def grouped(found: tuple[Case, ...]) -> list[list[str]]:
+    return [[case.lead.id, *(one.id for one in case.attached)] for case in found]
+
+
+def test_outcomes_are_shared_by_unit_and_days_whatever_the_stratum_and_lot() -> None:
+    cup = {failed("U", 0, 50): 1, failed("U", 3, 50): 1, failed("V", 0, 60, stratum="M"): 2, failed("V", 0, 61): 1}
+    stem = {
+        failed("U", 0, 50, product="STEM", stratum="55-64", lot="L"): 1,
+        failed("U", 3, 51, product="STEM"): 1,  # another day
+        failed("V", 3, 50, product="STEM"): 1,  # another unit
+        failed("V", 0, 60, product="STEM", lot="L1"): 1,  # two kinds here, one there: two outcomes each
+        failed("V", 0, 60, product="STEM", lot="L2"): 2,
+    }
+    assert shared_outcomes(cup, stem) == shared_outcomes(stem, cup) == 1 + 2
+
+
+def test_only_exposures_that_failed_are_shared() -> None:
+    alive = {Bin("CUP", "", "U", ("F",), 0, OPEN, False): 40, Bin("CUP", "", "U", ("F",), 0, 90, False): 1}
+    assert shared_outcomes(alive, alive) == 0
+
+
+def test_half_of_the_outcomes_of_the_smaller_make_a_case() -> None:
+    cup, stem = signal("CUP", 7.0, 30, 10, 20, 30, 40, 50), signal("STEM", 5.0, 90, 10, 20, 61, 62)
+    assert grouped(cases([stem, cup])) == [["CUP", "STEM"]]
+    fewer = signal("STEM", 5.0, 90, 10, 60, 61)  # one of three
+    assert grouped(cases([fewer, cup])) == [["CUP"], ["STEM"]]
+
+
+def test_a_case_is_shown_as_the_highest_statistic_of_equal_ones_the_fewest_exposures() -> None:
+    family, product, lot = (
+        signal("FAMILY", 6.0, 400, 10, 20),
+        signal("PRODUCT", 8.0, 90, 10, 20),
+        signal("LOT", 8.0, 12, 10, 20),
+    )
+    for order in permutations((family, product, lot)):
+        assert grouped(cases(order)) == [["LOT", "PRODUCT", "FAMILY"]]
+
+
+def test_those_that_only_a_third_joins_are_one_case_in_any_order() -> None:
+    first, between, last = (
+        signal("A", 9.0, 30, 10, 20),
+        signal("B", 7.0, 30, 20, 30),
+        signal("C", 8.0, 30, 30, 40),
+    )
+    apart = signal("D", 8.5, 30, 10, 20, unit="V")
+    for order in permutations((first, between, last, apart)):
+        assert grouped(cases(order)) == [["A", "C", "B"], ["D"]]
+
+
+def test_signals_without_outcomes_are_cases_of_their_own() -> None:
+    assert grouped(cases([signal("A", 2.0, 3), signal("B", 1.0, 3)])) == [["A"], ["B"]]
+    assert cases([]) == ()
+
+
+def test_the_kinds_of_a_product_that_failed() -> None:
+    bins = Bins()
+    kept = {failed("U", 0, 50, lot="L1"): 2, failed("V", 7, 60, stratum="M"): 1}
+    gone = failed("W", 7, 60)
+    bins.add(kept | {gone: 1, failed("U", 0, 50, product="STEM"): 1, Bin("CUP", "", "U", ("F",), 0, OPEN, False): 5})
+    bins.add({gone: -1})
+    assert kinds_with_outcome(bins, "CUP") == kept
+    assert kinds_with_outcome(bins, "NONE") == {}
