@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from deploy.indicator_tables import Words, place_name, plain_table, product_name
 from deploy.tables import HIGHLIGHTED
 from schemas.version import epoch_and_offset
-from streams.statistics.sequential import poisson_maxsprt_llr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -104,10 +103,15 @@ def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: i
         )
     if comparator["left_out"]:
         yield f"not among the others: {', '.join(comparator['left_out'])}"
-    last = signal.hindsight[-1]
+    if signal.rejected:
+        yield "e-BH over all products of its kind rejects it too (false discovery rate 5 %)"
     if unresolved:
-        bound = float(poisson_maxsprt_llr(last["observed"] + unresolved, max(last["expected"], 1e-9)))
-        yield f"{unresolved} outcomes fit no operation; were all this product's, the statistic would be {bound:.2f}"
+        told = min(unresolved, len(signal.bounds) - 1)
+        more = "" if told == unresolved else " or more"
+        yield (
+            f"{unresolved} outcomes fit no operation; were all this product's, the statistic would be "
+            f"{signal.bounds[told]:.2f}{more}"
+        )
     yield f"monitor {signal.monitor}, declared as {signal.definition}"
 
 

@@ -247,7 +247,6 @@ class EmbeddedStack:
 
     def wait_until_idle(self) -> None:
         """Wait until all that has been published is in every answer; half a minute at most."""
-
         wait_until(self._stay_idle, _FINISH_S)
 
     def _stay_idle(self) -> bool:

@@ -16,6 +16,7 @@ from streams.surveillance.bins import net
 from streams.surveillance.corrections import Told
 from streams.surveillance.evidence import Standing, comparator_of, hindsight, known_days, per_year, points_of, present
 from streams.surveillance.levels import LEVELS, Stream, in_stream, statistic
+from streams.surveillance.other_methods import e_bh_set
 from streams.surveillance.person_time import PersonTime
 from streams.surveillance.signals import (
     Erased,
@@ -23,6 +24,7 @@ from streams.surveillance.signals import (
     Raised,
     Signal,
     Version,
+    beside,
     comparator_numbers,
     unit_numbers,
 )
@@ -323,4 +325,11 @@ class _Look:
             erased=erased,
             as_raised=as_raised,
             standing=path.highest(levels[-1].level),
+            beside=beside(state.sums, self._monitor, product, self._now, path, rejected=self._rejected(what)),
         )
+
+    def _rejected(self, what: Became) -> bool:
+        """Whether e-BH rejects the product; worked out over the whole catalogue, so only where a level is raised."""
+        if what == "raised" or self._live is None:
+            return self._product in e_bh_set(self._state.sums, self._monitor)
+        return self._live.beside.rejected

@@ -43,7 +43,10 @@ def message_of(registry: str, generation: str, watch: Watch, stated: Stated) -> 
             "hindsight": [point._asdict() for point in signal.hindsight],
             "comparator": [{**signal.comparator._asdict(), "left_out": list(signal.comparator.left_out)}],
             "units": [_unit(one, watch.clock.lag(one.unit)) for one in signal.units],
-            "methods": [],
+            "methods": [one._asdict() for one in signal.beside.methods],
+            "rejected": signal.beside.rejected,
+            "bounds": list(signal.beside.bounds),
+            "happened": [one._asdict() for one in signal.beside.happened],
             "erased": _erased(signal),
         },
     )

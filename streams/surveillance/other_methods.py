@@ -16,18 +16,16 @@ from streams.statistics.rates import Experience, aoanjrr_stage_one, njr_level
 from streams.statistics.sequential import e_benjamini_hochberg, poisson_e_process
 from streams.surveillance.charts import CAP, Chart, charts
 from streams.surveillance.early import early_outcomes
-from streams.surveillance.evidence import known_days, per_year, points_of, present
+from streams.surveillance.evidence import known_days, per_year, present
 from streams.surveillance.expected import Comparison
 from streams.surveillance.intervals import YEAR
 from streams.surveillance.levels import statistic, stream_by_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
-    from streams.surveillance.evidence import Path, Point, Present
-    from streams.surveillance.levels import Level, Levels
+    from streams.surveillance.evidence import Path, Present
+    from streams.surveillance.levels import Levels
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.person_time import PersonTime
 
@@ -119,23 +117,23 @@ def log_e(compared: Comparison) -> Floats:
     return found
 
 
-def unresolved_bound(path: Path, unresolved: int, levels: Levels) -> Point:
-    """The path's last point, if so many outcomes that fit no operation were all of this product's.
+def unresolved_bounds(path: Path, most: int, levels: Levels) -> tuple[float, ...]:
+    """The path's last statistic, if 0, 1, 2, … outcomes that fit no operation were this product's.
 
     The basis stays as it is, and none of them is taken to have been expected: no way of resolving them gives more.
 
     Args:
         path: the product's hindsight path, whole.
-        unresolved: how many outcomes of the product's kind are unresolved, 0 or more.
+        most: up to how many.
         levels: the monitor's, by which its streams close.
     """
-    last = Comparison(*(getattr(path.compared, field.name)[-1:] for field in fields(Comparison)))
-    last = replace(last, observed=last.observed + unresolved, trials=last.trials + unresolved)
-    due = np.maximum.accumulate(path.compared.due)[-1:]  # as streams take it
-    found = statistic(last, path.tested.streams[-1:], due, levels.planned)
-    thresholds: Mapping[Level, Floats] = {level: values[-1:] for level, values in path.thresholds.items()}
-    (point,) = points_of(path.days[-1:], last, found, thresholds, path.time[-1:])
-    return point
+    last = Comparison(
+        *(np.repeat(getattr(path.compared, field.name)[-1:], most + 1, axis=0) for field in fields(Comparison))
+    )
+    added = np.arange(most + 1)
+    last = replace(last, observed=last.observed + added, trials=last.trials + added)
+    due = np.repeat(np.maximum.accumulate(path.compared.due)[-1:], most + 1)  # as streams take it
+    return tuple(statistic(last, path.tested.streams[-1:] * (most + 1), due, levels.planned).tolist())
 
 
 def _registries_rules(sums: PersonTime, product: str, now: Present) -> tuple[Method, Method]:

@@ -8,6 +8,7 @@ counting for it, by number only, and the evidence as it was before is kept.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -17,11 +18,13 @@ from streams.surveillance.evidence import Comparator, Point, Standing  # noqa: T
 from streams.surveillance.expected import summed
 from streams.surveillance.intervals import YEAR
 from streams.surveillance.levels import Level  # noqa: TC001 - likewise
+from streams.surveillance.other_methods import Method, other_methods, unresolved_bounds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.surveillance.evidence import Present
+    from streams.surveillance.evidence import Path, Present
+    from streams.surveillance.monitor import Monitor
     from streams.surveillance.person_time import PersonTime
 
     Floats = NDArray[np.float64]
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 Became = Literal["raised", "updated", "weakened", "withdrawn"]
 
 _LEARNING = 15  # a unit's first uses of a product
+_UNRESOLVED = 50  # up to how many unresolved outcomes the bound is told
 
 
 class Version(NamedTuple):
@@ -113,6 +117,38 @@ class ComparatorNumbers(NamedTuple):
     left_out: tuple[str, ...]
 
 
+class Happened(NamedTuple):
+    """First outcomes at a unit of exposures of one day, on one day: what signals have in common, told without names.
+
+    Attributes:
+        unit: the unit that began them.
+        start: the day on which they began.
+        stop: the day of the outcome.
+        number: how many.
+    """
+
+    unit: str
+    start: int
+    stop: int
+    number: int
+
+
+class Beside(NamedTuple):
+    """What is shown beside the default method.
+
+    Attributes:
+        methods: what others say.
+        rejected: whether the product was in the set of e-BH over the group's catalogue, when a level was last raised.
+        bounds: the statistic if 0, 1, 2, … outcomes that fit no operation were the product's.
+        happened: its first outcomes.
+    """
+
+    methods: tuple[Method, ...]
+    rejected: bool
+    bounds: tuple[float, ...]
+    happened: tuple[Happened, ...]
+
+
 class Erased(NamedTuple):
     """Persons who have opted out since the signal was raised.
 
@@ -150,6 +186,7 @@ class Signal:
         erased: who has opted out since; None where nobody has.
         as_raised: the comparator as it was known when it was raised; withdrawal is judged by it.
         standing: the day of the hindsight path that speaks most for the level.
+        beside: what is shown beside it.
     """
 
     group: str
@@ -170,6 +207,7 @@ class Signal:
     erased: Erased | None
     as_raised: Comparator
     standing: Standing
+    beside: Beside
 
     @property
     def id(self) -> str:
@@ -179,6 +217,23 @@ class Signal:
     def with_known(self, looks: tuple[Look, ...]) -> Signal:
         """The signal with this as its known path."""
         return replace(self, known=looks)
+
+
+def beside(sums: PersonTime, monitor: Monitor, product: str, now: Present, path: Path, *, rejected: bool) -> Beside:
+    """What is shown beside the default method, with all that is known now."""
+    bins = sums.bins
+    rows = bins.rows_of(bins.products.find(product))
+    rows = rows[bins.column("event")[rows] == 1]
+    happened: Counter[tuple[str, int, int]] = Counter()
+    columns = (bins.column(name)[rows].tolist() for name in ("unit", "start", "stop", "count"))
+    for unit, start, stop, count in zip(*columns, strict=True):
+        happened[bins.units.all[unit], start, stop] += count
+    return Beside(
+        other_methods(sums, monitor, product, now, path),
+        rejected,
+        unresolved_bounds(path, _UNRESOLVED, monitor.levels),
+        tuple(Happened(*place, count) for place, count in sorted(happened.items())),
+    )
 
 
 def comparator_numbers(sums: PersonTime, now: Present) -> ComparatorNumbers:

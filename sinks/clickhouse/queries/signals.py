@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _SCALARS = (
     "id", "monitor", "group", "definition", "product", "number", "message", "state", "level", "cause",
-    "partition", "version", "reasons",
+    "partition", "version", "reasons", "rejected", "bounds",
 )  # fmt: skip
-_PARTS = ("versions", "levels", "known", "hindsight", "comparator", "units", "methods", "erased")
+_PARTS = ("versions", "levels", "known", "hindsight", "comparator", "units", "methods", "happened", "erased")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class StatedSignal:
     partition: int
     version: int
     reasons: Sequence[str]
+    rejected: bool
+    bounds: Sequence[float]
     versions: Sequence[Part]
     levels: Sequence[Part]
     known: Sequence[Part]
@@ -53,6 +55,7 @@ class StatedSignal:
     comparator: Sequence[Part]
     units: Sequence[Part]
     methods: Sequence[Part]
+    happened: Sequence[Part]
     erased: Sequence[Part]
 
 

@@ -44,6 +44,12 @@ CREATE TABLE IF NOT EXISTS $database.signals
     methods Array(Tuple(
         name String, statistic Nullable(Float64), threshold Nullable(Float64), reached Bool,
         day Nullable(Date32), note String)) COMMENT 'Other methods beside the one that raises levels: evidence',
+    rejected Bool
+        COMMENT 'Whether the product was in the set of e-BH over the group''s catalogue, when a level was last raised',
+    bounds Array(Float64) COMMENT 'The statistic if 0, 1, 2, ... outcomes that fit no operation were the product''s',
+    happened Array(Tuple(
+        unit String, start Date32, stop Date32, number UInt32))
+        COMMENT 'First outcomes: what signals of one case have in common, told without names',
     erased Array(Tuple(
         persons UInt32, outcomes UInt32, frozen_version UInt64, frozen_statistic Float64))
         COMMENT 'Who has opted out since it was raised: one, or none where nobody has',
@@ -92,6 +98,10 @@ CREATE TABLE IF NOT EXISTS $database.signal_messages
     methods Array(Tuple(
         name String, statistic Nullable(Float64), threshold Nullable(Float64), reached Bool,
         day Nullable(Date32), note String)),
+    rejected Bool,
+    bounds Array(Float64),
+    happened Array(Tuple(
+        unit String, start Date32, stop Date32, number UInt32)),
     erased Array(Tuple(
         persons UInt32, outcomes UInt32, frozen_version UInt64, frozen_statistic Float64))
 )
