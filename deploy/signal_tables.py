@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.indicator_tables import Words, place_name, plain_table, product_name
 from deploy.tables import HIGHLIGHTED
 from schemas.version import epoch_and_offset
+from streams.surveillance.cases import Place, Summary, cases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,52 +23,56 @@ if TYPE_CHECKING:
 
 _WORDS = Words("en")
 _MOST_OF_A_PATH = 12
-_PATH = (
-    "reoperations",
-    "expected",
-    "statistic",
-    "watch",
-    "alarm",
-    "per 100 comp.-years",
-    "95 % limits",
-    "P(≥)",
-    "held against",
-)
+_PATH = ("reop.", "expected", "statistic", "watch", "alarm", "per 100", "95 % limits", "P(≥)")
 _BASES = {
-    "contemporary": "the others of its kind",
-    "conditional": "the others, as an estimate",
-    "prior": "the prior rate",
-    "flat": "the flat rate",
-    "declared": "the declared rates",
+    "contemporary": "contemporary: against all others of its kind",
+    "conditional": "conditional: against the others, which are few themselves",
+    "prior": "prior: against the declared rate, for the others have had no outcome",
+    "flat": "flat: against the declared rate",
+    "declared": "declared: against the declared rates",
 }
 
 
 def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Table:
-    """Every signal as it stands, a row each."""
+    """Every signal as it stands, a row each; those that share outcomes as one case, the one that explains most first."""
     table = plain_table(f"{definition.registry.title.en}: signals")
-    table.add_column("signal", no_wrap=True)
-    table.add_column("product")
-    for heading in ("level", "state"):
+    for heading in ("signal", "level", "state"):
         table.add_column(heading, no_wrap=True)
     for heading in ("outcomes", "expected", "statistic"):
-        table.add_column(heading, justify="right")
-    table.add_column("watch from", no_wrap=True)
-    table.add_column("alarm from", no_wrap=True)
-    table.add_column("it is")
-    for one in reading.signals:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("watch from", "alarm from"):
+        table.add_column(heading, no_wrap=True)
+    for attached, one in _by_case(reading.signals):
         last = one.hindsight[-1]
         days = {level["level"]: _day(level["day"]) for level in one.levels}
         style = HIGHLIGHTED if one.level == "alarm" and one.state != "withdrawn" else None
+        at = f"\n  {_cause(one)}" if one.cause == "unit" else ""
+        name = product_name(definition, one.group, one.product)
         table.add_row(
-            one.id, product_name(definition, one.group, one.product), one.level, one.state,
-            f"{last['observed']}", f"{last['expected']:.3g}", f"{last['statistic']:.2f}",
-            days.get("watch", ""), days.get("alarm", ""), _cause(definition, one), style=style,
+            f"{'└ ' if attached else ''}{one.id}\n  {name}{at}", one.level, one.state, f"{last['observed']}",
+            f"{last['expected']:.3g}", f"{last['statistic']:.2f}", days.get("watch", ""), days.get("alarm", ""),
+            style=style,
         )  # fmt: skip
     table.caption = (
-        "watch from, alarm from: the day on which it would have fired with all that is known now; "
-        "what was known when: --show SIGNAL"
+        "watch from, alarm from: the day on which it would have fired with all that is known now; what was known when: "
+        "--show SIGNAL. └: of the case above, for it has half of its outcomes or more in common with it"
     )
     return table
+
+
+def _by_case(signals: Sequence[StatedSignal]) -> Iterable[tuple[bool, StatedSignal]]:
+    """Each signal, and whether it is of the case of the one before; those that are withdrawn last."""
+    by_id = {one.id: one for one in signals}
+    for case in cases(_summary(one) for one in signals if one.state != "withdrawn"):
+        yield False, by_id[case.lead.id]
+        yield from ((True, by_id[one.id]) for one in case.attached)
+    yield from ((False, one) for one in signals if one.state == "withdrawn")
+
+
+def _summary(signal: StatedSignal) -> Summary:
+    happened = {Place(one["unit"], one["start"], one["stop"]): one["number"] for one in signal.happened}
+    exposures = sum(one["exposures"] for one in signal.units)
+    return Summary(signal.id, signal.hindsight[-1]["statistic"], exposures, happened)
 
 
 def signal_tables(
@@ -87,7 +92,7 @@ def signal_tables(
 
 def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: int) -> Iterable[str]:
     name = product_name(definition, signal.group, signal.product)
-    yield f"[bold]{signal.id}: {name}[/]: {signal.level}, {signal.state}; {_cause(definition, signal)}"
+    yield f"[bold]{signal.id}: {name}[/]: {signal.level}, {signal.state}; {_cause(signal)}"
     for reason in signal.reasons:
         yield f"withdrawn, for {reason}"
     for erased in signal.erased:
@@ -134,37 +139,39 @@ def _levels(signal: StatedSignal) -> Table:
 def _path(title: str, path: Sequence[Part], *, known: bool) -> Table:
     table = plain_table(title)
     table.add_column("day", no_wrap=True)
-    for heading in _PATH[:-1]:
-        table.add_column(heading, justify="right")
-    table.add_column(_PATH[-1])
-    if known:
-        table.add_column("known by")
-    left_out = len(path) - _MOST_OF_A_PATH
+    for heading in _PATH:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("known by" if known else "against", no_wrap=True)
     for point in path[-_MOST_OF_A_PATH:]:
-        reached = point["statistic"] >= point["watch"]
         rate, limits = "", ""
         if point["rate"] is not None:
             rate, limits = f"{point['rate']:.1f}", f"{point['lower']:.1f} to {point['upper']:.1f}"
         table.add_row(
             _day(point["day"]), f"{point['observed']}", f"{point['expected']:.4f}", f"{point['statistic']:.3f}",
             f"{point['watch']:.2f}", f"{point['alarm']:.2f}", rate, limits, f"{point['tail']:.2g}",
-            _BASES.get(point["basis"], point["basis"]),
-            *([_place(point["partition"], point["version"])] if known else []),
-            style=HIGHLIGHTED if reached else None,
+            _place(point["partition"], point["version"]) if known else point["basis"],
+            style=HIGHLIGHTED if point["statistic"] >= point["watch"] else None,
         )  # fmt: skip
-    if left_out > 0:
-        table.caption = f"{left_out} earlier ones: --json"
+    bases = [_BASES[basis] for basis in dict.fromkeys(str(point["basis"]) for point in path) if basis in _BASES]
+    left_out = len(path) - _MOST_OF_A_PATH
+    table.caption = "; ".join(
+        [
+            "per 100: outcomes per 100 component-years, with exact 95 % limits; P(≥): of so many or more, by chance",
+            *bases,
+            *([f"{left_out} earlier ones: --json"] if left_out > 0 else []),
+        ]
+    )
     return table
 
 
 def _units(definition: RegistryDefinition, signal: StatedSignal, carriers: CarrierReading) -> Table:
     table = plain_table("by unit, and whom each has to call")
     table.add_column("unit")
-    columns = ("put in", "comp.-years", "outcomes", "expected", "its others", "first 15", "persons to call")
+    columns = ("put in", "comp.-years", "reop.", "expected", "others", "first 15", "to call")
     for heading in columns:
         table.add_column(heading, justify="right")
-    table.add_column("reported through")
-    table.add_column("lag, days", justify="right")
+    table.add_column("reported to", no_wrap=True)
+    table.add_column("lag", justify="right")
     for one in signal.units:
         to_call = carriers.units.get(one["unit"])
         table.add_row(
@@ -174,8 +181,8 @@ def _units(definition: RegistryDefinition, signal: StatedSignal, carriers: Carri
             _day(one["through"]), "" if one["lag"] is None else f"{one['lag']}",
         )  # fmt: skip
     table.caption = (
-        "its others: by how much more, or less, is expected there, by the unit's other products; first 15: outcomes of "
-        "the unit's first uses of the product; lag: within how many days nine in ten operations are recorded"
+        "others: by how much more, or less, is expected there, by the unit's other products; first 15: outcomes of the "
+        "unit's first uses of the product; to call: persons; lag: days within which nine in ten operations are recorded"
     )
     return table
 
@@ -207,10 +214,10 @@ def _history(history: Sequence[Became]) -> Table:
     return table
 
 
-def _cause(definition: RegistryDefinition, signal: StatedSignal) -> str:
+def _cause(signal: StatedSignal) -> str:
     if signal.cause == "product" or not signal.units:
         return "the product"
-    return f"the product at {place_name(definition, 'unit', signal.units[0]['unit'], _WORDS)}"
+    return f"the product at {signal.units[0]['unit']}: without it, it would not be at watch"
 
 
 def _place(partition: int, version: int) -> str:

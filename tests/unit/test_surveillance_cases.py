@@ -4,38 +4,27 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from streams.surveillance.bins import OPEN, Bin, Bins
-from streams.surveillance.cases import Case, Summary, cases, kinds_with_outcome, shared_outcomes
-
-
-def failed(unit: str, start: int, stop: int, *, product: str = "CUP", stratum: str = "F", lot: str = "") -> Bin:
-    return Bin(product, lot, unit, (stratum,), start, stop, True)
+from streams.surveillance.cases import Case, Place, Summary, cases, shared_outcomes
 
 
 def signal(name: str, statistic: float, exposures: int, *stops: int, unit: str = "U") -> Summary:
     """A signal whose exposures all began on day 0 and failed on these days."""
-    return Summary(name, statistic, exposures, {failed(unit, 0, stop, product=name): 1 for stop in stops})
+    return Summary(name, statistic, exposures, {Place(unit, 0, stop): 1 for stop in stops})
 
 
 def grouped(found: tuple[Case, ...]) -> list[list[str]]:
     return [[case.lead.id, *(one.id for one in case.attached)] for case in found]
 
 
-def test_outcomes_are_shared_by_unit_and_days_whatever_the_stratum_and_lot() -> None:
-    cup = {failed("U", 0, 50): 1, failed("U", 3, 50): 1, failed("V", 0, 60, stratum="M"): 2, failed("V", 0, 61): 1}
+def test_outcomes_are_shared_by_unit_and_days() -> None:
+    cup = {Place("U", 0, 50): 1, Place("U", 3, 50): 1, Place("V", 0, 60): 2, Place("V", 0, 61): 1}
     stem = {
-        failed("U", 0, 50, product="STEM", stratum="55-64", lot="L"): 1,
-        failed("U", 3, 51, product="STEM"): 1,  # another day
-        failed("V", 3, 50, product="STEM"): 1,  # another unit
-        failed("V", 0, 60, product="STEM", lot="L1"): 1,  # two kinds here, one there: two outcomes each
-        failed("V", 0, 60, product="STEM", lot="L2"): 2,
+        Place("U", 0, 50): 1,
+        Place("U", 3, 51): 1,  # another day
+        Place("V", 3, 50): 1,  # another unit
+        Place("V", 0, 60): 3,  # two there
     }
     assert shared_outcomes(cup, stem) == shared_outcomes(stem, cup) == 1 + 2
-
-
-def test_only_exposures_that_failed_are_shared() -> None:
-    alive = {Bin("CUP", "", "U", ("F",), 0, OPEN, False): 40, Bin("CUP", "", "U", ("F",), 0, 90, False): 1}
-    assert shared_outcomes(alive, alive) == 0
 
 
 def test_half_of_the_outcomes_of_the_smaller_make_a_case() -> None:
@@ -69,13 +58,3 @@ def test_those_that_only_a_third_joins_are_one_case_in_any_order() -> None:
 def test_signals_without_outcomes_are_cases_of_their_own() -> None:
     assert grouped(cases([signal("A", 2.0, 3), signal("B", 1.0, 3)])) == [["A"], ["B"]]
     assert cases([]) == ()
-
-
-def test_the_kinds_of_a_product_that_failed() -> None:
-    bins = Bins()
-    kept = {failed("U", 0, 50, lot="L1"): 2, failed("V", 7, 60, stratum="M"): 1}
-    gone = failed("W", 7, 60)
-    bins.add(kept | {gone: 1, failed("U", 0, 50, product="STEM"): 1, Bin("CUP", "", "U", ("F",), 0, OPEN, False): 5})
-    bins.add({gone: -1})
-    assert kinds_with_outcome(bins, "CUP") == kept
-    assert kinds_with_outcome(bins, "NONE") == {}
