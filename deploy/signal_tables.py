@@ -34,7 +34,7 @@ _BASES = {
 
 
 def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Table:
-    """Every signal as it stands, a row each; those that share outcomes as one case, the one that explains most first."""
+    """Every signal as it stands; those that share outcomes as one case, the one that explains most first."""
     table = plain_table(f"{definition.registry.title.en}: signals")
     for heading in ("signal", "level", "state"):
         table.add_column(heading, no_wrap=True)
@@ -46,16 +46,16 @@ def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Tab
         last = one.hindsight[-1]
         days = {level["level"]: _day(level["day"]) for level in one.levels}
         style = HIGHLIGHTED if one.level == "alarm" and one.state != "withdrawn" else None
-        at = f"\n  {_cause(one)}" if one.cause == "unit" else ""
         name = product_name(definition, one.group, one.product)
         table.add_row(
-            f"{'└ ' if attached else ''}{one.id}\n  {name}{at}", one.level, one.state, f"{last['observed']}",
+            f"{'└ ' if attached else ''}{one.id}\n  {name}{_where(one)}", one.level, one.state, f"{last['observed']}",
             f"{last['expected']:.3g}", f"{last['statistic']:.2f}", days.get("watch", ""), days.get("alarm", ""),
             style=style,
         )  # fmt: skip
     table.caption = (
         "watch from, alarm from: the day on which it would have fired with all that is known now; what was known when: "
-        "--show SIGNAL. └: of the case above, for it has half of its outcomes or more in common with it"
+        "--show SIGNAL. At a unit: without it, the product would not be at watch. └: of the case above, for it has half of "
+        "its outcomes or more in common with it"
     )
     return table
 
@@ -215,9 +215,13 @@ def _history(history: Sequence[Became]) -> Table:
 
 
 def _cause(signal: StatedSignal) -> str:
-    if signal.cause == "product" or not signal.units:
-        return "the product"
-    return f"the product at {signal.units[0]['unit']}: without it, it would not be at watch"
+    where = _where(signal)
+    return f"the product{where}: without that unit it would not be at watch" if where else "the product"
+
+
+def _where(signal: StatedSignal) -> str:
+    """The unit that it hangs on; empty where it is the product."""
+    return f" at {signal.units[0]['unit']}" if signal.cause == "unit" and signal.units else ""
 
 
 def _place(partition: int, version: int) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_SHARE = 0.5  # of the outcomes of the signal that has fewer
+_SHARE, _LEAST = 0.5, 2  # of the outcomes of the signal that has fewer; one alone may be chance
 
 
 class Place(NamedTuple):
@@ -59,7 +59,7 @@ def shared_outcomes(one: Mapping[Place, int], other: Mapping[Place, int]) -> int
 
 
 def cases(signals: Iterable[Summary]) -> tuple[Case, ...]:
-    """The signals as cases: two that share half of the outcomes of the one that has fewer are of one case.
+    """The signals as cases: two that share two outcomes, and half of those of the one that has fewer, are of one case.
 
     So are those that are only joined by a third. The result does not depend on the order of the signals.
 
@@ -73,7 +73,7 @@ def cases(signals: Iterable[Summary]) -> tuple[Case, ...]:
     case_of = list(range(len(ranked)))  # the first signal of the case that each is of
     for (at, one), (later, other) in combinations(enumerate(ranked), 2):
         fewer = min(sum(one.happened.values()), sum(other.happened.values()))
-        if fewer and shared_outcomes(one.happened, other.happened) >= _SHARE * fewer:
+        if shared_outcomes(one.happened, other.happened) >= max(_SHARE * fewer, _LEAST):
             kept, joined = sorted((case_of[at], case_of[later]))
             case_of = [kept if case == joined else case for case in case_of]
     return tuple(

@@ -46,13 +46,17 @@ def test_a_case_is_shown_as_the_highest_statistic_of_equal_ones_the_fewest_expos
 
 def test_those_that_only_a_third_joins_are_one_case_in_any_order() -> None:
     first, between, last = (
-        signal("A", 9.0, 30, 10, 20),
-        signal("B", 7.0, 30, 20, 30),
-        signal("C", 8.0, 30, 30, 40),
+        signal("A", 9.0, 30, 10, 20, 25),
+        signal("B", 7.0, 30, 20, 25, 30, 35),
+        signal("C", 8.0, 30, 30, 35, 40),
     )
-    apart = signal("D", 8.5, 30, 10, 20, unit="V")
+    apart = signal("D", 8.5, 30, 20, 25, unit="V")
     for order in permutations((first, between, last, apart)):
         assert grouped(cases(order)) == [["A", "C", "B"], ["D"]]
+
+
+def test_one_outcome_in_common_may_be_chance() -> None:
+    assert grouped(cases([signal("CUP", 7.0, 30, 10, 20), signal("STEM", 5.0, 90, 10)])) == [["CUP"], ["STEM"]]
 
 
 def test_signals_without_outcomes_are_cases_of_their_own() -> None:
