@@ -24,6 +24,8 @@ Kind = Literal["string", "int", "long", "float", "double", "boolean", "date", "t
 
 OPT_OUT = "opt_out"
 """The core module's form with which a person leaves a register; no definition may count it."""
+DEATH = "death"
+"""The core module's form that says that a person has died."""
 EMIGRATION = "emigration"
 """The core module's form that says that a person has moved abroad."""
 

@@ -51,8 +51,8 @@ def submission_topics(registry: str) -> list[str]:
 
 
 def derived_topics(registry: str) -> list[str]:
-    """What journeys write, cells, exposures and lists; and the few uploaded counts, which wait for nobody either."""
-    return [topics.cells(registry), topics.exposures(registry), topics.lists(registry), topics.counts(registry)]
+    """What journeys write, cells, exposures and lists; and the few counts and reviews, which wait for nobody either."""
+    return [of(registry) for of in (topics.cells, topics.exposures, topics.lists, topics.counts, topics.reviews)]
 
 
 @dataclass(frozen=True, slots=True)
