@@ -22,7 +22,7 @@ from deploy.publishing import publish_path, told
 from deploy.stack import EmbeddedStack
 from deploy.tables import company_table
 from sinks.clickhouse.archive import archived_in, counts, duplicates_in
-from sinks.clickhouse.queries.carriers import read_carriers
+from sinks.clickhouse.queries.carriers import Affected, read_carriers
 from sinks.clickhouse.queries.company import company_view
 from sinks.clickhouse.queries.compliance import read_compliance
 from sinks.clickhouse.queries.coverage import read_coverage
@@ -176,7 +176,7 @@ def _result(
         compliance=read_compliance(stack.client, definitions[REGISTRY], until=LAST_DAY),
         # these wait until the journeys have everything
         findings=[read_findings(stack.client, definition) for definition in definitions.values()],
-        carriers=read_carriers(stack.client, definitions[REGISTRY], COMPONENT, until=LAST_DAY),
+        carriers=read_carriers(stack.client, definitions[REGISTRY], Affected(COMPONENT), until=LAST_DAY),
         seconds=round(time.monotonic() - started, 2),
     )
 

@@ -125,9 +125,7 @@ def _erase_from(
         count: int = client.rows(f"SELECT count() FROM {quoted} WHERE {goes}")[0][0]
         if count and table.kept_in:
             kept = sql.table(database, table.kept_in)
-            client.command(
-                f"INSERT INTO {kept} SELECT {table.kept} FROM {quoted} WHERE {goes} GROUP BY {table.per}"
-            )
+            client.command(f"INSERT INTO {kept} SELECT {table.kept} FROM {quoted} WHERE {goes} GROUP BY {table.per}")
         if count:
             # a mutation rewrites the parts at once: a mark that hides rows until some later merge erases nothing
             client.command(f"ALTER TABLE {quoted} DELETE WHERE {goes} SETTINGS mutations_sync = 2")

@@ -213,6 +213,7 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
                 "generations",
                 "unit_counts",
                 "specific_outcomes",
+                "reviews",
             ),
             1,
         )
