@@ -100,7 +100,11 @@ def carrier(
     ] = None,
     state: Annotated[State | None, typer.Option(help="How it stands with the person.")] = None,
     unit: Annotated[
-        str | None, typer.Option(help="The unit that answers for the person from now on; needed with moved.")
+        str | None,
+        typer.Option(
+            help="The unit that answers for the person from now on, needed with moved; of a file, the unit whose list "
+            "it is."
+        ),
     ] = None,
     patient: Annotated[
         str | None, typer.Option(help="Pseudonym; needed where two patients have a registration of that id.")
@@ -125,12 +129,13 @@ def carrier(
     from streams.publish.reviews import About, StateTold, carrier_state, carrier_states, send_reviews, the_carrier
 
     settings, definition = _settings(context)
-    if (file is None) == (registration is None and state is None) or (file and (unit or patient or note)):
+    if (file is None) == (registration is None and state is None) or (file and (patient or note)):
         raise SettingsError("say either --registration and --state, or --file with a list of them")
     subject, carriers = _carriers(settings, definition, signal)
     about = About(subject.about, subject.group, subject.product)
     if file is not None:
-        records = carrier_states(file, definition, about, carriers, _speaker(by))
+        own = [one for one in carriers if unit in (None, one.unit)]
+        records = carrier_states(file, definition, about, own, _speaker(by))
     elif registration and state:
         of_registration = [one for one in carriers if one.registration_id == registration]
         known = the_carrier({registration: of_registration}, registration, patient)

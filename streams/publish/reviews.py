@@ -179,7 +179,8 @@ def the_carrier(
     if len(found) == 1:
         return found[0]
     if len({one.patient for one in found}) > 1:
-        raise InputError(f"registration {registration_id} is of several carriers: say whose, with --patient")
+        whose = "say whose with --patient, or whose list it is with --unit"
+        raise InputError(f"registration {registration_id} is of several carriers: {whose}")
     if found:  # one registration with two of the product: one call
         return max(found, key=lambda one: one.version)
     whose = f" of {patient}" if patient else ""

@@ -9,7 +9,7 @@ a signal or a notice, and the latest counts, whatever the day of the reading.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -49,10 +49,10 @@ class Carrier:
         put_in_at: the unit that put it in; it knows the person by ``registration_id``.
         state: how it stands with the person, as last said; ``to_call`` where nothing was, ``dead`` where the person has
             died unchecked.
-        said_at: when that was said; None where nothing was.
         carried: whether the person carries it still; False for the dead that were asked for.
         partition: partition of the submissions that the exposure comes from.
         version: the version of the exposure.
+        said_at: when the state was said, by the sender's clock; None where nothing was.
     """
 
     unit: str
@@ -66,10 +66,10 @@ class Carrier:
     abroad: bool
     put_in_at: str
     state: str
-    said_at: datetime | None
     carried: bool
     partition: int
     version: int
+    said_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,11 @@ def read_carriers(
         found = client.rows(_query(definition), parameters)
         for code, exposures in groupby(found, key=itemgetter(0)):
             its = list(exposures)
-            listed = [Carrier(*row) for *row, is_listed in its if is_listed]
+            listed = [
+                Carrier(*row, moment.replace(tzinfo=UTC) if is_said else None)
+                for *row, is_said, moment, is_listed in its
+                if is_listed
+            ]
             carriers += listed
             carried = [one for one in listed if one.carried]
             units[code] = UnitCarriers(
@@ -207,9 +211,9 @@ def _query(definition: RegistryDefinition) -> str:
             {abroad} AS abroad,
             exposure.unit AS put_in_at,
             multiIf({dead} AND told.state != '{CHECKED}', '{DEAD}', told.state = '', '{TO_CALL}', told.state) AS stands,
-            if(told.state = '', NULL, told.last_said) AS said,
             carried_until IS NULL OR carried_until > {{until:Date32}} AS is_carried,
             partition, version,
+            told.state != '' AS is_said, told.last_said,
             is_carried OR ({dead} AND carried_until > {{dead_since:Date32}}) AS listed
         FROM
         (

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -72,7 +72,6 @@ class Notice:
         id: by which it is known.
         group: the monitor group of the product.
         product: its code.
-        lots: none where all are meant.
         udi_di: empty where it has none.
         first_day: only what was put in from this day on; None: from the beginning.
         last_day: only what was put in until this day; None: to the end.
@@ -80,13 +79,13 @@ class Notice:
         reference: as whoever issued it writes it.
         note: what else was said.
         by: who told the registry.
+        lots: none where all are meant.
         said_at: when, by the sender's clock.
     """
 
     id: str
     group: str
     product: str
-    lots: tuple[str, ...]
     udi_di: str
     first_day: date | None
     last_day: date | None
@@ -94,6 +93,7 @@ class Notice:
     reference: str
     note: str
     by: str
+    lots: tuple[str, ...]
     said_at: datetime
 
 
@@ -185,7 +185,7 @@ def read_decisions(client: Client, registry: str, about: str | None = None) -> l
         f"WHERE kind = '{DECISION}' AND ({{about:String}} = '' OR about = {{about:String}}) ORDER BY about, version",
         {"about": about or ""},
     )
-    return [Decision(*row) for row in rows]
+    return [Decision(*row, moment.replace(tzinfo=UTC)) for *row, moment in rows]
 
 
 def read_notices(client: Client, registry: str) -> list[Notice]:
@@ -195,10 +195,10 @@ def read_notices(client: Client, registry: str) -> list[Notice]:
         DatabaseError: the database does not answer, or is not migrated.
     """
     rows = client.rows(
-        "SELECT id, `group`, product, lots, udi_di, first_day, last_day, issued_by, reference, note, by, said_at "
+        "SELECT id, `group`, product, udi_di, first_day, last_day, issued_by, reference, note, by, lots, said_at "
         f"FROM {_reviews(registry)} FINAL WHERE kind = '{NOTICE}' ORDER BY said_at, id"
     )
-    return [Notice(identity, group, product, tuple(lots), *rest) for identity, group, product, lots, *rest in rows]
+    return [Notice(*row, tuple(lots), moment.replace(tzinfo=UTC)) for *row, lots, moment in rows]
 
 
 def find_subject(client: Client, registry: str, text: str, opened_on: date | None = None) -> Subject:
