@@ -48,7 +48,7 @@ def subjects_table(
 def decisions_table(about: str, decisions: Sequence[Decision]) -> Table:
     """The history of one signal or notice."""
     table = _table(f"{about}: decisions")
-    for heading in ("said", "decision", "by", "reason", "note"):
+    for heading in ("said (UTC)", "decision", "by", "reason", "note"):
         table.add_column(heading, overflow="fold")
     for one in decisions:
         table.add_row(f"{one.said_at:%Y-%m-%d %H:%M}", _words(one.state), one.by, one.reason, one.note)

@@ -107,7 +107,11 @@ def test_a_signals_history_is_a_log_in_which_the_first_message_of_an_id_counts(
     assert [one.about for one in read_subjects(client, name)] == [SIGNAL, "cup/CUP1/1"]
     # without a day of the alarm the first decision's counts, first as the log has it
     assert find_subject(client, name, SIGNAL) == Subject(SIGNAL, "cup", "CUP1", opened_on=ALARM)
-    assert find_subject(client, name, SIGNAL, date(2024, 4, 1)).opened_on == date(2024, 4, 1)
+    alarms = {SIGNAL: date(2024, 4, 1), "cup/CUP2/0": date(2024, 4, 2)}
+    assert find_subject(client, name, SIGNAL, alarms).opened_on == date(2024, 4, 1)
+    assert [(one.about, one.opened_on) for one in read_subjects(client, name, alarms)] == [
+        (SIGNAL, date(2024, 4, 1)), ("cup/CUP1/1", ALARM), ("cup/CUP2/0", date(2024, 4, 2)),
+    ]  # fmt: skip
 
 
 def test_how_far_each_unit_is_with_its_carriers(client: Client, registry: RegistryDefinition) -> None:

@@ -178,7 +178,7 @@ def read_carriers(
         for code, exposures in groupby(found, key=itemgetter(0)):
             its = list(exposures)
             listed = [
-                Carrier(*row, moment.replace(tzinfo=UTC) if is_said else None)
+                Carrier(*(*row, moment.replace(tzinfo=UTC) if is_said else None))
                 for *row, is_said, moment, is_listed in its
                 if is_listed
             ]

@@ -185,7 +185,7 @@ def read_decisions(client: Client, registry: str, about: str | None = None) -> l
         f"WHERE kind = '{DECISION}' AND ({{about:String}} = '' OR about = {{about:String}}) ORDER BY about, version",
         {"about": about or ""},
     )
-    return [Decision(*row, moment.replace(tzinfo=UTC)) for *row, moment in rows]
+    return [Decision(*(*row, moment.replace(tzinfo=UTC))) for *row, moment in rows]
 
 
 def read_notices(client: Client, registry: str) -> list[Notice]:
@@ -198,18 +198,17 @@ def read_notices(client: Client, registry: str) -> list[Notice]:
         "SELECT id, `group`, product, udi_di, first_day, last_day, issued_by, reference, note, by, lots, said_at "
         f"FROM {_reviews(registry)} FINAL WHERE kind = '{NOTICE}' ORDER BY said_at, id"
     )
-    return [Notice(*row, tuple(lots), moment.replace(tzinfo=UTC)) for *row, lots, moment in rows]
+    return [Notice(*(*row, tuple(lots), moment.replace(tzinfo=UTC))) for *row, lots, moment in rows]
 
 
-def find_subject(client: Client, registry: str, text: str, opened_on: date | None = None) -> Subject:
+def find_subject(client: Client, registry: str, text: str, alarms: Mapping[str, date] | None = None) -> Subject:
     """The signal or notice that somebody means.
 
     Args:
         client: the way to ClickHouse.
         registry: whose.
         text: a signal (group/product/number), or a notice's id, of which its beginning is enough.
-        opened_on: the day of the signal's alarm; the day of the first decision where none is given. A notice's is its
-            own.
+        alarms: by signal, the day of its alarm; the day of the first decision where it is not among them.
 
     Raises:
         CannotBeReadError: there is no such notice, or the text is neither.
@@ -217,8 +216,10 @@ def find_subject(client: Client, registry: str, text: str, opened_on: date | Non
     """
     signal = signal_id(text)
     if signal is not None:
-        first = next((one.said_at.date() for one in read_decisions(client, registry, text)), None)
-        return Subject(text, signal.group, signal.product, opened_on=opened_on or first)
+        opened_on = (alarms or {}).get(text) or next(
+            (one.said_at.date() for one in read_decisions(client, registry, text)), None
+        )
+        return Subject(text, signal.group, signal.product, opened_on=opened_on)
     notices = read_notices(client, registry)
     found = [one for one in notices if one.id.startswith(text)] if len(text) >= _SHORTEST_ID else []
     if len(found) != 1:
@@ -237,12 +238,23 @@ def of_notice(notice: Notice) -> Subject:
     )
 
 
-def read_subjects(client: Client, registry: str) -> list[Subject]:
-    """Every notice, and every signal of which anything was said."""
-    rows = client.rows(f"SELECT DISTINCT about FROM {_reviews(registry)} ORDER BY about")
-    notices = {one.id: of_notice(one) for one in read_notices(client, registry)}
-    signals = [find_subject(client, registry, about) for (about,) in rows if not is_notice_id(about)]
-    return [*signals, *notices.values()]
+def read_subjects(client: Client, registry: str, alarms: Mapping[str, date] | None = None) -> list[Subject]:
+    """Every signal that has an alarm or of which anything was said, and every notice.
+
+    Args:
+        client: the way to ClickHouse.
+        registry: whose.
+        alarms: by signal, the day of its alarm.
+
+    Raises:
+        DatabaseError: the database does not answer, or is not migrated.
+    """
+    said = {about for (about,) in client.rows(f"SELECT DISTINCT about FROM {_reviews(registry)}")}
+    signals = sorted(about for about in {*said, *(alarms or {})} if not is_notice_id(about))
+    return [
+        *(find_subject(client, registry, about, alarms) for about in signals),
+        *(of_notice(one) for one in read_notices(client, registry)),
+    ]
 
 
 def read_follow_up(
