@@ -102,8 +102,8 @@ def carrier(
     unit: Annotated[
         str | None,
         typer.Option(
-            help="The unit that answers for the person from now on, needed with moved; of a file, the unit whose list "
-            "it is."
+            help="With moved, the unit that answers for the person from now on; else the unit that says it. Of a file, "
+            "the unit whose list it is."
         ),
     ] = None,
     patient: Annotated[

@@ -74,7 +74,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class StateTold:
-    """How it stands with the carrier of a registration; no unit: with the unit that answered before."""
+    """How it stands with the carrier of a registration; with moved, the unit moved to, else whose word it is."""
 
     registration_id: str
     state: str

@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from schemas.definition.form import DEATH, EMIGRATION
-from schemas.review import CARRIER, CHECKED, DEAD, TO_CALL
+from schemas.review import CARRIER, CHECKED, DEAD, MOVED, TO_CALL
 from sinks.clickhouse import sql
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.migrations.opt_outs import counts
@@ -236,7 +236,7 @@ def _told(database: str) -> str:
     return f"""
             SELECT patient, registration_id,
                 argMax(state, place) AS state,
-                argMaxIf(unit, place, unit != '') AS unit,
+                argMaxIf(unit, place, state = '{MOVED}') AS unit,
                 argMax(said_at, place) AS last_said
             FROM
             (

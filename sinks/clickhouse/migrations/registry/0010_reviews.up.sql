@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS $database.reviews
     note String COMMENT 'What else was said; never who the patient is',
     patient String COMMENT 'Pseudonym of the carrier; empty where it is about none',
     registration_id String COMMENT 'The registration with which the product was put in',
-    unit LowCardinality(String) COMMENT 'The unit that answers for the carrier from then on; empty: as before',
+    unit LowCardinality(String) COMMENT 'With moved, the unit that answers for the carrier from then on; else the unit that said it',
     partition UInt16 COMMENT 'Partition of the submissions that the carrier''s exposure comes from',
     exposure_version UInt64 COMMENT 'Version of the exposure by which it was said; what is opted out goes by it',
     lots Array(String) COMMENT 'Lots of the notice; none where all are meant',
