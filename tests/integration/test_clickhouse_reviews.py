@@ -145,8 +145,8 @@ def test_how_far_each_unit_is_with_its_carriers(client: Client, registry: Regist
     (moved,) = followed(client, registry, unit="U3").reading.carriers
     assert (moved.registration_id, moved.said_at) == ("c", datetime(2024, 6, 1, tzinfo=UTC))
 
-    # nobody needs to say where: the unit that has the carrier answers
-    say(client, registry, stands(9, CAJA, "c", "called"), offset=50)
+    # she stays with the unit that she moved to, whoever speaks of her
+    say(client, registry, stands(9, CAJA, "c", "called", unit="U2"), offset=50)
     say(client, registry, stands(10, FRED, "f", "checked"), offset=60)  # before he died
     found = followed(client, registry, until=date(2024, 6, 15))
     assert found.units[1:] == [
