@@ -210,10 +210,12 @@ def _query(definition: RegistryDefinition) -> str:
             if(first_outcome <= {{until:Date32}}, first_outcome, NULL) AS outcome,
             {abroad} AS abroad,
             exposure.unit AS put_in_at,
-            multiIf({dead} AND told.last_state != '{CHECKED}', '{DEAD}', told.last_state = '', '{TO_CALL}', told.last_state) AS stands,
+            multiIf(
+                {dead} AND told.state_now != '{CHECKED}', '{DEAD}', told.state_now = '', '{TO_CALL}', told.state_now
+            ) AS stands,
             carried_until IS NULL OR carried_until > {{until:Date32}} AS is_carried,
             partition, version,
-            told.last_state != '' AS is_said, told.last_said,
+            told.state_now != '' AS is_said, told.last_said,
             is_carried OR ({dead} AND carried_until > {{dead_since:Date32}}) AS listed
         FROM
         (
@@ -235,7 +237,7 @@ def _told(database: str) -> str:
     """What was last said of each carrier: of one signal or notice in the order of the log, else by the clocks."""
     return f"""
             SELECT patient, registration_id,
-                argMax(state, place) AS last_state,
+                argMax(state, place) AS state_now,
                 argMaxIf(unit, place, state = '{MOVED}') AS moved_to,
                 argMax(said_at, place) AS last_said
             FROM
