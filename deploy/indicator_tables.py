@@ -217,12 +217,13 @@ _CARRIERS = {
 def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most: int) -> list[Table]:
     """How many persons carry a product at each unit, and the first ``most`` of them, where any are asked for."""
     group = next((one.group for one in reading.carriers), None)
-    name = product_name(definition, group, reading.product) if group else reading.product
-    what = f"{name}, lot {reading.lot}" if reading.lot else name
+    affected = reading.affected
+    name = product_name(definition, group, affected.product) if group else affected.product
+    what = f"{name}, lot {', '.join(affected.lots)}" if affected.lots else name
     title = f"{definition.registry.title.en}: who carries {what}"
     counts = plain_table(title)
     counts.add_column("unit")
-    parts = ["persons", "carried", *(["lot_unknown"] if reading.lot else []), "over"]
+    parts = ["persons", "carried", *(["lot_unknown"] if affected.lots else []), "over"]
     for part in parts:
         counts.add_column(_CARRIERS[part], justify="right")
     units = definition.catalogues["units"].rows if "units" in definition.catalogues else {}
@@ -238,12 +239,15 @@ def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most
     if not most or not reading.carriers:
         return [counts]
     carriers = plain_table("")
-    for heading in ("registration", "put in", "side", "lot", "outcome since", ""):
+    for heading in ("registration", "put in", "side", "lot", "outcome since", "state", ""):
         carriers.add_column(heading, no_wrap=heading == "registration")
     for carrier in reading.carriers[:most]:
         outcome = carrier.outcome.isoformat() if carrier.outcome else ""
-        abroad = "emigrated" if carrier.abroad else ""
-        carriers.add_row(carrier.registration_id, carrier.since.isoformat(), carrier.side, carrier.lot, outcome, abroad)
+        moved = f"put in at {carrier.put_in_at}" if carrier.put_in_at != carrier.unit else ""
+        carriers.add_row(
+            carrier.registration_id, carrier.since.isoformat(), carrier.side, carrier.lot, outcome,
+            carrier.state.replace("_", " "), ", ".join(filter(None, (moved, "emigrated" if carrier.abroad else ""))),
+        )  # fmt: skip
     return [counts, carriers]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deploy.indicator_tables import Words, place_name, plain_table, product_name
+from deploy.review_tables import decisions_table, progress_line
 from deploy.tables import HIGHLIGHTED
 from schemas.version import epoch_and_offset
 from streams.surveillance.cases import Place, Summary, cases
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.queries.carriers import CarrierReading
+    from sinks.clickhouse.queries.reviews import Decision, FollowUp
     from sinks.clickhouse.queries.signals import Became, SignalReading, StatedSignal
 
     Part = Mapping[str, Any]
@@ -54,8 +56,8 @@ def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Tab
         )  # fmt: skip
     table.caption = (
         "watch from, alarm from: the day on which it would have fired with all that is known now; what was known when: "
-        "--show SIGNAL. At a unit: without it, the product would not be at watch. └: of the case above, for it has half of "
-        "its outcomes or more in common with it"
+        "--show SIGNAL. At a unit: without it, the product would not be at watch. └: of the case above, for they have "
+        "half of their outcomes or more in common"
     )
     return table
 
@@ -76,18 +78,21 @@ def _summary(signal: StatedSignal) -> Summary:
 
 
 def signal_tables(
-    definition: RegistryDefinition, reading: SignalReading, carriers: CarrierReading
+    definition: RegistryDefinition, reading: SignalReading, follow_up: FollowUp, decisions: Sequence[Decision] = ()
 ) -> Iterable[Table | str]:
-    """One signal: what it is, when it was reached and known, both paths, the comparator, the units, its history."""
+    """One signal: what it is, when it was reached and known, both paths, the units, its history, its follow-up."""
     (signal,) = reading.signals
     yield "\n".join(_heading(definition, signal, reading.unresolved))
     yield _levels(signal)
     yield _path("would have fired on: by event date, with all that is known now", signal.hindsight, known=False)
     yield _path("known then: in the order of submissions, never changed", signal.known, known=True)
-    yield _units(definition, signal, carriers)
+    yield _units(definition, signal, follow_up.reading)
     if signal.methods:
         yield _methods(signal)
     yield _history(reading.history)
+    if decisions:
+        yield decisions_table(signal.id, decisions)
+    yield progress_line(follow_up)
 
 
 def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: int) -> Iterable[str]:

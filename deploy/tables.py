@@ -30,7 +30,7 @@ _ACCOUNTED = {
 }
 _ACCOUNTS = (
     "waiting: for a verdict; to load: accepted batches and receipts not yet in ClickHouse; derived to load: cells, "
-    "exposures, lists and counts likewise; erased: of persons who opted out"
+    "exposures, lists, counts and reviews likewise; erased: of persons who opted out"
 )
 _LEGEND = "per 100: reoperations per 100 component-years, with exact 95 % limits"
 # Numbers are never cut short; where a terminal is narrow, the names give way.

@@ -31,9 +31,13 @@ _LAST_DAY = (date(2299, 12, 31) - _EPOCH).days
 _FIRST_OF_YEAR = {year: (date(year, 1, 1) - _EPOCH).days for year in range(1800, 2300)}
 _OUTSIDE_YEARS = "lies outside the years 1900 to 2299"
 _LONGEST_ID = 100
-_LONGEST_TEXT = 2_000
 _INTEGER_BITS = {"int": 31, "long": 63}
 
+LONGEST_TEXT = 2_000
+"""The most characters that a text may have."""
+DAYS_HELD = (_FIRST_DAY, _LAST_DAY)
+MOMENTS_HELD = (_FIRST_DAY * _DAY_MS, (_LAST_DAY + 1) * _DAY_MS - 1)
+"""The first and the last that a column of dates, or of timestamps, holds, in Avro's own numbers."""
 FUTURE_TOLERANCE_MS = _DAY_MS
 """A registration may lie this far after its submission: clinics' clocks and time zones differ."""
 
@@ -43,6 +47,10 @@ class Fault(NamedTuple):
 
     field: str
     rule: str
+
+    def __str__(self) -> str:
+        """Both, as people are told."""
+        return f"{self.field} {self.rule}".strip()
 
 
 def compile_rules(definition: RegistryDefinition, form: Form) -> Rules:
@@ -54,7 +62,7 @@ def compile_rules(definition: RegistryDefinition, form: Form) -> Rules:
     number in a text, every number and date within what its column holds. It must be possible to
     withdraw what a later catalogue would no longer take.
     """
-    checks = _present((field.name, _check(definition, field)) for field in form.fields)
+    checks = _present((field.name, check_of(definition, field)) for field in form.fields)
     retraction_checks = _present((field.name, _retraction_check(field)) for field in form.fields)
     time_faults = _time_rules(form)
     retracted = form.name_of("retracted")
@@ -72,7 +80,7 @@ def _present(checks: Iterable[tuple[str, Check | None]]) -> list[tuple[str, Chec
     return [(name, check) for name, check in checks if check is not None]
 
 
-def _check(definition: RegistryDefinition, field: FormField) -> Check | None:
+def check_of(definition: RegistryDefinition, field: FormField) -> Check | None:
     """The rule about a field of a registration that stands; None where its type says everything."""
     if field.role == "patient":
         return _patient_check
@@ -97,7 +105,7 @@ def _patient_check(value: str) -> str | None:
 
 
 def _text_check(field: FormField) -> Check:
-    longest = _LONGEST_ID if field.role == "registration_id" else _LONGEST_TEXT
+    longest = _LONGEST_ID if field.role == "registration_id" else LONGEST_TEXT
 
     def check_text(value: str | None) -> str | None:
         if value is None:
@@ -132,9 +140,9 @@ def _number_check(field: FormField, stated: tuple[float, float] | None) -> Check
     low: float
     high: float
     if field.kind == "date":
-        low, high, rule = _FIRST_DAY, _LAST_DAY, _OUTSIDE_YEARS
+        (low, high), rule = DAYS_HELD, _OUTSIDE_YEARS
     elif field.kind == "timestamp":
-        low, high, rule = _FIRST_DAY * _DAY_MS, (_LAST_DAY + 1) * _DAY_MS - 1, _OUTSIDE_YEARS
+        (low, high), rule = MOMENTS_HELD, _OUTSIDE_YEARS
     elif field.kind in _INTEGER_BITS:
         bound = 1 << _INTEGER_BITS[field.kind]
         low, high, rule = -bound, bound - 1, f"does not fit {field.kind}"

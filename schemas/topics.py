@@ -66,6 +66,11 @@ def signals(registry: str) -> str:
     return f"signals.{registry}"
 
 
+def reviews(registry: str) -> str:
+    """``Review``s, keyed by monitor group: all that is said of one signal, in order."""
+    return f"reviews.{registry}"
+
+
 def journeys_changelog(registry: str, generation: str) -> str:
     """What one generation of a registry's journeys keeps, compacted; partitioned as the submissions are."""
     return f"journeys.{registry}.{generation}"
@@ -93,7 +98,7 @@ def topics_of(registry: str, partitions: int, *, retention_days: int = 30) -> li
         TopicSpec(accepted(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)}),
         *(
             TopicSpec(topic(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)})
-            for topic in (receipts, cells, exposures, lists, counts, signals)
+            for topic in (receipts, cells, exposures, lists, counts, signals, reviews)
         ),
     ]
 

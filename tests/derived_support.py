@@ -274,6 +274,10 @@ class Register:
         """Accept that somebody moved abroad; its version."""
         return self._add("emigration", patient, registration_id, day, {})
 
+    def died(self, patient: str, registration_id: str, day: str) -> int:
+        """Accept that somebody has died; its version."""
+        return self._add("death", patient, registration_id, day, {})
+
     def lifted(self, patient: str, registration_id: str) -> int:
         """Accept an opt-out's retraction; its version."""
         return self.opted_out(patient, registration_id, retracted=True)

@@ -98,7 +98,7 @@ def indicators(
     day = until.date() if until else None
     overview = not (names or by or per or breakdown or unit)
     cut = Cut(by.value if by else "nation", per.value if per else "year", tuple(breakdown or ()), unit)
-    with settings.clickhouse() as client, told(registry):
+    with settings.clickhouse() as client, told_in_words(registry):
         definition = readable(client, declared)
         wanted, left_out = _readable_by(definition, names or (), cut)
         readings = [_read(client, definition, wanted, cut, day)]
@@ -131,7 +131,7 @@ def lists(
 
     settings = start()
     definition = settings.definitions((registry,))[registry]
-    with settings.clickhouse() as client, told(registry):
+    with settings.clickhouse() as client, told_in_words(registry):
         reading = read_list(client, definition, name, unit=unit, limit=None if as_json else limit)
     if as_json:
         print(json.dumps(asdict(reading), ensure_ascii=False, default=str))
@@ -173,7 +173,7 @@ def exposures(
 
     settings = start()
     declared = settings.definitions((registry,))[registry]
-    with settings.clickhouse() as client, told(registry):
+    with settings.clickhouse() as client, told_in_words(registry):
         definition = readable(client, declared)
         reading = read_exposures(client, definition, groups or (), unit=unit, until=until.date() if until else None)
     if as_json:
@@ -187,8 +187,13 @@ def exposures(
 def trace(
     registry: Registry,
     product: Annotated[str | None, typer.Option(help="The product's code, as its catalogue has it.")] = None,
-    signal: Annotated[str | None, typer.Option(help="A signal's id instead: the carriers of its product.")] = None,
-    lot: Annotated[str | None, typer.Option(help="This lot, and those whose lot nobody knows.")] = None,
+    signal: Annotated[str | None, typer.Option(help="A signal's id: the carriers of its product.")] = None,
+    lot: Annotated[
+        list[str] | None, typer.Option(help="This lot, and those whose lot nobody knows; may be given again.")
+    ] = None,
+    notice: Annotated[
+        str | None, typer.Option(help="A field safety notice's id, or its beginning: whom it is about.")
+    ] = None,
     unit: Annotated[str | None, typer.Option(help="One unit's code: whom it has to call.")] = None,
     until: Until = None,
     limit: Limit = 20,
@@ -197,37 +202,43 @@ def trace(
     """Who carries a product now: how many persons at each unit and, with --unit, whom this unit has to call.
 
     For a signal, say `guldadra trace hip --signal cup/CUP03/0 --unit U01`; for a recall without one, `guldadra trace
-    hip --product CUP03 --lot L7 --unit U01`: with a lot also those are told whose lot nobody knows. An exposure may be
-    over and the product still be carried: a cup stays in when the head is exchanged. A unit finds its patients by the
-    registration ids that it gave.
+    hip --product CUP03 --lot L7 --unit U01`: with a lot also those are told whose lot nobody knows. With --signal or
+    --notice it is whom that is about, and how it stands with each; with --product, what was last said of each, whatever
+    it was about. An exposure may be over and the product still be carried: a cup stays in when the head is exchanged. A
+    unit finds its patients by the registration ids that it gave.
     """
     from deploy.indicator_tables import carrier_tables, origin_line
     from deploy.settings import SettingsError
     from deploy.tables import console_for
     from sinks.clickhouse.generations import readable
-    from sinks.clickhouse.queries.carriers import read_carriers
-    from sinks.clickhouse.queries.signals import read_signal
+    from sinks.clickhouse.queries.carriers import Affected, read_carriers
+    from sinks.clickhouse.queries.reviews import find_subject
+    from sinks.clickhouse.queries.signals import alarm_days, read_signal
 
     settings = start()
     declared = settings.definitions((registry,))[registry]
+    if [product, signal, notice].count(None) != 2 or (lot and not product):  # noqa: PLR2004 - one of three
+        raise SettingsError("say one of --signal, --notice and --product; with --product any --lot")
     day = until.date() if until else None
-    if (product is None) == (signal is None):
-        raise SettingsError("say either --product CODE or --signal ID")
-    with settings.clickhouse() as client, told(registry):
+    with settings.clickhouse() as client, told_in_words(registry):
         definition = readable(client, declared)
-        if product is None:
-            (stated,) = read_signal(client, definition, signal or "").signals
-            product = stated.product
-        reading = read_carriers(client, definition, product, lot=lot, unit=unit, until=day)
+        if signal:
+            (stated,) = read_signal(client, definition, signal).signals
+            affected = find_subject(client, registry, stated.id, alarm_days([stated])).affected
+        elif notice:
+            affected = find_subject(client, registry, notice).affected
+        else:
+            affected = Affected(product or "", tuple(lot or ()))
+        reading = read_carriers(client, definition, affected, unit=unit, until=day)
     if as_json:
         shown = reading if unit else replace(reading, carriers=[])
         print(json.dumps(asdict(shown), ensure_ascii=False, default=str))
         return
     console = console_for()
     if not reading.units:
-        of_lot = f" of lot {lot}" if lot else ""
+        of_lot = f" of lot {', '.join(affected.lots)}" if affected.lots else ""
         at = f" at {unit}" if unit else ""
-        console.print(f"{registry} knows nobody who ever got {product}{of_lot}{at}")
+        console.print(f"{registry} knows nobody who ever got {affected.product}{of_lot}{at}")
     else:
         for table in carrier_tables(definition, reading, limit if unit else 0):
             console.print(table)
@@ -237,7 +248,7 @@ def trace(
 
 
 @contextmanager
-def told(registry: str) -> Iterator[None]:
+def told_in_words(registry: str) -> Iterator[None]:
     """What cannot be read is told in words, as a wrong setting is."""
     from deploy.settings import SettingsError
     from sinks.clickhouse.generations import GenerationError

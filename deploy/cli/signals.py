@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.indicators import told
+from deploy.cli.indicators import told_in_words
 from deploy.cli.start import start
 
 Registry = Annotated[str, typer.Argument(help="The registry's name.")]
@@ -34,31 +34,34 @@ def signals(
 
     With --show, say `guldadra signals hip --show cup/INTEROP/0`, all that speaks for it: when it could be known and by
     which submission, when it would have fired with all that is known now, what it is held against, every unit's
-    numbers and how many persons it has to call, what other methods say, and all that became of it. Whom to call:
-    `guldadra trace hip --signal cup/INTEROP/0 --unit U01`.
+    numbers and how many persons it has to call, what other methods say, all that became of it, what was decided, and
+    how far its carriers have been followed up. Whom to call: `guldadra trace hip --signal cup/INTEROP/0 --unit U01`.
     """
     from deploy.indicator_tables import origin_line
     from deploy.signal_tables import signal_tables, signals_table
     from deploy.tables import console_for
     from sinks.clickhouse.generations import readable
-    from sinks.clickhouse.queries.carriers import read_carriers
-    from sinks.clickhouse.queries.signals import read_signal, read_signals
+    from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
+    from sinks.clickhouse.queries.signals import alarm_days, read_signal, read_signals
 
     settings = start()
     declared = settings.definitions((registry,))[registry]
-    with settings.clickhouse() as client, told(registry):
+    with settings.clickhouse() as client, told_in_words(registry):
         definition = readable(client, declared)
         if show is None:
             reading = read_signals(client, definition)
         else:
             reading = read_signal(client, definition, show)
-            carriers = read_carriers(client, definition, reading.signals[0].product)
+            (signal,) = reading.signals
+            subject = find_subject(client, registry, signal.id, alarm_days(reading.signals))
+            follow_up = read_follow_up(client, definition, subject)
+            decisions = read_decisions(client, registry, signal.id)
     if as_json:
         print(json.dumps(asdict(reading), ensure_ascii=False, default=str))
         return
     console = console_for()
     if show is not None:
-        for part in signal_tables(definition, reading, carriers):
+        for part in signal_tables(definition, reading, follow_up, decisions):
             console.print(part, soft_wrap=isinstance(part, str))
     elif reading.signals:
         console.print(signals_table(definition, reading))

@@ -24,11 +24,12 @@ from deploy.signal_tables import signal_tables, signals_table
 from deploy.stack import EmbeddedStack
 from deploy.tables import company_table
 from sinks.clickhouse.archive import archived_in, counts, duplicates_in
-from sinks.clickhouse.queries.carriers import read_carriers
+from sinks.clickhouse.queries.carriers import Affected, read_carriers
 from sinks.clickhouse.queries.company import company_view
 from sinks.clickhouse.queries.compliance import read_compliance
 from sinks.clickhouse.queries.coverage import read_coverage
-from sinks.clickhouse.queries.signals import read_signal, read_signals
+from sinks.clickhouse.queries.reviews import find_subject, read_follow_up
+from sinks.clickhouse.queries.signals import alarm_days, read_signal, read_signals
 from streams.publish.publisher import Publisher
 from streams.publish.run import PublishOptions
 
@@ -43,10 +44,12 @@ if TYPE_CHECKING:
     from deploy.demo.rows import HasRows
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
     from sinks.clickhouse.queries.carriers import CarrierReading
     from sinks.clickhouse.queries.company import CompanyRow
     from sinks.clickhouse.queries.compliance import Compliance
     from sinks.clickhouse.queries.coverage import CoverageReading
+    from sinks.clickhouse.queries.reviews import FollowUp
     from sinks.clickhouse.queries.signals import SignalReading
     from streams.publish.run import PublishResult
 
@@ -99,6 +102,7 @@ class DemoResult:
     carriers: CarrierReading
     signals: SignalReading
     signal: SignalReading
+    follow_up: FollowUp
     findings: list[Findings]
 
     @property
@@ -200,11 +204,18 @@ def _result(
         compliance=read_compliance(stack.client, definitions[REGISTRY], until=LAST_DAY),
         # these wait until the journeys have everything
         findings=[read_findings(stack.client, definition) for definition in definitions.values()],
-        carriers=read_carriers(stack.client, definitions[REGISTRY], COMPONENT, until=LAST_DAY),
+        carriers=read_carriers(stack.client, definitions[REGISTRY], Affected(COMPONENT), until=LAST_DAY),
         signals=read_signals(stack.client, definitions[REGISTRY]),
         signal=read_signal(stack.client, definitions[REGISTRY], COMPONENT),
+        follow_up=_follow_up(stack.client, definitions[REGISTRY]),
         seconds=round(time.monotonic() - started, 2),
     )
+
+
+def _follow_up(client: Client, definition: RegistryDefinition) -> FollowUp:
+    signals = read_signal(client, definition, COMPONENT).signals
+    subject = find_subject(client, definition.name, signals[0].id, alarm_days(signals))
+    return read_follow_up(client, definition, subject, until=LAST_DAY)
 
 
 def show(console: Console, definition: RegistryDefinition, result: DemoResult) -> None:
@@ -224,7 +235,7 @@ def show(console: Console, definition: RegistryDefinition, result: DemoResult) -
     first = replace(result.compliance, rows=result.compliance.rows[:_MOST_UNITS])
     console.print(compliance_table(first, definition))
     console.print(signals_table(definition, result.signals))
-    for part in signal_tables(definition, result.signal, result.carriers):
+    for part in signal_tables(definition, result.signal, result.follow_up):
         console.print(part, soft_wrap=isinstance(part, str))
     for table in carrier_tables(definition, result.carriers, 0):
         console.print(table)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from schemas import topics
 from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, encode_event, is_present, released_version
 from schemas.dead_letter import registration_alone
+from schemas.review import review_faults
 from schemas.store import known_versions
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.forms import rows_table
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
 
 _BATCH = "accepted_batch"
 _ARCHIVED = "accepted_messages"
-_PLACED = "unit_counts"  # whose version is its own place in the log, which only whoever reads it knows
+_PLACED = frozenset({"unit_counts", "review"})  # their version is their own place, which only whoever reads them knows
 # The other messages go in whole: the topic of each, and the table that takes it.
 _WHOLE: tuple[tuple[Callable[[str], str], str, str], ...] = (
     (topics.receipts, "receipt", "receipt_messages"),
     (topics.cells, "cell_batch", "cell_messages"),
     (topics.exposures, "exposure_batch", "exposure_messages"),
     (topics.lists, "list_batch", "list_messages"),
-    (topics.counts, _PLACED, "unit_count_messages"),
+    (topics.counts, "unit_counts", "unit_count_messages"),
     (topics.signals, "signal", "signal_messages"),
+    (topics.reviews, "review", "review_messages"),
 )
 # Many, large and our own: to decode them here would cost more than all the rest of their way, so what is wrong
 # with one is left to ClickHouse's reader to find.
@@ -125,7 +127,7 @@ class Buffer:
 
     def _lay_out(self, registry: str, topic: str, event: str, table: str) -> None:
         quoted = sql.table(sql.database_of(registry), table)
-        for wire, header in message_headers(event, placed=event == _PLACED).items():
+        for wire, header in message_headers(event, placed=event in _PLACED).items():
             self._layouts[topic, wire] = Layout(registry, quoted, table, header)
 
     def clear(self) -> None:
@@ -183,7 +185,9 @@ class Buffer:
             record = decode_event(event, value)
             if event in _UNDECODED:  # of an earlier version, and ClickHouse fills in no nested field that is not there
                 value = encode_event(event, _as_meant_then(event, record, released_version(event, value)))
-        self._take_whole(read, value, 1, placed=event == _PLACED)
+            elif event == "review" and (faults := review_faults(record)):  # anybody may write there
+                raise NotARegistrationError(f"the review is not as it must be: {'; '.join(map(str, faults))}")
+        self._take_whole(read, value, 1, placed=event in _PLACED)
 
     def _take_whole(self, read: Read, value: bytes, registrations: int, *, placed: bool = False) -> None:
         table = self._rows(read, value[:HEADER_BYTES])

@@ -17,7 +17,8 @@ had in the archive *before* the opt-outs were read: the archive is filled in the
 opt-out and lifting up to there is in it. And a person is left for the next time while the log of opt-outs
 lacks a submission that the archive has.
 
-Only places in the log are kept of what goes (table ``erased``), so that accepted = archived + erased.
+Only places in the log are kept of what goes (table ``erased``), so that accepted = archived + erased; and of what was
+said of carriers an id for each person (``erased_reviews``), so that it can be told how many they were.
 """
 
 from __future__ import annotations
@@ -46,13 +47,19 @@ _PERSONS_AT_ONCE = 500  # their names stand in the statement
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A table with rows of persons, and what it calls their columns (in SQL)."""
+    """A table with rows of persons, and what it calls their columns (in SQL).
+
+    ``kept_in`` names the table that takes ``kept`` of what goes, once for each ``per``; empty where nothing is kept.
+    """
 
     name: str
     patient: str
     partition: str
     version: str
     where: str = "1"
+    kept_in: str = ""
+    kept: str = ""
+    per: str = ""
 
 
 def erase(client: Client, definition: RegistryDefinition) -> dict[str, int]:
@@ -85,7 +92,14 @@ def _tables(definition: RegistryDefinition) -> Iterator[_Table]:
             yield _Table(rows_table(form.name), patient, "_partition", "_version")
     yield _Table("exposures", "patient", "partition", "version")
     yield _Table("list_entries", "patient", "partition", "version")
-    yield _Table(_ARCHIVE, "patient", "partition", "version", f"form != {sql.text(OPT_OUT)}")
+    yield _Table(
+        "reviews", "patient", "partition", "exposure_version", "kind = 'carrier'",
+        kept_in="erased_reviews", kept="about, argMin(id, version)", per="about, patient",
+    )  # fmt: skip
+    yield _Table(
+        _ARCHIVE, "patient", "partition", "version", f"form != {sql.text(OPT_OUT)}",
+        kept_in="erased", kept="partition, version", per="partition, version",
+    )  # fmt: skip
 
 
 def _persons_not_in_the_log(database: str) -> str:
@@ -109,9 +123,9 @@ def _erase_from(
         some = {patient: counted_from[patient] for patient in persons[first : first + _PERSONS_AT_ONCE]}
         goes = f"{table.where} AND {_below(table, some, reached)}"
         count: int = client.rows(f"SELECT count() FROM {quoted} WHERE {goes}")[0][0]
-        if count and table.name == _ARCHIVE:
-            places = sql.table(database, "erased")
-            client.command(f"INSERT INTO {places} SELECT DISTINCT partition, version FROM {quoted} WHERE {goes}")
+        if count and table.kept_in:
+            kept = sql.table(database, table.kept_in)
+            client.command(f"INSERT INTO {kept} SELECT {table.kept} FROM {quoted} WHERE {goes} GROUP BY {table.per}")
         if count:
             # a mutation rewrites the parts at once: a mark that hides rows until some later merge erases nothing
             client.command(f"ALTER TABLE {quoted} DELETE WHERE {goes} SETTINGS mutations_sync = 2")

@@ -51,8 +51,8 @@ def submission_topics(registry: str) -> list[str]:
 
 
 def derived_topics(registry: str) -> list[str]:
-    """What journeys write, cells, exposures and lists; signals; and the few uploaded counts, which wait for nobody."""
-    derived = (topics.cells, topics.exposures, topics.lists, topics.signals, topics.counts)
+    """What journeys and surveillance write; and the few counts and reviews, which wait for nobody either."""
+    derived = (topics.cells, topics.exposures, topics.lists, topics.signals, topics.counts, topics.reviews)
     return [topic(registry) for topic in derived]
 
 

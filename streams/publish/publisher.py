@@ -49,7 +49,7 @@ class RefusedRegistrationError(Exception):
     """
 
     def __init__(self, faults: Faults) -> None:
-        super().__init__("; ".join(f"{fault.field} {fault.rule}".strip() for fault in faults))
+        super().__init__("; ".join(map(str, faults)))
         self.faults = faults
 
 

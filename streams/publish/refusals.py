@@ -33,7 +33,7 @@ class Refusal(NamedTuple):
     @property
     def because(self) -> str:
         """All faults in one line."""
-        return "; ".join(f"{fault.field} {fault.rule}".strip() for fault in self.faults)
+        return "; ".join(map(str, self.faults))
 
 
 class Refusals:

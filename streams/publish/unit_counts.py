@@ -5,8 +5,6 @@ Nothing of it may be sent unless every row is right: half an upload would look l
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -14,34 +12,19 @@ from typing import TYPE_CHECKING
 
 from schemas.definition.coverage_checks import UNITS
 from streams.publish.errors import InputError
+from streams.publish.whole_file import FileRefusedError, read_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from schemas.definition.coverage import Coverage
     from schemas.definition.registry import RegistryDefinition
 
 COLUMNS = ("unit", "period", "measure", "count")
-MOST_FAULTS_TOLD = 50
 _MONTH = re.compile(r"(1[89][0-9]{2}|2[0-2][0-9]{2})-(0[1-9]|1[0-2])")
 _COUNT = re.compile(r"(<\s*)?([0-9]{1,9})")
 _LEAST_BELOW = 2  # "<1" would be a 0 that could have been told
-
-
-class CountsRefusedError(InputError):
-    """The file has faults, and nothing of it may be sent.
-
-    Attributes:
-        faults: one line per fault, each with the number of its line in the file.
-    """
-
-    def __init__(self, path: Path, faults: Sequence[str]) -> None:
-        told = [f"{path}, {fault}" for fault in faults[:MOST_FAULTS_TOLD]]
-        rest = len(faults) - len(told)
-        more = [f"{path}: {rest} further faults"] if rest else []
-        super().__init__("\n".join([*told, *more, f"{path}: nothing was sent"]))
-        self.faults = tuple(faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +59,14 @@ def read_counts(path: Path, definition: RegistryDefinition, as_of: date) -> list
 
     Raises:
         InputError: the file cannot be read, its header is another, or the registry declares no counts.
-        CountsRefusedError: rows are wrong, each named by its line.
+        FileRefusedError: rows are wrong, each named by its line.
     """
     coverage = coverage_of(definition)
     units = definition.catalogues[UNITS].codes()
     counts: list[UnitCount] = []
     faults: list[str] = []
     first_lines: dict[tuple[str, date, str], int] = {}
-    for line, row in _rows(path):
+    for line, row in read_rows(path, COLUMNS):
         read = row if isinstance(row, str) else _read_row(row, coverage, units, as_of)
         if isinstance(read, str):
             faults.append(f"line {line}: {read}")
@@ -93,9 +76,7 @@ def read_counts(path: Path, definition: RegistryDefinition, as_of: date) -> list
             faults.append(f"line {line}: unit, period and measure are those of line {first}")
         counts.append(read)
     if faults:
-        raise CountsRefusedError(path, faults)
-    if not counts:
-        raise InputError(f"{path}: there are no rows in it")
+        raise FileRefusedError(path, faults)
     return counts
 
 
@@ -110,30 +91,6 @@ def coverage_of(definition: RegistryDefinition) -> Coverage:
             f"registry {definition.name} is held against nothing: declare it in {definition.folder / 'coverage.yaml'}"
         )
     return definition.coverage
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str] | str]]:
-    """The line of each row but blank ones, with its values by column, or why they are none."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8; save the file in that encoding") from error
-    first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
-    header = [name.strip() for name in next(reader, [])]
-    if sorted(header) != sorted(COLUMNS):
-        raise InputError(f"{path}, line 1: the columns are {', '.join(header) or 'none'}, not {', '.join(COLUMNS)}")
-    try:
-        for written in reader:
-            values = [value.strip() for value in written]
-            if len(values) == len(header):
-                yield reader.line_num, dict(zip(header, values, strict=True))
-            elif any(values):
-                yield reader.line_num, f"{len(values)} values for {len(header)} columns"
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from error
 
 
 def _read_row(row: Mapping[str, str], coverage: Coverage, units: frozenset[str], as_of: date) -> UnitCount | str:

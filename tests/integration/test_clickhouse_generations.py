@@ -21,7 +21,7 @@ from sinks.clickhouse.generations import (
     switch,
 )
 from sinks.clickhouse.housekeeping import Housekeeping
-from sinks.clickhouse.queries.carriers import Carrier, UnitCarriers, read_carriers
+from sinks.clickhouse.queries.carriers import Affected, Carrier, UnitCarriers, read_carriers
 from sinks.clickhouse.queries.exposures import ExposureRow, read_exposures
 from sinks.clickhouse.queries.lists import read_list
 from tests.derived_support import Register, cell, days, derived_registry, entry, exposure, made, write
@@ -241,28 +241,29 @@ def test_who_carries_a_product_as_of_a_day(client: Client, registry: RegistryDef
             exposure("another", "2024-01-01", product="CUP2"),
         ],
     )  # fmt: skip
-    reading = read_carriers(client, registry, "CUP1", until=date(2024, 12, 30))
+    reading = read_carriers(client, registry, Affected("CUP1"), until=date(2024, 12, 30))
     assert reading.units == {
         "U1": UnitCarriers(persons=1, carried=2, lot_unknown=0, over=1),
         "U2": UnitCarriers(1, 1, 0, 1),
     }
     first, other, abroad = reading.carriers
     assert first == Carrier(
-        "U1", "k1-anna", "head", "cup", "L1", "left", date(2024, 1, 1), date(2024, 3, 1), abroad=False
-    )
+        "U1", "k1-anna", "head", "cup", "L1", "left", date(2024, 1, 1), date(2024, 3, 1), abroad=False,
+        put_in_at="U1", state="to_call", said_at=None, carried=True, partition=0, version=1,
+    )  # fmt: skip
     assert (other.registration_id, other.lot, other.outcome) == ("other", "L2", None)
     assert (abroad.unit, abroad.registration_id, abroad.abroad) == ("U2", "abroad", True)
-    of_lot = read_carriers(client, registry, "CUP1", lot="L1", unit="U1", until=date(2024, 12, 30))
+    of_lot = read_carriers(client, registry, Affected("CUP1", ("L1",)), unit="U1", until=date(2024, 12, 30))
     assert [one.registration_id for one in of_lot.carriers] == ["head"]
     assert of_lot.units == {"U1": UnitCarriers(1, 1, 0, 1)}
     # of what lot the later one is nobody knows, so its carrier is to be found as well
-    last = read_carriers(client, registry, "CUP1", lot="L1", unit="U1", until=date(2024, 12, 31))
+    last = read_carriers(client, registry, Affected("CUP1", ("L1",)), unit="U1", until=date(2024, 12, 31))
     assert [one.registration_id for one in last.carriers] == ["head", "later"]
     assert last.units == {"U1": UnitCarriers(2, 2, 1, 1)}
     # in February nothing had been taken out, nobody had died or left, and of the reoperation nothing was known
-    then = read_carriers(client, registry, "CUP1", until=date(2024, 2, 29))
+    then = read_carriers(client, registry, Affected("CUP1"), until=date(2024, 2, 29))
     assert [(one.registration_id, one.outcome, one.abroad) for one in then.carriers] == [
         ("dead", None, False), ("head", None, False), ("other", None, False),
         ("out", None, False), ("abroad", None, False),
     ]  # fmt: skip
-    assert read_carriers(client, registry, "CUP9").units == {}
+    assert read_carriers(client, registry, Affected("CUP9")).units == {}

@@ -214,6 +214,8 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
                 "unit_counts",
                 "specific_outcomes",
                 "recorded_exposures",
+                "signals",
+                "reviews",
             ),
             1,
         )
@@ -246,14 +248,14 @@ def test_topics_are_made_once_and_a_log_begins_once(guldadra: Shell, stack: Embe
     guldadra("migrate", name)
     made = guldadra("topics", "create", name)
     assert made.code == 0
-    parts = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts")
-    assert made.out.splitlines()[-8:] == [
+    parts = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts", "reviews")
+    assert made.out.splitlines()[-9:] == [
         *(f"{part}.{name}: made" for part in parts),
         f"{name}: the log begins, epoch 0",
     ]
     again = guldadra("topics", "create", name)
     assert again.code == 0
-    assert again.out.splitlines()[-7:] == [f"{part}.{name}: is as it must be" for part in parts]
+    assert again.out.splitlines()[-8:] == [f"{part}.{name}: is as it must be" for part in parts]
     assert guldadra("topics", "check", name).code == 0
 
     restored = guldadra("restore", name)

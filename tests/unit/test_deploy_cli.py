@@ -29,6 +29,8 @@ COMMANDS = {
     "unresolved": "Outcomes that fit no registration",
     "exposures": "treatments in follow-up",
     "trace": "whom this unit has to call",
+    "review": "a log that is never edited",
+    "notice": "opens lists of carriers to call",
     "counts": "only counts, never rows",
     "coverage": "by the declared definitions",
     "compliance": "has not reported for how long",

@@ -31,7 +31,10 @@ def test_what_is_yet_to_load_and_what_was_erased_is_in_the_table() -> None:
     assert lines[lines.index(headings) - 1] == "derived"  # the upper line of the last "to load"
     assert "hip 0 1 4,044 4,004 40 2 3,994 10 3 yes" in lines
     told = " ".join(lines)
-    assert "derived to load: cells, exposures, lists and counts likewise; erased: of persons who opted out" in told
+    assert (
+        "derived to load: cells, exposures, lists, counts and reviews likewise; erased: of persons who opted out"
+        in told
+    )
     assert "What does not agree" not in told
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from schemas.definition.folder import load_registries
 from streams.publish.errors import InputError
-from streams.publish.unit_counts import MOST_FAULTS_TOLD, CountsRefusedError, UnitCount, read_counts
+from streams.publish.unit_counts import UnitCount, read_counts
+from streams.publish.whole_file import MOST_FAULTS_TOLD, FileRefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ def test_rows_in_any_order_of_columns_with_either_delimiter(tmp_path: Path) -> N
 
 def test_a_quoted_line_end_does_not_shift_the_numbers(tmp_path: Path) -> None:
     text = _HEADER + 'U01,2001-11,"patient_register\n",1\nU01,2001-13,patient_register,1\n'
-    with pytest.raises(CountsRefusedError) as caught:
+    with pytest.raises(FileRefusedError) as caught:
         read_counts(file_of(tmp_path, text), _HIP, _AS_OF)
     assert caught.value.faults == ("line 4: period '2001-13' is no month, YYYY-MM",)
 
@@ -55,7 +56,7 @@ def test_every_wrong_row_is_named_by_line_with_all_that_is_wrong(tmp_path: Path)
         "U99,2001,other,",
     ]
     path = file_of(tmp_path, _HEADER + "\n".join(rows))
-    with pytest.raises(CountsRefusedError) as caught:
+    with pytest.raises(FileRefusedError) as caught:
         read_counts(path, _HIP, _AS_OF)
     measures = "there are patient_register, matched, patient_register_only, register_only"
     assert caught.value.faults == (
@@ -79,13 +80,13 @@ def test_every_wrong_row_is_named_by_line_with_all_that_is_wrong(tmp_path: Path)
 def test_the_month_before_that_of_the_day_of_counting_was_over(tmp_path: Path) -> None:
     path = file_of(tmp_path, _HEADER + "U01,2002-02,patient_register,0\n")
     assert read_counts(path, _HIP, date(2002, 3, 1))[0].count == 0
-    with pytest.raises(CountsRefusedError, match="was not over on 2002-02-28"):
+    with pytest.raises(FileRefusedError, match="was not over on 2002-02-28"):
         read_counts(path, _HIP, date(2002, 2, 28))
 
 
 def test_a_flood_of_faults_is_told_in_part_and_counted(tmp_path: Path) -> None:
     path = file_of(tmp_path, _HEADER + "U99,2001-11,patient_register,1\n" * (MOST_FAULTS_TOLD + 7))
-    with pytest.raises(CountsRefusedError) as caught:
+    with pytest.raises(FileRefusedError) as caught:
         read_counts(path, _HIP, _AS_OF)
     assert len(caught.value.faults) == MOST_FAULTS_TOLD + 7
     assert f"{path}: 7 further faults" in str(caught.value)

@@ -36,7 +36,8 @@ _PLATFORM_TABLES = frozenset(
         "lists", "list_entries", "list_messages", "list_entries_of_messages",
         "generation_pointer", "generation_definitions",
         "unit_counts", "unit_count_messages", "unit_counts_of_messages",
-        "migrations", "signals", "reviews", "reports",
+        "reviews", "review_messages", "reviews_of_messages", "erased_reviews",
+        "migrations", "signals", "reports",
     }
 )  # fmt: skip
 """Names that a registry's database keeps for the platform, those of design section 2 among them."""

@@ -1,17 +1,21 @@
-"""Who carries a product now: the persons to find when it fails or is called back, by the unit that put it in.
+"""Who carries a product now: the persons to find when it fails or is called back, and how it stands with each.
 
 As of a day D somebody carries it who got it by D, from whom it has not been taken out and who has not died by D.
-Who moved abroad still carries it. Persons are counted once in a unit, however many of it they carry.
+Who moved abroad still carries it. Persons are counted once in a unit, however many of it they carry. The unit that put
+it in answers for its carrier, until the carrier is said to have moved to another. What is said of carriers is said of
+a signal or a notice, and the latest counts, whatever the day of the reading.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from schemas.definition.form import EMIGRATION
+from schemas.definition.form import DEATH, EMIGRATION
+from schemas.review import CARRIER, CHECKED, DEAD, MOVED, TO_CALL
 from sinks.clickhouse import sql
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.migrations.opt_outs import counts
@@ -20,10 +24,12 @@ from sinks.clickhouse.queries.company import latest_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
+    from datetime import datetime
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
+
+_FIRST_DAY = date(1900, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Carrier:
     """One exposure of somebody who carries the product.
 
     Attributes:
-        unit: the unit that put it in; it knows the person by ``registration_id``.
+        unit: the unit that answers for the person.
         patient: pseudonym.
         registration_id: the registration with which it was put in.
         group: the monitor group of the exposure.
@@ -40,6 +46,13 @@ class Carrier:
         since: the day it was put in.
         outcome: the first day of an outcome since, such as a reoperation that left it in; None where there was none.
         abroad: whether the person has emigrated since.
+        put_in_at: the unit that put it in; it knows the person by ``registration_id``.
+        state: how it stands with the person, as last said; ``to_call`` where nothing was, ``dead`` where the person has
+            died unchecked.
+        carried: whether the person carries it still; False for the dead that were asked for.
+        partition: partition of the submissions that the exposure comes from.
+        version: the version of the exposure.
+        said_at: when the state was said, by the sender's clock; None where nothing was.
     """
 
     unit: str
@@ -51,6 +64,12 @@ class Carrier:
     since: date
     outcome: date | None
     abroad: bool
+    put_in_at: str
+    state: str
+    carried: bool
+    partition: int
+    version: int
+    said_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +90,27 @@ class UnitCarriers:
 
 
 @dataclass(frozen=True, slots=True)
+class Affected:
+    """Which of a product is asked for, and about what.
+
+    Attributes:
+        product: its code, in whatever monitor group it is: whoever carries it must be found.
+        lots: only these, and what is of no known lot; all where none are given.
+        first_day: only what was put in from this day on.
+        last_day: only what was put in until this day.
+        about: signal or notice whose states are read; None: the latest, whatever it was said about.
+        dead_since: who carried it on this day and has died since is a carrier too; None: the dead are none.
+    """
+
+    product: str
+    lots: tuple[str, ...] = ()
+    first_day: date | None = None
+    last_day: date | None = None
+    about: str | None = None
+    dead_since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CarrierReading:
     """The carriers of a product, and where the reading comes from.
 
@@ -79,8 +119,7 @@ class CarrierReading:
         generation: the generation of the exposures.
         through: by source partition, the version that they reach at least.
         until: the day that it is a reading of; None where nothing has been registered.
-        product: its code.
-        lot: the lot asked for; None where all are meant.
+        affected: what was asked for.
         units: by unit, in the order of their codes; those without a carrier too, if they ever put one in.
         carriers: by unit, then the day it was put in.
     """
@@ -89,8 +128,7 @@ class CarrierReading:
     generation: str
     through: Mapping[int, int]
     until: date | None
-    product: str
-    lot: str | None
+    affected: Affected
     units: Mapping[str, UnitCarriers]
     carriers: Sequence[Carrier]
 
@@ -98,9 +136,8 @@ class CarrierReading:
 def read_carriers(
     client: Client,
     definition: RegistryDefinition,
-    product: str,
+    affected: Affected,
     *,
-    lot: str | None = None,
     unit: str | None = None,
     until: date | None = None,
 ) -> CarrierReading:
@@ -109,9 +146,8 @@ def read_carriers(
     Args:
         client: the way to ClickHouse.
         definition: the registry.
-        product: its code, in whatever monitor group it is.
-        lot: only this lot, and what is of no known lot: whoever may carry it must be found.
-        unit: only what this unit put in.
+        affected: the product, and which of it.
+        unit: only whom this unit answers for.
         until: the day of the reading; the latest day in any form where none is given.
 
     Raises:
@@ -129,49 +165,98 @@ def read_carriers(
     if last_day is not None:
         parameters = {
             "generation": definition.generation,
-            "product": product,
-            "lots": [] if lot is None else [lot, ""],
+            "product": affected.product,
+            "lots": [*affected.lots, ""] if affected.lots else [],
+            "first": (affected.first_day or _FIRST_DAY).isoformat(),
+            "last": min(affected.last_day or last_day, last_day).isoformat(),
+            "about": affected.about or "",
+            "dead_since": (affected.dead_since or last_day).isoformat(),
             "unit": unit or "",
             "until": last_day.isoformat(),
         }
         found = client.rows(_query(definition), parameters)
         for code, exposures in groupby(found, key=itemgetter(0)):
             its = list(exposures)
-            carrying = [Carrier(*row) for *row, carried in its if carried]
-            carriers += carrying
+            listed = [
+                Carrier(*(*row, moment.replace(tzinfo=UTC) if is_said else None))
+                for *row, is_said, moment, is_listed in its
+                if is_listed
+            ]
+            carriers += listed
+            carried = [one for one in listed if one.carried]
             units[code] = UnitCarriers(
-                len({one.patient for one in carrying}),
-                len(carrying),
-                0 if lot is None else sum(not one.lot for one in carrying),
-                len(its) - len(carrying),
+                len({one.patient for one in carried}),
+                len(carried),
+                sum(not one.lot for one in carried) if affected.lots else 0,
+                len(its) - len(carried),
             )
-    return CarrierReading(definition.name, definition.generation, through, last_day, product, lot, units, carriers)
+    return CarrierReading(definition.name, definition.generation, through, last_day, affected, units, carriers)
 
 
 def _query(definition: RegistryDefinition) -> str:
     database = sql.database_of(definition.name)
     abroad, leavers = "false", ""
     if EMIGRATION in definition.forms:
-        form = definition.forms[EMIGRATION]
-        patient, day = (sql.identifier(form.name_of(role)) for role in ("patient", "occurred_on"))
-        abroad = "gone.is_gone AND gone.last_day >= start"
-        leavers = (
-            f"LEFT JOIN (SELECT {patient} AS patient, max({day}) AS last_day, true AS is_gone "
-            f"FROM {sql.table(database, EMIGRATION)} WHERE {day} <= {{until:Date32}} GROUP BY patient) AS gone "
-            "ON gone.patient = exposure.patient"
-        )
+        abroad = "gone.known AND gone.last_day >= start"
+        leavers = _last_days(definition, EMIGRATION, "gone")
+    dead, deaths = "false", ""
+    if DEATH in definition.forms:  # a product that was taken out before was carried until an earlier day
+        dead = "NOT is_carried AND died.known AND died.last_day <= carried_until"
+        deaths = _last_days(definition, DEATH, "died")
     return f"""
-        SELECT unit, exposure.patient, registration_id, `group`, lot, side, start,
+        SELECT
+            if(told.moved_to = '', exposure.unit, told.moved_to) AS answers,
+            exposure.patient, exposure.registration_id, `group`, lot, side, start,
             if(first_outcome <= {{until:Date32}}, first_outcome, NULL) AS outcome,
             {abroad} AS abroad,
-            carried_until IS NULL OR carried_until > {{until:Date32}} AS carried
+            exposure.unit AS put_in_at,
+            multiIf(
+                {dead} AND told.state_now != '{CHECKED}', '{DEAD}', told.state_now = '', '{TO_CALL}', told.state_now
+            ) AS stands,
+            carried_until IS NULL OR carried_until > {{until:Date32}} AS is_carried,
+            partition, version,
+            told.state_now != '' AS is_said, told.last_said,
+            is_carried OR ({dead} AND carried_until > {{dead_since:Date32}}) AS listed
         FROM
         (
             SELECT * FROM {sql.table(database, "exposures")} FINAL
             WHERE generation = {{generation:String}} AND product = {{product:String}} AND present
-            AND start <= {{until:Date32}} AND {counts(database, "patient", "version")}
+            AND start BETWEEN {{first:Date32}} AND {{last:Date32}} AND {counts(database, "patient", "version")}
             AND (empty({{lots:Array(String)}}) OR has({{lots:Array(String)}}, lot))
-            AND ({{unit:String}} = '' OR unit = {{unit:String}})
-        ) AS exposure {leavers}
-        ORDER BY unit, start, registration_id, `group`
+        ) AS exposure
+        LEFT JOIN ({_told(database)}) AS told
+            ON told.patient = exposure.patient AND told.registration_id = exposure.registration_id
+        {leavers}
+        {deaths}
+        WHERE {{unit:String}} = '' OR answers = {{unit:String}}
+        ORDER BY answers, start, exposure.registration_id, `group`
         SETTINGS join_use_nulls = 0"""
+
+
+def _told(database: str) -> str:
+    """What was last said of each carrier: of one signal or notice in the order of the log, else by the clocks."""
+    return f"""
+            SELECT patient, registration_id,
+                argMax(state, place) AS state_now,
+                argMaxIf(unit, place, state = '{MOVED}') AS moved_to,
+                argMax(said_at, place) AS last_said
+            FROM
+            (
+                SELECT *, (if({{about:String}} = '', toUnixTimestamp64Milli(said_at), 0), version) AS place
+                FROM {sql.table(database, "reviews")} FINAL
+                WHERE kind = '{CARRIER}' AND product = {{product:String}}
+                AND ({{about:String}} = '' OR about = {{about:String}})
+                AND {counts(database, "patient", "exposure_version")}
+            )
+            GROUP BY patient, registration_id"""
+
+
+def _last_days(definition: RegistryDefinition, form: str, name: str) -> str:
+    """The join with the latest day until the reading's on which a person is registered in a form."""
+    declared = definition.forms[form]
+    patient, day = (sql.identifier(declared.name_of(role)) for role in ("patient", "occurred_on"))
+    return (
+        f"LEFT JOIN (SELECT {patient} AS patient, max({day}) AS last_day, true AS known "
+        f"FROM {sql.table(sql.database_of(definition.name), form)} WHERE {day} <= {{until:Date32}} GROUP BY patient) "
+        f"AS {name} ON {name}.patient = exposure.patient"
+    )

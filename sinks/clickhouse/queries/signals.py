@@ -12,7 +12,8 @@ from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.lists import read_list
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
@@ -134,6 +135,11 @@ def read_signal(client: Client, definition: RegistryDefinition, signal: str) -> 
     history = [Became(*row) for row in client.rows(_history(definition.name), _asked(definition, one.id))]
     unresolved = sum(read_list(client, definition, UNRESOLVED, limit=0).units.values())
     return SignalReading(definition.name, definition.generation, through, [one], history, unresolved)
+
+
+def alarm_days(signals: Iterable[StatedSignal]) -> dict[str, date]:
+    """By signal, the last day that was known of when its alarm was raised; those without an alarm left out."""
+    return {one.id: level["known_day"] for one in signals for level in one.levels if level["level"] == "alarm"}
 
 
 def _watching(client: Client, definition: RegistryDefinition) -> RegistryDefinition:
