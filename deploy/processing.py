@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.logbook import make_changelog
 from deploy.settings import SettingsError
-from schemas.topics import journeys_changelog
+from schemas.topics import journeys_changelog, surveillance_changelog
 from sinks.clickhouse.archive import read_archive
 from sinks.clickhouse.restore import batches
+from streams.confirmed import ConfirmedReader
 from streams.journeys.core import JourneyCore
 from streams.surveillance.declared import watched_by
 from streams.worker.app import GroupOptions
@@ -51,6 +52,7 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
     Raises:
         LogError: the registry has no log, or the changelog is not as it must be.
         SettingsError: no broker is set, the registry has no monitors, or one is not as it must be.
+        KafkaException: the broker does not answer, or the topic of reviews is missing.
     """
     try:
         monitors = watched_by(definition)
@@ -58,9 +60,10 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
         raise SettingsError(f"{definition.name}, monitors.yaml, {error}") from error
     if not monitors:
         raise SettingsError(f"registry {definition.name} watches no product: its monitors.yaml declares no monitors")
-    work = Surveillance(definition.name, definition.generation, monitors)
-    make_changelog(settings.kafka_config(), definition.name, work.changelog)
-    return _worker(settings, work)
+    kafka = settings.kafka_config()
+    make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))
+    reviews = ConfirmedReader(kafka, definition.name)
+    return _worker(settings, Surveillance(definition.name, definition.generation, monitors, reviews.said))
 
 
 def _worker(settings: Settings, work: Work[Any]) -> Worker:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
 
 DECISION, CARRIER, NOTICE = "decision", "carrier", "notice"
-CLOSED, TO_CALL, CHECKED, MOVED, DEAD = "closed", "to_call", "checked", "moved", "dead"
+CONFIRMED, CLOSED = "confirmed", "closed"
+TO_CALL, CHECKED, MOVED, DEAD = "to_call", "checked", "moved", "dead"
 STATES: Mapping[str, tuple[str, ...]] = {
-    DECISION: ("taken_up", "confirmed", CLOSED),
+    DECISION: ("taken_up", CONFIRMED, CLOSED),
     CARRIER: (TO_CALL, "called", CHECKED, "declined", "not_found", MOVED, DEAD),
     NOTICE: ("issued",),
 }

@@ -83,7 +83,7 @@ class StateTold:
 
 
 def about_signal(definition: RegistryDefinition, text: str) -> About:
-    """The signal that a text names.
+    """The signal that a text names: its monitor, which is called as its group where there is but one.
 
     Raises:
         InputError: it names none of this registry.
@@ -91,12 +91,14 @@ def about_signal(definition: RegistryDefinition, text: str) -> About:
     signal = signal_id(text)
     if signal is None:
         raise InputError(f"{text} is no signal: write group/product/number, say cup/CUP01/0")
-    groups = definition.monitors.exposures
-    if signal.group not in groups:
-        raise InputError(f"{text}: {definition.name} has no monitor group {signal.group}; it has {', '.join(groups)}")
-    if not follows(definition, signal.group, signal.product):
-        raise InputError(f"{text}: {signal.product} is no product of the group {signal.group}; see its catalogue")
-    return About(str(signal), signal.group, signal.product)
+    groups, monitors = definition.monitors.exposures, definition.monitors.monitors
+    group = monitors[signal.group].exposures if signal.group in monitors else signal.group
+    if group not in groups:
+        known = ", ".join({**monitors, **groups})
+        raise InputError(f"{text}: {definition.name} has no monitor group {signal.group}; it has {known}")
+    if not follows(definition, group, signal.product):
+        raise InputError(f"{text}: {signal.product} is no product of the group {group}; see its catalogue")
+    return About(str(signal), group, signal.product)
 
 
 def decision(

@@ -50,6 +50,7 @@ class Kept:
         known: by product, the looks of its known path, in their order.
         stated: by product, the latest of its signals.
         versions: by partition, up to which version submissions are in.
+        confirmed: products under a confirmed signal.
     """
 
     def __init__(self) -> None:
@@ -58,6 +59,7 @@ class Kept:
         self.known: dict[str, list[Seen]] = {}
         self.stated: dict[str, Stated] = {}
         self.versions: dict[int, int] = {}
+        self.confirmed: set[str] = set()
 
 
 def bin_record(monitor: str, kind: Bin, number: int) -> tuple[bytes, bytes | None]:
@@ -85,6 +87,11 @@ def version_record(monitor: str, partition: int, version: int) -> tuple[bytes, b
     return _key("version", monitor, (partition,)), _encode(version)
 
 
+def confirmed_record(monitor: str, product: str, *, confirmed: bool) -> tuple[bytes, bytes | None]:
+    """That a product is under a confirmed signal; nothing is kept of others."""
+    return _key("confirmed", monitor, (product,)), _encode(1) if confirmed else None
+
+
 def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
     """What records hold, by monitor.
 
@@ -106,6 +113,8 @@ def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
         elif what == "signal":
             stated = _decode_stated(value)
             kept.stated[stated.signal.product] = stated
+        elif what == "confirmed":
+            kept.confirmed.add(rest[0])
         else:
             kept.versions[rest[0]] = _decode_number(value)
     for (monitor, product), by_place in looks.items():

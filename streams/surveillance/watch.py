@@ -15,6 +15,7 @@ from streams.surveillance.kept import (
     Seen,
     Stated,
     bin_record,
+    confirmed_record,
     look_record,
     report_record,
     signal_record,
@@ -22,7 +23,7 @@ from streams.surveillance.kept import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
 
     from streams.surveillance.bins import Change
     from streams.surveillance.core import State, Step
@@ -78,6 +79,7 @@ class Watch:
         self.watched = watched
         self.clock = Clock(watched.deaths)
         self.clock.put(kept.reports)
+        self._confirmed = frozenset(kept.confirmed)
         self._messages = {product: stated.messages for product, stated in kept.stated.items()}
         self.state: State = core.restored(
             kept.bins,
@@ -91,15 +93,16 @@ class Watch:
             ],
             kept.versions,
             through=self.clock.through(),
-            left_out=watched.left_out,
+            left_out=watched.left_out | self._confirmed,
         )
 
-    def take(self, messages: Sequence[Told], confirmed: Collection[str] = frozenset()) -> Taken:
+    def take(self, messages: Sequence[Told], said: Mapping[str, bool] | None = None) -> Taken:
         """Take some messages about the group, in their order, as one step.
 
         Args:
             messages: at least one.
-            confirmed: products under a confirmed signal, which no other is compared with any more.
+            said: of some products, whether a signal of theirs was confirmed, so that no other is compared with them any
+                more, or closed. What was said before stays as it was.
 
         Raises:
             BeganAnewError: one is older than what is known.
@@ -112,6 +115,8 @@ class Watch:
                 raise BeganAnewError(self.watched.monitor.group, at.partition, at.version, known)
             versions[at.partition] = at.version
             changes += map(self.watched.seen, told)
+        news = {product: on for product, on in (said or {}).items() if (product in self._confirmed) != on}
+        self._confirmed ^= news.keys()
         reports = self.clock.take(changes)
         step = core.step(
             self.state,
@@ -119,12 +124,13 @@ class Watch:
             changes,
             messages[-1].at,
             through=self.clock.through(),
-            left_out=self.watched.left_out | frozenset(confirmed),
+            left_out=self.watched.left_out | self._confirmed,
         )
         stated = tuple(self._state(signal) for signal in step.signals)
         monitor = self.watched.monitor.group
         writes = self._writes(step, stated)
         writes |= dict(report_record(monitor, report, number) for report, number in reports.items())
+        writes |= dict(confirmed_record(monitor, product, confirmed=on) for product, on in news.items())
         writes |= dict(version_record(monitor, at.partition, versions[at.partition]) for at, _ in messages)
         return Taken(writes, stated)
 

@@ -40,9 +40,16 @@ class Surveillance:
         registry: its name.
         generation: which exposures are watched: those made by these definitions.
         monitors: by name.
+        said: by monitor and product, whether a signal of it was confirmed, or closed since.
     """
 
-    def __init__(self, registry: str, generation: str, monitors: Mapping[str, Watched]) -> None:
+    def __init__(
+        self,
+        registry: str,
+        generation: str,
+        monitors: Mapping[str, Watched],
+        said: Callable[[], Mapping[tuple[str, str], bool]] = dict,
+    ) -> None:
         self.name = f"guldadra-surveillance-{registry}-{generation}"
         self.registry = registry
         self.source = topics.exposures(registry)
@@ -50,6 +57,7 @@ class Surveillance:
         self.follows_epochs = False
         self._generation = generation
         self._monitors = monitors
+        self._said = said
         self._watches: dict[int, dict[str, Watch]] = {}
 
     def recovered(self, partition: int, kept: Callable[[], Iterator[tuple[bytes, bytes]]]) -> None:
@@ -80,6 +88,7 @@ class Surveillance:
             if batch["generation"] == self._generation:
                 by_group.setdefault(batch["group"], []).append(_told(batch))
         watches = self._watches.setdefault(partition, {})
+        said = self._said()
         writes: dict[bytes, bytes | None] = {}
         outputs = []
         for name, watched in self._monitors.items():
@@ -90,7 +99,7 @@ class Surveillance:
             if watch is None:
                 watch = watches[name] = Watch(watched)
             try:
-                taken = watch.take(told)
+                taken = watch.take(told, {product: on for (of, product), on in said.items() if of == name})
             except BeganAnewError as error:
                 raise FillError(str(error)) from error
             writes |= taken.writes

@@ -242,7 +242,7 @@ def test_what_cannot_be_said_is_told_in_words_and_nothing_is_sent(registry: Regi
     assert registry.run("review", name, "close", SIGNAL).exit_code == 2
     assert registry.run("review", name, "carrier", SIGNAL, "--registration", "b", "--state", "x").exit_code == 2
     both = registry.run("trace", name, "--product", "CUP1", "--notice", "12345678")
-    assert "say either --product, with any --lot, or --notice" in words_of(both.exception)
+    assert "say one of --signal, --notice and --product" in words_of(both.exception)
     assert "there is no notice" in registry.review("list")
     assert read_events(registry.kafka, topics.reviews(name), "review") == []
 

@@ -1,0 +1,80 @@
+"""The products that people have confirmed a signal of, as they say so: no other product is compared with them then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from schemas import topics
+from schemas.codec import NotARegistrationError, decode_event
+from schemas.review import CLOSED, CONFIRMED, DECISION, review_faults, signal_id
+
+if TYPE_CHECKING:
+    from streams.control import KafkaConfig
+
+log = structlog.get_logger(__name__)
+
+_EVENT = "review"
+_ANSWER_S = 30.0
+
+
+class ConfirmedReader:
+    """Follows the reviews of a registry; what was said before the log begins is no news to whoever kept it.
+
+    Args:
+        kafka: the clients' settings.
+        registry: whose reviews.
+
+    Raises:
+        KafkaException: the broker does not answer, or has no such topic.
+    """
+
+    def __init__(self, kafka: KafkaConfig, registry: str) -> None:
+        self._topic = topics.reviews(registry)
+        self._said: dict[tuple[str, str], bool] = {}
+        self._ids: set[str] = set()
+        self._consumer = Consumer(
+            {
+                **kafka,
+                "group.id": "guldadra-confirmed",  # required by the client, never used: nothing is committed
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "fetch.queue.backoff.ms": 10,
+            }
+        )
+        known = self._consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]
+        if known.error is not None:
+            raise KafkaException(known.error)
+        self._consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in known.partitions])
+
+    def said(self) -> dict[tuple[str, str], bool]:
+        """By monitor and product, whether the latest decision on its signals is that it is confirmed; never waits.
+
+        Products of which only other things were said are left out: taking a signal up changes nothing.
+        """
+        for message in self._consumer.consume(1_000, 0):
+            error, value = message.error(), message.value()
+            if error is None and value is not None:
+                self._hear(bytes(value))
+            elif error is not None and not error.retriable() and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public constant is spelt so
+                raise KafkaException(error)
+        return self._said
+
+    def close(self) -> None:
+        """Let go of the topic."""
+        self._consumer.close()
+
+    def _hear(self, value: bytes) -> None:
+        try:
+            said = decode_event(_EVENT, value)
+        except NotARegistrationError as error:
+            log.warning("a message among the reviews is none, left out", error=str(error))
+            return
+        signal = signal_id(said["about"])
+        if said["kind"] != DECISION or signal is None or said["id"] in self._ids or review_faults(said):
+            return
+        self._ids.add(said["id"])  # of an id the first message counts
+        if said["state"] in (CONFIRMED, CLOSED):
+            self._said[signal.group, signal.product] = said["state"] == CONFIRMED

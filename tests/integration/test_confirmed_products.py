@@ -1,0 +1,46 @@
+"""What people confirm reaches surveillance: on the embedded broker, and on real Kafka."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from schemas import topics
+from schemas.codec import encode_event
+from streams.confirmed import ConfirmedReader
+from tests.review_support import decided, identity, issued
+from tests.support import bundled, make_log, send, wait_for
+
+if TYPE_CHECKING:
+    from schemas.definition.registry import RegistryDefinition
+    from streams.control import KafkaConfig
+
+
+def say(kafka: KafkaConfig, registry: RegistryDefinition, *records: dict[str, Any]) -> None:
+    messages = [
+        (record["group"].encode(), encode_event("review", {"registry": registry.name, "epoch": 0, **record}))
+        for record in records
+    ]
+    send(kafka, topics.reviews(registry.name), [*messages])
+
+
+def test_the_latest_decision_on_a_product_s_signals_counts(kafka: KafkaConfig) -> None:
+    registry = bundled("hip")
+    make_log(kafka, registry, partitions=2)
+    say(
+        kafka,
+        registry,
+        decided(1, "confirmed", about="cup/CUP1/0", product="CUP1"),
+        decided(2, "taken_up", about="cup/CUP2/0", product="CUP2"),
+        decided(3, "confirmed", about="stem/STEM1/4", product="STEM1", group="stem"),
+        issued(4, product="CUP3"),
+        decided(1, "closed", about="cup/CUP1/0", product="CUP1", reason="of an id that was said before"),
+    )
+    send(kafka, topics.reviews(registry.name), [(b"cup", b"junk")])
+    with closing(ConfirmedReader(kafka, registry.name)) as reader:
+        confirmed = {("cup", "CUP1"): True, ("stem", "STEM1"): True}
+        wait_for(lambda: reader.said() == confirmed, "what was said before")
+        say(kafka, registry, decided(5, "closed", about="cup/CUP1/0", product="CUP1", reason="not the cup"))
+        wait_for(lambda: reader.said() == {**confirmed, ("cup", "CUP1"): False}, "what is said now")
+        say(kafka, registry, decided(6, "confirmed", about="cup/CUP1/1", product="CUP1", id=identity(6)))
+        wait_for(lambda: reader.said() == confirmed, "a later signal of the product")
