@@ -25,7 +25,7 @@ from deploy.observe import set_up_logs
 from tests.bench.end_to_end import end_to_end
 from tests.bench.everything_on import everything_on
 from tests.bench.figures import Figures
-from tests.bench.freshness import cell_freshness, row_freshness
+from tests.bench.freshness import cell_freshness, row_freshness, signal_freshness
 from tests.bench.growth import growth
 from tests.bench.peers.__main__ import compare, options_of
 from tests.bench.recovery import recovery
@@ -53,6 +53,7 @@ def sections() -> Mapping[str, Section]:
         "everything-on": everything_on,
         "end-to-end": end_to_end,
         "cells": cell_freshness,
+        "signals": signal_freshness,
         "growth": partial(growth, left=left),
         "recovery": partial(recovery, left=left),
     }

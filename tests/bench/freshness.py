@@ -1,4 +1,4 @@
-"""How long a clinic's registration takes to be in what a query returns, at a steady rate: a row, and a cell."""
+"""How long a clinic's registration takes to be in what a query returns, at a steady rate: a row, a cell, a signal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import statistics
 import time
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Producer
@@ -30,6 +31,11 @@ _AGES = (50, 60, 70, 80, 90)  # one in each of the bundled age groups
 _LABELS = ("<55", "55-64", "65-74", "75-84", "85+")
 _FIRST_YEAR = 1970
 
+_DAY_MS = 86_400_000
+_DAY_2001 = 11_323  # the first of January
+_FAILS_AFTER = 5
+
+_Message = tuple[bytes, bytes]
 Cell = tuple[str, str, str]
 """First day of the month, sex, age group."""
 
@@ -117,6 +123,71 @@ def _cells_at(site: Site, figures: Figures, rate: int) -> None:
     _steadily(rate, count, send, look)
     waits = [seen[cell] - at for cell, at in sent.items()]
     _note(figures, f"publish to cell at {rate:,}/s", waits, "< 500", "< 1,000")
+
+
+def signal_freshness(site: Site, figures: Figures) -> None:
+    """Publish to a signal that can be read, for some reoperations among many operations; everything runs.
+
+    Each probe is one more patient from whom a cup and stem that nobody else has were taken out after a few days: the
+    first raises the signal, each further one is in what it says then.
+    """
+    for rate in site.sizes.rates:
+        with site.room():
+            _signals_at(site, figures, rate)
+
+
+def _signals_at(site: Site, figures: Figures, rate: int) -> None:
+    registry = site.registry("hip")
+    site.joined(registry, "intake", "process", "surveillance", "load")
+    producer = _producer(site)
+    units = [*registry.catalogues["units"].rows]
+    many = rate * (site.sizes.seconds + _WARM_S)
+    messages = [_sound(registry, number, units[number % len(units)]) for number in range(many)]
+    every = max(1, int(rate * _PROBE_EVERY_S))
+    failing = _failing(registry, units[0])
+    probes = dict(zip(range(rate * _WARM_S, many, every), failing, strict=False))
+    sent: list[float] = []
+    seen: list[float] = []
+
+    def look() -> bool:
+        found = site.rows(registry, "SELECT max(known[-1].observed) FROM DB.signals WHERE monitor = 'construct'")
+        now = time.monotonic()
+        seen.extend(now for _ in range(len(seen), int(str(found[0][0]))))
+        return len(seen) >= len(probes)
+
+    def send(number: int) -> None:
+        key, value = messages[number]
+        if (probe := probes.get(number)) is not None:
+            operated, (key, value) = probe
+            producer.produce(topics.submitted(registry.name), operated[1], operated[0])
+            sent.append(time.monotonic())
+        producer.produce(topics.submitted(registry.name), value, key)
+        producer.poll(0)
+
+    _steadily(rate, many, send, look)
+    waits = [at - published for published, at in zip(sent, seen, strict=False)]
+    _note(figures, f"publish to signal at {rate:,}/s", waits, "", "< 1,000")
+
+
+def _sound(registry: RegistryDefinition, number: int, unit: str) -> _Message:
+    """An operation of the last year, with what most have; its hip lasts."""
+    day = _DAY_2001 - number % 365
+    return message(registry, "primary_operation", number, unit=unit, occurred_on=day, recorded_at=(day + 1) * _DAY_MS)
+
+
+def _failing(registry: RegistryDefinition, unit: str) -> Iterator[tuple[_Message, _Message]]:
+    """One patient after the other with one cup and stem: an operation, a year before all others, its reoperation."""
+    usual = registration(registry, "primary_operation")
+    components = registry.catalogues["components"]
+    (cup, *_), (stem, *_) = (sorted(components.codes(kind) - {usual[kind]}) for kind in ("cup", "stem"))
+    day = _DAY_2001 - 365
+    operated = {"unit": unit, "occurred_on": day, "recorded_at": day * _DAY_MS, "cup": cup, "stem": stem}
+    again = {"unit": unit, "occurred_on": day + _FAILS_AFTER, "components_removed": ["cup", "stem"]}
+    for number in count(_PROBE_PATIENTS):
+        yield (
+            message(registry, "primary_operation", number, side="left", **operated),
+            message(registry, "reoperation", number, side="left", primary_registration_id=None, **again),
+        )
 
 
 def _probes(registry: RegistryDefinition, unit: str) -> Iterator[_Probe]:

@@ -144,6 +144,7 @@ class Site:
             "intake": [f"intake-{registry.name}"],
             "load": [f"load-{registry.name}", f"load-{registry.name}-derived"],
             "process": [f"guldadra-process-{registry.name}-{registry.generation}"],
+            "surveillance": [f"guldadra-surveillance-{registry.name}-{registry.generation}"],
         }
         wanted = [group for command in commands for group in groups[command]]
 
@@ -153,7 +154,8 @@ class Site:
                 sum(len(member.assignment.topic_partitions) for member in one.members if member.assignment)
                 for one in described
             ]
-            return all(held) and ("process" not in running or running["process"].lives)
+            followers = [one for command, one in running.items() if command in ("process", "surveillance")]
+            return all(held) and all(one.lives for one in followers)
 
         until(settled, _JOIN_S, "the processes have not joined their groups", every_s=0.2)
         time.sleep(1.0)
