@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Record = list[Any]
 #: Where a record has what; the fields spoken of follow.
 DAY, RECORDED, FORM, ID, FIRST_FIELD = range(5)
+DAY_MS = 86_400_000
+NEVER = 1 << 40
+"""A day that does not come."""
 
 
 class Records:
