@@ -40,7 +40,7 @@ class Plain:
         usual_bytes: how many bytes most of its values take, where its logical type tells: the dates
             of thirty years back and all to come take 3, the milliseconds from mid-1970 to 2039 take 6.
         recurring: whether the same few texts come again and again (the attribute ``recurring`` of the
-            type says so), so that the writer does well to remember their bytes.
+            type says so), so that reader and writer do well to remember them.
     """
 
     kind: str

@@ -36,6 +36,9 @@ from schemas.compiled import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+_MOST_KNOWN = 10_000
+_LONGEST_KNOWN = 64
+
 TOO_EARLY = "the payload ends too early"
 LEFT_OVER = "the payload has bytes after the registration"
 LONGER_THAN_NEEDED = "a varint is longer than needed"
@@ -113,7 +116,8 @@ def _read(source: Source, shape: Shape, value: str) -> None:
         with _when_not_null(source, shape, f"{value} = None"):
             _read(source, shape.inner, value)
     else:
-        source.add(*_READ_PLAIN[shape].replace("VALUE", value).strip().splitlines())
+        text = _READ_RECURRING if shape.recurring else _READ_PLAIN[shape]
+        source.add(*text.replace("VALUE", value).strip().splitlines())
 
 
 def _read_record(source: Source, shape: Record, value: str, wanted: Sequence[str] | None) -> None:
@@ -275,6 +279,7 @@ _READ_PLAIN = {
     Plain("bytes"): _SPAN + "VALUE = more(n)",
     Plain("string"): _SPAN + "VALUE = more(n).decode()",
 }
+_READ_RECURRING = _SPAN + "VALUE = TEXTS[more(n)]"
 _PASS_PLAIN = {
     **_READ_PLAIN,
     Plain("float"): "more(4)",
@@ -282,6 +287,18 @@ _PASS_PLAIN = {
     Plain("bytes"): _SPAN + "more(n)",
     Plain("string"): _SPAN + "more(n)",
 }
+
+
+class _Texts(dict[bytes, str]):
+    """Texts that come again and again, made once each: then they are the same object too, with its hash worked out."""
+
+    def __missing__(self, utf8: bytes) -> str:
+        text = utf8.decode()
+        if len(utf8) <= _LONGEST_KNOWN:
+            if len(self) >= _MOST_KNOWN:
+                self.clear()
+            self[utf8] = text
+        return text
 
 
 def _unsigned(more: Callable[[int], bytes], bits: int) -> int:
@@ -381,6 +398,7 @@ _TOOLS = {
     "no_such_branch": _no_such_branch,
     "rest": _rest,
     "unsigned": _unsigned,
+    "TEXTS": _Texts(),
     "TOO_EARLY": TOO_EARLY,
     "LEFT_OVER": LEFT_OVER,
     "LONGER_THAN_NEEDED": LONGER_THAN_NEEDED,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.definition.condition import All, AnyOf, FieldTest, Latest, Not, Related
-from streams.journeys.records import DAY, FIRST_FIELD, ID, RECORDED
+from streams.journeys.records import DAY, DAY_MS, FIRST_FIELD, ID, RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
     from streams.journeys.records import Records
 
-_DAY_MS = 86_400_000
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -52,7 +51,7 @@ class ConditionCode:
 
     def recorded(self, record: str) -> str:
         """The expression of the day (UTC) on which a record was recorded."""
-        return f"{record}[{RECORDED}] // {_DAY_MS}"
+        return f"{record}[{RECORDED}] // {DAY_MS}"
 
     def _between(self, form: str, first: str, second: str, record: str) -> str:
         """The expression of the whole days from one date or time (UTC) to another; None where one is not known."""
@@ -60,7 +59,7 @@ class ConditionCode:
         kinds = [self._kind(form, field) for field in (first, second)]
         known = " and ".join(f"{place} is not None" for place in places)
         one, other = (
-            place if kind == "date" else f"{place} // {_DAY_MS}" for place, kind in zip(places, kinds, strict=True)
+            place if kind == "date" else f"{place} // {DAY_MS}" for place, kind in zip(places, kinds, strict=True)
         )
         return f"({other} - {one} if {known} else None)"
 

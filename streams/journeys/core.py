@@ -18,6 +18,7 @@ from schemas.codec import NotARegistrationError, encode_event
 from schemas.definition.form import OPT_OUT
 from schemas.version import version_of
 from streams.journeys.evaluation import Findings, compile_evaluation
+from streams.journeys.exposure_pieces import change
 from streams.journeys.records import DAY, FORM, Record, Records
 from streams.journeys.state import journey_of, kept, kept_alone
 from streams.step import Output, Step, UnknownSchemaError, Unreadable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from schemas.definition.registry import RegistryDefinition
-    from streams.journeys.evaluation import CellKey, ExposureState
+    from streams.journeys.evaluation import CellKey
 
     Read = Callable[[list[bytes]], list[bytes | None]]
 
@@ -140,14 +141,14 @@ class _Changes:
     Attributes:
         cells: by cell, the numbers to add, as they came.
         counts: by cell, what to add to its buckets.
-        exposures: by group, the changes, each as ``ExposureBatch`` has its fields, or its bytes.
+        exposures: by group, the changes, each as its bytes in an ``ExposureBatch``.
         entries: the list entries that changed, each as ``ListBatch`` has its fields.
     """
 
     def __init__(self) -> None:
         self.cells: defaultdict[CellKey, list[tuple[int, ...]]] = defaultdict(list)
         self.counts: defaultdict[CellKey, defaultdict[int, int]] = defaultdict(partial(defaultdict, int))
-        self.exposures: defaultdict[str, list[tuple[Any, ...] | bytes]] = defaultdict(list)
+        self.exposures: defaultdict[str, list[bytes]] = defaultdict(list)
         self.entries: list[tuple[Any, ...]] = []
 
     def add(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
@@ -193,8 +194,8 @@ class _Changes:
     def _expose(
         self,
         patient: str,
-        before: Mapping[tuple[str, str], ExposureState],
-        now: Mapping[tuple[str, str], ExposureState],
+        before: Mapping[tuple[str, str], bytes],
+        now: Mapping[tuple[str, str], bytes],
         *,
         anew: bool,
     ) -> None:
@@ -202,9 +203,8 @@ class _Changes:
             was, state = before.get(identity), now.get(identity)
             if was != state or anew:
                 group, registration_id = identity
-                gone = state is None
-                before_it, after_it = () if was is None else (was,), () if gone else (state,)
-                self.exposures[group].append((patient, registration_id, before_it, after_it, anew and gone))
+                out = anew and state is None
+                self.exposures[group].append(change(patient, registration_id, was, state, opted_out=out))
 
     def _list(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
         for identity in before.listed.keys() | now.listed.keys():

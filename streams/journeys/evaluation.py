@@ -15,7 +15,7 @@ from schemas.compiled import Source
 from schemas.definition.indicators import UNRESOLVED, width
 from schemas.definition.monitors import BETWEEN
 from streams.journeys.conditions import ConditionCode
-from streams.journeys.records import DAY, FORM, ID, Records
+from streams.journeys.records import DAY, FORM, ID, RECORDED, Records
 from streams.journeys.tools import TOOLS, Bands
 
 if TYPE_CHECKING:
@@ -31,14 +31,12 @@ if TYPE_CHECKING:
         PatientList,
         Rate,
     )
-    from schemas.definition.monitors import Exposure, ExposureEnd
+    from schemas.definition.monitors import Exposure
     from schemas.definition.registry import RegistryDefinition
     from streams.journeys.records import Record
 
 CellKey = tuple[Any, ...]
 """(cohort, unit, period, by as a tuple, indicator); the indicator is empty where it is the cohort's vector."""
-ExposureState = tuple[Any, ...]
-"""The fields of ``ExposureBatch``'s states, in their order."""
 ListedState = tuple[Any, ...]
 """(unit, day, shown)."""
 
@@ -50,13 +48,13 @@ class Findings:
     Attributes:
         shares: by an identity within the journey, (cell, numbers to add to it).
         counted: likewise, (cell, the bucket of it that it counts in).
-        exposures: by (group, registration id).
+        exposures: by (group, registration id), the bytes of the state as ``ExposureBatch`` has it.
         listed: by (list, form, registration id).
     """
 
     shares: dict[tuple[Any, ...], tuple[CellKey, tuple[int, ...]]]
     counted: dict[tuple[Any, ...], tuple[CellKey, int]]
-    exposures: dict[tuple[str, str], ExposureState]
+    exposures: dict[tuple[str, str], bytes]
     listed: dict[tuple[str, str, str], ListedState]
 
 
@@ -145,7 +143,7 @@ class _Writer:
 
     def _found_exposure(self, group: str, state: str) -> str:
         if self._alone:
-            return f"exposures[{group!r}].append((patient, a[{ID}], NONE, ({state},), False))"
+            return f"exposures[{group!r}].append(who(patient, a[{ID}]) + NOTHING_BEFORE + {state} + NO_OPT_OUT)"
         return f"X[{group!r}, a[{ID}]] = {state}"
 
     def _found_entry(self, name: str, form: str, shown: str) -> str:
@@ -221,7 +219,7 @@ class _Writer:
         numbers: list[str] = []
         buckets: list[str] = []
         for indicator_name, indicator in cohort.indicators.items():
-            prepared, parts, bucketed = self._share(indicator, cohort.form)
+            prepared, parts, bucketed = self._share(indicator, cohort)
             lines += prepared
             numbers += parts
             if bucketed is not None:
@@ -241,8 +239,9 @@ class _Writer:
             return [*said, *found]
         return [*said, f"if numbers != {(0,) * width(cohort)!r}:", *(f"    {line}" for line in found)]
 
-    def _share(self, indicator: Indicator, form: str) -> tuple[list[str], list[str], tuple[str, str] | None]:
+    def _share(self, indicator: Indicator, cohort: Cohort) -> tuple[list[str], list[str], tuple[str, str] | None]:
         """(statements, the parts' expressions, where it counts by bucket: when and which)."""
+        form = cohort.form
         where = self._code.expression(indicator.where, form)
         counted = self._source.variable("n") if indicator.where is not None else _ALWAYS
         counting = [f"{counted} = 1 if {where} else 0"] if indicator.where is not None else []
@@ -252,7 +251,7 @@ class _Writer:
             holds = self._code.expression(indicator.numerator, form)
             return counting, [counted, f"1 if {_both(counted, holds)} else 0"], None
         if indicator.kind == "rate":
-            prepared, parts, bucketed = self._person_time(indicator, form, counted)
+            prepared, parts, bucketed = self._person_time(indicator, cohort, counted)
             return [*counting, *prepared], parts, bucketed
         counted = self._source.variable("n")
         value = self._source.variable("v")
@@ -265,7 +264,9 @@ class _Writer:
             return prepared, [counted, value, f"{value} * {value}"], None
         return prepared, [counted], (counted, value)
 
-    def _person_time(self, rate: Rate, form: str, counted: str) -> tuple[list[str], list[str], tuple[str, str] | None]:
+    def _person_time(
+        self, rate: Rate, cohort: Cohort, counted: str
+    ) -> tuple[list[str], list[str], tuple[str, str] | None]:
         event, end, days = (self._source.variable(name) for name in ("event", "end", "days"))
         opened = self._source.variable("open")
         horizon = rate.horizon_days
@@ -273,11 +274,10 @@ class _Writer:
         prepared = [f"{opened} = {counted}", f"{event} = {days} = 0"]
         may_end = self._may_end((rate.event, *rate.ends))
         if may_end is not None:
-            others = "".join(f", {self._first_day(one, form)}" for one in rate.ends)
             prepared += [
                 f"if {_both(counted, may_end)}:",
-                f"    {event} = {self._first_day(rate.event, form)}",
-                f"    {end} = {f'min({event}{others})' if others else event}",
+                f"    {event} = {self._first_day((rate.event,), cohort)}",
+                f"    {end} = {self._first_day((rate.event, *rate.ends), cohort)}",
                 f"    if {end} == NEVER:",
                 f"        {event} = 0",
                 "    else:",
@@ -297,14 +297,21 @@ class _Writer:
         places = sorted({self._records.form_at(str(end.form)) for end in ends} - self._code.missing)
         return f"({' or '.join(f'F[{place}]' for place in places)})" if places else None
 
-    def _first_day(self, end: Following | End, form: str) -> str:
-        """The expression of the first day that something ends follow-up on; NEVER where nothing does."""
-        if end.form is None:  # an End that is a date of the registration itself
-            return f"day_from({self._code.place(form, str(end.field), 'a')}, a[{DAY}])"
+    def _first(self, end: Following | End, anchors: Anchors) -> str:
+        """The expression of the first registration that ends follow-up; of a record whose day never comes without."""
+        if end.form is None:  # an End that is a date of the registration itself: known when that was recorded
+            field = self._code.place(anchors.form, str(end.field), "a")
+            return f"(day_from({field}, a[{DAY}]), a[{RECORDED}])"
         place = self._records.form_at(end.form)
         if place in self._code.missing:
-            return "NEVER"
-        return f"(first_day({self._code.following(end, form)}(a, F, T)) if F[{place}] else NEVER)"
+            return "NOT_YET"
+        following = self._code.following(end, anchors.form)
+        return self._once(f"(next({following}(a, F, T), NOT_YET) if F[{place}] else NOT_YET)", anchors)
+
+    def _first_day(self, ends: Iterable[Following | End], anchors: Anchors) -> str:
+        """The expression of the first day that one of these ends follow-up on; NEVER where none does."""
+        days = list(dict.fromkeys(f"{self._first(end, anchors)}[{DAY}]" for end in ends))
+        return days[0] if len(days) == 1 else f"min({', '.join(days)})"
 
     def _entry_of(self, name: str, declared: PatientList) -> list[str]:
         form = declared.form
@@ -325,55 +332,51 @@ class _Writer:
         lot = "''" if exposure.lot is None else f"({code.place(form, exposure.lot, 'a')} or '')"
         side, labels = code.role(form, "side", "a"), self._labels(exposure, exposure.by)
         recorded = self._once(code.recorded("a"), exposure)
-        began = f"product, {lot}, unit, {side}, {labels}, a[{DAY}]"
         parts = [code.place(form, field, "a") for field in exposure.product]
         named = parts[0]
         if len(parts) > 1:
             known = " and ".join(f"{part} is not None" for part in parts)
             named = f"{f' + {BETWEEN!r} + '.join(parts)} if {known} else None"
         product = [f"product = {named}", "if product is not None:"]
+        since = self._once(f"since(unit, {side}, {labels}, a[{DAY}])", exposure)
         may_end = self._may_end((exposure.outcomes, *exposure.ends, *exposure.carried_until))
         if may_end is None:  # as for a journey of one registration
-            who = self._once(f"who(patient, a[{ID}])", exposure)
-            since = self._once(f"since(unit, {side}, {labels}, a[{DAY}], {recorded})", exposure)
-            return [*product, f"    exposures[{name!r}].append({who} + product_and_lot((product, {lot})) + {since})"]
-        outcomes = code.following(exposure.outcomes, form)
+            who = self._once(f"who(patient, a[{ID}]) + NOTHING_BEFORE", exposure)
+            rest = self._once(f"{since} + OPEN_STILL + recorded(({recorded}, None)) + NO_OPT_OUT", exposure)
+            return [*product, f"    exposures[{name!r}].append({who} + product_and_lot((product, {lot})) + {rest})"]
         of_outcome = (str(exposure.outcomes.form), "r")
         specific = "False" if exposure.specific is None else code.expression(exposure.specific, *of_outcome)
         unknown = "False" if exposure.unknown is None else code.expression(exposure.unknown, *of_outcome)
-        first_days = "days[0] if days else None, len(own), own[0] if own else None"
-        ended = "None if end == NEVER else end, reason"
-        state = f"({began}, {ended}, len(days), {first_days}, unknown, carried, {recorded}, end_recorded)"
-        carried = ", ".join(self._first_day(one, form) for one in exposure.carried_until) or "end"
+        ended, found = self._ended(exposure), self._outcomes(exposure)
+        state = f"product_and_lot((product, {lot})) + {since} + became + recorded(({recorded}, end_recorded))"
         return [
             *product,
-            f"    end, reason, end_recorded = NEVER, {_OPEN!r}, None",
-            "    days, own, unknown, carried = NONE, NONE, 0, None",
-            f"    if {may_end}:",
-            *(f"        {line}" for one in exposure.ends for line in self._ending(one, form, recorded)),
-            f"        day = min({carried}, NEVER)",
-            "        carried = None if day == NEVER else day",
-            f"        found = [r for r in {outcomes}(a, F, T) if r[{DAY}] <= end]",
-            "        if found:",
-            f"            days = [r[{DAY}] for r in found]",
-            f"            own = [r[{DAY}] for r in found if {specific}]",
-            f"            unknown = sum([1 for r in found if {unknown} and not {specific}])",
+            f"    end, reason, end_recorded = {ended}",
+            f"    carried = {self._first_day(exposure.carried_until, exposure) if exposure.carried_until else 'end'}",
+            f"    found = {found}",
+            "    days, unknown = NO_DAYS, 0",
+            "    if found:",
+            f"        days = [r[{DAY}] for r in found], [r[{DAY}] for r in found if {specific}]",
+            f"        unknown = sum([1 for r in found if {unknown} and not {specific}])",
+            "    became = course(end, reason, carried, days, unknown)",
             f"    {self._found_exposure(name, state)}",
         ]
 
-    def _ending(self, end: ExposureEnd, form: str, recorded: str) -> list[str]:
-        """What looks whether an exposure has ended so, and earlier than is known; ``recorded`` is its beginning's."""
-        if end.form is None:  # a date of the registration itself
-            day, known = self._first_day(end, form), recorded
-            return [f"day = {day}", "if day < end:", f"    end, reason, end_recorded = day, {end.reason!r}, {known}"]
-        place = self._records.form_at(end.form)
+    def _ended(self, exposure: Exposure) -> str:
+        """The expression of (day, reason, day recorded) of an exposure's end."""
+        may_end = self._may_end(exposure.ends)
+        if may_end is None:
+            return "NOT_ENDED"
+        ends = "".join(f"({self._first(one, exposure)}, {one.reason!r}), " for one in exposure.ends)
+        return self._once(f"(ended(({ends})) if {may_end} else NOT_ENDED)", exposure)
+
+    def _outcomes(self, exposure: Exposure) -> str:
+        """The expression of the outcomes that come while exposed; ``end`` is its last day."""
+        place = self._records.form_at(str(exposure.outcomes.form))
         if place in self._code.missing:
-            return []
-        return [
-            f"r = next({self._code.following(end, form)}(a, F, T), None) if F[{place}] else None",
-            f"if r is not None and r[{DAY}] < end:",
-            f"    end, reason, end_recorded = r[{DAY}], {end.reason!r}, {self._code.recorded('r')}",
-        ]
+            return "NONE"
+        following = self._code.following(exposure.outcomes, exposure.form)
+        return f"[r for r in {following}(a, F, T) if r[{DAY}] <= end] if F[{place}] else NONE"
 
     def _labels(self, anchors: Anchors, by: Mapping[str, Breakdown]) -> str:
         """The expression of the breakdowns' texts."""
@@ -412,7 +415,6 @@ class _Writer:
 
 
 _ALWAYS = "1"
-_OPEN = ""
 
 
 def _both(one: str, other: str) -> str:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Record = list[Any]
 #: Where a record has what; the fields spoken of follow.
 DAY, RECORDED, FORM, ID, FIRST_FIELD = range(5)
+DAY_MS = 86_400_000
+NEVER = 1 << 40
+"""A day that does not come."""
 
 
 class Records:
@@ -56,7 +59,7 @@ class Records:
         head = [form.name_of(role) for role in ("retracted", "occurred_on", "recorded_at")]
         wanted = (*head, *kept)
         if schema.current:
-            decode: Callable[[bytes], list[Any]] = compile_reader(schema.avro, fields=wanted)
+            decode: Callable[[bytes], list[Any]] = compile_reader(_with_recurring_codes(form), fields=wanted)
         else:
 
             def decode(payload: bytes) -> list[Any]:
@@ -75,6 +78,19 @@ class Records:
             return said
 
         return read
+
+
+def _with_recurring_codes(form: Form) -> dict[str, Any]:
+    """The form's schema, whose coded texts are said to recur: few different ones, read again and again."""
+    coded = {field.name for field in form.fields if field.codes is not None and not field.repeated}
+    recurring = {"type": "string", "recurring": True}
+
+    def said(declared: dict[str, Any]) -> dict[str, Any]:
+        kind = declared["type"]
+        of_codes = [recurring if one == "string" else one for one in kind] if isinstance(kind, list) else recurring
+        return {**declared, "type": of_codes}
+
+    return {**form.avro, "fields": [said(one) if one["name"] in coded else one for one in form.avro["fields"]]}
 
 
 def _always_kept(form: Form) -> set[str]:

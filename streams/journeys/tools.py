@@ -6,19 +6,29 @@ from bisect import bisect_right
 from datetime import date, timedelta
 from decimal import Decimal
 from math import floor
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from streams.journeys.first_exposure import product_and_lot, since, who
-from streams.journeys.records import DAY
+from streams.journeys.exposure_pieces import (
+    NO_OPT_OUT,
+    NOTHING_BEFORE,
+    OPEN_STILL,
+    course,
+    product_and_lot,
+    recorded,
+    since,
+    who,
+)
+from streams.journeys.records import DAY, DAY_MS, NEVER, RECORDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
     from streams.journeys.records import Record
 
 _EPOCH = date(1970, 1, 1)
 _MOST_KNOWN = 10_000
-_NEVER = 1 << 40
+_NOT_YET: Record = [NEVER, 0]
+"""What is found where there is nothing to find: a record of a day that does not come."""
 
 
 class _Periods(dict[int, int]):
@@ -74,33 +84,45 @@ def _date_text(day: int | None) -> str:
     return "" if day is None else (_EPOCH + timedelta(days=day)).isoformat()
 
 
-def _first_day(found: Iterator[Record]) -> int:
-    first = next(found, None)
-    return _NEVER if first is None else cast("int", first[DAY])
-
-
 def _day_from(day: int | None, start: int) -> int:
-    return _NEVER if day is None or day < start else day
+    return NEVER if day is None or day < start else day
+
+
+def _ended(ends: Sequence[tuple[Record, str]]) -> tuple[int, str, int | None]:
+    """(day, reason, day recorded) of the earliest of some ends, of equal ones the first."""
+    day, reason, known = NEVER, "", None
+    for record, why in ends:
+        if record[DAY] < day:
+            day, reason, known = record[DAY], why, record[RECORDED] // DAY_MS
+    return day, reason, known
 
 
 TOOLS: Mapping[str, object] = {
-    "NEVER": _NEVER,
+    "NEVER": NEVER,
     "NONE": (),
     "NOTHING": {},
+    "NOTHING_BEFORE": NOTHING_BEFORE,
+    "NOT_ENDED": (NEVER, "", None),
+    "NOT_YET": _NOT_YET,
+    "NO_DAYS": ((), ()),
+    "NO_OPT_OUT": NO_OPT_OUT,
+    "OPEN_STILL": OPEN_STILL,
     "calendar_year_of": _CalendarYears().__getitem__,
+    "course": course,
     "date_text": _date_text,
     "day_from": _day_from,
-    "first_day": _first_day,
+    "ended": _ended,
     "floor": floor,
     "len": len,
     "min": min,
     "next": next,
     "month_of": _Periods(1).__getitem__,
     "quarter_of": _Periods(3).__getitem__,
-    "reversed": reversed,
-    "sum": sum,
     "product_and_lot": product_and_lot,
+    "recorded": recorded,
+    "reversed": reversed,
     "since": since,
+    "sum": sum,
     "text": _text,
     "who": who,
     "year_of": _Periods(12).__getitem__,

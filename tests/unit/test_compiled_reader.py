@@ -195,6 +195,39 @@ def test_eight_levels_compile_and_more_are_refused() -> None:
             compile_reader(schema)
 
 
+RECURRING = {"type": "string", "recurring": True}
+
+
+def in_avro(text: str) -> bytes:
+    """A text: its length in bytes as a varint of twice as much, then its bytes."""
+    double = 2 * len(text.encode())
+    low, rest = double & 127, double >> 7
+    length = bytes([low]) if not rest else bytes([low | 128, rest]) if rest < 128 else b""
+    return (length or bytes([low | 128, rest & 127 | 128, rest >> 7])) + text.encode()
+
+
+@pytest.mark.parametrize("text", ["", "U05", "Enhet å", "x" * 64, "x" * 65, "å" * 9_000])
+def test_a_text_that_recurs_is_read_as_any_other(text: str) -> None:
+    data = in_avro(text) + b"\2" + in_avro(text)
+    read = compile_reader(record(RECURRING, ["null", RECURRING]))
+    assert [read(data) for _ in range(2)] == [{"f0": text, "f1": text}] * 2
+    with pytest.raises(NotPlainAvroError):
+        read(data[:-1])
+
+
+def test_many_texts_that_recur_are_each_read_as_they_are() -> None:
+    read = compile_reader(record(RECURRING))
+    texts = [f"code {number}" for number in range(25_000)]  # more than are remembered
+    assert [read(in_avro(text))["f0"] for text in texts] == texts
+
+
+def test_a_text_that_recurs_must_be_utf8() -> None:
+    read = compile_reader(record(RECURRING))
+    for _ in range(2):
+        with pytest.raises(NotPlainAvroError, match="UTF-8"):
+            read(b"\x04\xc3\x28")
+
+
 def test_a_projection_returns_just_the_fields_asked_for_in_the_order_asked_for() -> None:
     schema = record("string", "double", ["null", "string"], array(record("int", "bytes")), "boolean", "float", "long")
     data = b"\x04ab" + struct.pack("<d", 2.5) + b"\x02\x02c" + b"\x02\x04\x02z\x00" + b"\x01" + bytes(4) + b"\x80\x01"
