@@ -300,7 +300,8 @@ class _Writer:
     def _first_day(self, end: Following | End, form: str) -> str:
         """The expression of the first day that something ends follow-up on; NEVER where nothing does."""
         if end.form is None:  # an End that is a date of the registration itself
-            return f"day_from({self._code.place(form, str(end.field), 'a')}, a[{DAY}])"
+            more = f", {end.plus_days}" if end.plus_days else ""
+            return f"day_from({self._code.place(form, str(end.field), 'a')}, a[{DAY}]{more})"
         place = self._records.form_at(end.form)
         if place in self._code.missing:
             return "NEVER"

@@ -79,8 +79,8 @@ def _first_day(found: Iterator[Record]) -> int:
     return _NEVER if first is None else cast("int", first[DAY])
 
 
-def _day_from(day: int | None, start: int) -> int:
-    return _NEVER if day is None or day < start else day
+def _day_from(day: int | None, start: int, more: int = 0) -> int:
+    return _NEVER if day is None or day < start else day + more
 
 
 TOOLS: Mapping[str, object] = {

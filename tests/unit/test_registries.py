@@ -41,7 +41,7 @@ def year_of(day: int) -> int:
 
 
 def test_the_bundled_registries_are_right_and_released() -> None:
-    assert sorted(REGISTRIES) == ["hip", "hiv", "metabolic", "senior_alert"]
+    assert sorted(REGISTRIES) == ["biologics", "hip", "hiv", "metabolic", "senior_alert"]
     assert [problem for definition in REGISTRIES.values() for problem in check(definition)] == []
 
 
@@ -50,6 +50,7 @@ def test_every_registry_shows_at_least_what_was_promised(name: str) -> None:
     definition = REGISTRIES[name]
     indicators = {indicator for cohort in definition.indicators.cohorts.values() for indicator in cohort.indicators}
     promised = {
+        "biologics": {"treatments", "low_activity", "reactions"},
         "hip": {"operations", "reoperated_2y", "died_90d", "cemented", "days_to_registration", "registered_late"},
         "hiv": {"at_goal", "on_treatment", "cd4"},
         "metabolic": {
@@ -59,6 +60,7 @@ def test_every_registry_shows_at_least_what_was_promised(name: str) -> None:
     }  # fmt: skip
     assert promised[name] <= indicators
     assert set(definition.indicators.lists) == {
+        "biologics": {"to_code"},
         "hip": set(),
         "hiv": {"not_at_goal", "never_seen"},
         "metabolic": set(),

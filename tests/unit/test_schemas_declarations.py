@@ -114,7 +114,10 @@ MONITORS: Declared = {
             ],
             "outcomes": {"form": "event", "attributed": True},
         }
-    }
+    },
+    "disproportionality": {
+        "pairs": {"reports": "visits", "drug": "sex", "reaction": "born", "exposures": "drug", "users": "side"}
+    },
 }
 RIGHT: dict[str, Declared] = {"journey": JOURNEY, "indicators": INDICATORS, "monitors": MONITORS}
 
@@ -125,6 +128,7 @@ MEDIAN = {"kind": "median", "title": TITLE, "value": "weight"}
 RATE = f"{VISITS}.indicators.events"
 CALL = "lists.to_call"
 DRUG = "exposures.drug"
+PAIRS = "disproportionality.pairs"
 GONE = object()
 
 
@@ -287,6 +291,7 @@ WRONG: list[Wrong] = [
     ("indicators", f"{RATE}.ends.0.attributed", True, f"{RATE}.ends", "does not attribute death to visit"),
     ("indicators", f"{RATE}.ends.0.field", "until", f"{RATE}.rate.ends.0", "give either form or field"),
     ("indicators", f"{RATE}.ends.1.same", ["side"], f"{RATE}.rate.ends.1", "where, same and attributed go with form"),
+    ("indicators", f"{RATE}.ends.0.plus_days", 30, f"{RATE}.rate.ends.0", "plus_days goes with field"),
     ("indicators", f"{RATE}.ends.1.field", "reported_at", f"{RATE}.ends", "reported_at is no date of visit"),
     ("indicators", f"{RATE}.horizon_days", -1, f"{RATE}.rate.horizon_days", "greater than or equal to 0"),
     ("indicators", f"{RATE}.per_years", 0, f"{RATE}.rate.per_years", "greater than 0"),
@@ -325,6 +330,12 @@ WRONG: list[Wrong] = [
     ("monitors", f"{DRUG}.ends.0.where", {"parts": "cup"}, f"{DRUG}.ends.where.parts", "asked with contains or empty"),
     ("monitors", f"{DRUG}.outcomes", GONE, f"{DRUG}.outcomes", "Field required"),
     ("monitors", f"{DRUG}.outcomes.form", "visit", f"{DRUG}.outcomes", "does not attribute visit to visit"),
+    ("monitors", f"{PAIRS}.reports", "stays", f"{PAIRS}.reports", "there is no cohort stays"),
+    ("monitors", f"{PAIRS}.drug", "atc", f"{PAIRS}.drug", "cohort visits is not broken down by atc"),
+    ("monitors", f"{PAIRS}.reaction", "sex", f"{PAIRS}.reaction", "drug and reaction are one breakdown"),
+    ("monitors", f"{PAIRS}.exposures", "cups", f"{PAIRS}.exposures", "there is no group cups"),
+    ("monitors", f"{PAIRS}.exposures", GONE, f"{PAIRS}.users", "means nothing without exposures"),
+    ("monitors", f"{PAIRS}.users", "user", f"{PAIRS}.users", "group drug has no stratum user"),
     ("monitors", f"{DRUG}.class", "Revision", f"{DRUG}.class", "String should match pattern"),
 ]
 
@@ -526,6 +537,7 @@ def test_a_generation_is_of_what_decides_the_values(tmp_path: Path) -> None:
         ("indicators", f"{MEAN}.kind", "median"),
         ("indicators", f"{RATE}.horizon_days", 365),
         ("indicators", f"{RATE}.ends.1", {"form": "person"}),
+        ("indicators", f"{RATE}.ends.1.plus_days", 30),
         ("indicators", f"{CALL}.when.viral_load.gte", 51),
         ("indicators", f"{CALL}.show", ["viral_load"]),
         ("monitors", f"{DRUG}.ends.1.reason", "died"),
@@ -560,6 +572,7 @@ def test_what_changes_the_values_begins_a_generation(tmp_path: Path, name: str, 
         ("indicators", f"{RATE}.per_years", 100),
         ("indicators", f"{CALL}.title.sv", "En annan"),
         ("monitors", f"{DRUG}.title.sv", "En annan"),
+        ("monitors", f"{PAIRS}.users", GONE),
     ],
 )
 def test_what_is_only_shown_begins_no_generation(tmp_path: Path, name: str, path: str, value: object) -> None:
