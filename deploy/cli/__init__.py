@@ -18,6 +18,7 @@ from deploy.cli import (
     indicators,
     logs,
     processes,
+    reactions,
     reading,
     registering,
     schemas,
@@ -39,7 +40,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for room in (processes, registering, reading, indicators, signals, coverage, verify, logs, generations, schemas):
+for room in (
+    processes,
+    registering,
+    reading,
+    indicators,
+    signals,
+    reactions,
+    coverage,
+    verify,
+    logs,
+    generations,
+    schemas,
+):
     room.add_to(app)
 
 

@@ -16,8 +16,8 @@ Formulas: ``streams.statistics.disproportionality``.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from streams.statistics.disproportionality import (
 from streams.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -57,6 +57,7 @@ Evans S J W et al (2001); European Medicines Agency (EMA/849944/2016) for ROR; N
 Szarfman A et al (2002), Drug Saf 25:381 for EB05.
 """
 _FEWEST = 3
+_NARROW = (1e-3, 1e3)  # shapes and rates beyond these: next to no spread, or all of it next to nought
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Screening:
 
     Attributes:
         reports: how many there are.
-        prior: the distribution of the true ratios over all pairs: the one given, or fitted to these; None without pairs.
+        prior: how the true ratios are distributed over all pairs, as given or as fitted; None without either.
         pairs: those with a report or more, by EB05 from the highest, then by name.
     """
 
@@ -130,9 +131,16 @@ class Screening:
     prior: GammaPoissonMixture | None
     pairs: Sequence[Pair]
 
+    @property
+    def prior_is_narrow(self) -> bool:
+        """Whether a component of the prior is hardly more than one value, as few pairs may make it."""
+        return self.prior is not None and not all(
+            _NARROW[0] <= number <= _NARROW[1] for number in astuple(self.prior)[:-1]
+        )
+
 
 def screen(
-    counts: Mapping[tuple[str, str, Hashable], int],
+    counts: Mapping[tuple[str, str, Any], int],
     *,
     prior: GammaPoissonMixture | None = None,
     dominant: float = DOMINANT,
@@ -140,7 +148,8 @@ def screen(
     """Work out every pair of drug and reaction that was reported.
 
     Args:
-        counts: how many reports there are by (drug, reaction, stratum); zeros may be left out.
+        counts: how many reports there are by (drug, reaction, stratum); a stratum is anything that can be a key.
+            Zeros may be left out.
         prior: how the true ratios are distributed, such as an earlier screening's; fitted to these pairs where none is
             given. A prior that is kept makes two screenings differ by their reports alone.
         dominant: the share of a reaction's reports from which on the drug that they are of is left out.
@@ -182,29 +191,37 @@ class _Crude:
     def tables(self, prior: GammaPoissonMixture) -> list[Table]:
         a, b, c = self.a, self.of_drug - self.a, self.of_reaction - self.a
         d = self.total - a - b - c
-        ratios = (prr(a, b, c, d), ror(a, b, c, d), information_component(a, self.expected))
+        risk, odds, information = prr(a, b, c, d), ror(a, b, c, d), information_component(a, self.expected)
         shrunken = ebgm(a, self.expected, prior)
         evidence = np.atleast_1d(likelihood_ratio(a, self.expected, self.of_reaction))
         holds = {
             "evans": np.atleast_1d(evans(a, b, c, d)),
-            "ror": np.greater(ratios[1].lower, 1) & (a >= _FEWEST),  # where it has no limit, it has none above 1
-            "ic": np.greater(ratios[2].lower, 0),
+            "ror": np.greater(odds.lower, 1) & (a >= _FEWEST),  # where it has no limit, it has none above 1
+            "ic": np.greater(information.lower, 0),
             "ebgm": np.greater_equal(shrunken.lower, 2),
         }
         return [
             Table(
-                int(a[i]), int(b[i]), int(c[i]), int(d[i]), float(self.expected[i]),
-                *(_at(estimates, i) for estimates in (*ratios, shrunken)),
-                float(evidence[i]), tuple(rule for rule in RULES if holds[rule][i]),
+                int(a[i]),
+                int(b[i]),
+                int(c[i]),
+                int(d[i]),
+                float(self.expected[i]),
+                _at(risk, i),
+                _at(odds, i),
+                _at(information, i),
+                _at(shrunken, i),
+                float(evidence[i]),
+                tuple(rule for rule in RULES if holds[rule][i]),
             )
             for i in range(a.size)
-        ]  # fmt: skip
+        ]
 
 
 class _Reports:
     """Counts as arrays: margins by stratum, and a row for every pair."""
 
-    def __init__(self, cells: Mapping[tuple[str, str, Hashable], int]) -> None:
+    def __init__(self, cells: Mapping[tuple[str, str, Any], int]) -> None:
         by_pair: Counter[tuple[str, str]] = Counter()
         for (drug, reaction, _), number in cells.items():
             by_pair[drug, reaction] += number
@@ -267,4 +284,6 @@ class _Reports:
 
 
 def _at(estimates: Estimate, place: int) -> Estimate:
-    return Estimate(*(float(np.atleast_1d(part)[place]) for part in (estimates.value, estimates.lower, estimates.upper)))
+    return Estimate(
+        *(float(np.atleast_1d(part)[place]) for part in (estimates.value, estimates.lower, estimates.upper))
+    )

@@ -134,7 +134,9 @@ def test_the_state_adds_up(guldadra: Shell, published: Ran) -> None:
         *((f"process-{registry}", True, None) for registry in ("biologics", "hip", "hiv", "metabolic", "senior_alert")),
     ]
     assert [(row["registry"], row["partition"]) for row in found["partitions"]] == [
-        (registry, partition) for registry in ("biologics", "hip", "hiv", "metabolic", "senior_alert") for partition in range(4)
+        (registry, partition)
+        for registry in ("biologics", "hip", "hiv", "metabolic", "senior_alert")
+        for partition in range(4)
     ]
     hip = [row for row in found["partitions"] if row["registry"] == "hip"]
     assert sum(row["accepted"] for row in hip) >= 2

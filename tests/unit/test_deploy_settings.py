@@ -119,7 +119,8 @@ def test_registries_are_split_as_path_is(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_an_unknown_registry_is_refused_beside_the_known_ones() -> None:
     with pytest.raises(
-        SettingsError, match=r"no registry foot, toe; there are biologics, hip, hiv, metabolic, senior_alert .*GULDADRA_REGISTRIES"
+        SettingsError,
+        match=r"no registry foot, toe; there are biologics, hip, hiv, metabolic, senior_alert .*GULDADRA_REGISTRIES",
     ):
         load_settings().definitions(("foot", "hip", "toe"))
 

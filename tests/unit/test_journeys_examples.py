@@ -523,7 +523,9 @@ def test_a_date_of_the_registration_ends_it_so_many_days_later_as_declared(impla
     implants.add("operation", "o", 0, cup="A", side="left", followed_until=DAY_2000 + 4)
     told = implants.exposed("cup")["o"]
     assert (told.end, told.end_reason, told.carried_until) == (DAY_2000 + 4, "lost", DAY_2000 + 7)
-    implants.add("operation", "o", 0, cup="A", side="left", followed_until=DAY_2000 - 1)  # before it began, and so never
+    implants.add(
+        "operation", "o", 0, cup="A", side="left", followed_until=DAY_2000 - 1
+    )  # before it began, and so never
     told = implants.exposed("cup")["o"]
     assert (told.end, told.carried_until) == (None, None)
 

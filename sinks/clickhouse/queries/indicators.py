@@ -203,4 +203,12 @@ def _rates(
     return found
 
 
-__all__ = ["CannotBeReadError", "Cut", "IndicatorReading", "IndicatorRow", "cohorts_of", "last_period", "read_indicators"]
+__all__ = [
+    "CannotBeReadError",
+    "Cut",
+    "IndicatorReading",
+    "IndicatorRow",
+    "cohorts_of",
+    "last_period",
+    "read_indicators",
+]

@@ -5,7 +5,8 @@ opted out is not in them. As of a day D, months that are not over on D are left 
 
 For rates, a person is on a drug from the first dose to the end of the exposure, which the monitor group declares, or
 D. Where courses of one drug overlap, a day counts once, and belongs to the course that began first, as do its reports.
-A report counts while on the drug that it suspects, from the first day to the last, both included. A year is 365.25 days.
+A report counts while on the drug that it suspects, from the first day to the last, both included. A year is 365.25
+days.
 """
 
 from __future__ import annotations
@@ -117,9 +118,7 @@ def read_reactions(
         elif drug and vector.numbers[place]:
             found[drug, reaction, tuple(stratum)] += vector.numbers[place]
     on_drug = _on_drug(client, definition, pairs, last_day)
-    return ReactionReading(
-        definition.name, name, definition.generation, through, last_day, found, +uncoded, on_drug
-    )
+    return ReactionReading(definition.name, name, definition.generation, through, last_day, found, +uncoded, on_drug)
 
 
 def _declared(definition: RegistryDefinition, name: str | None) -> tuple[str, Disproportionality]:
@@ -147,7 +146,9 @@ def _on_drug(
     for drug, users, reaction, number in client.rows(_reports_on_drug(definition, pairs), parameters):
         reports[drug, users][reaction] += number
     courses = _courses(definition, pairs)
-    text = f"SELECT drug, users, uniqExact(patient), sum(days) FROM ({courses}) GROUP BY drug, users ORDER BY drug, users"
+    text = (
+        f"SELECT drug, users, uniqExact(patient), sum(days) FROM ({courses}) GROUP BY drug, users ORDER BY drug, users"
+    )
     return [
         OnDrug(drug, users, persons, days, reports[drug, users])
         for drug, users, persons, days in client.rows(text, parameters)
@@ -159,7 +160,9 @@ def _courses(definition: RegistryDefinition, pairs: Disproportionality) -> str:
     database = sql.database_of(definition.name)
     group = definition.monitors.exposures[str(pairs.exposures)]
     users = "''" if pairs.users is None else f"by[{list(group.by).index(pairs.users) + 1}]"
-    earlier = "PARTITION BY drug, patient ORDER BY first, registration_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+    earlier = (
+        "PARTITION BY drug, patient ORDER BY first, registration_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+    )
     return f"""
         SELECT patient, drug, users, first, last,
             greatest(0, last - greatest(first, ifNull(max(toNullable(last)) OVER ({earlier}), first))) AS days
