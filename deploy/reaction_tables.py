@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Name = Callable[[str], str]
 
 PER_YEARS = 100.0
-_NUMBERS = ("reports", "expected", "PRR", "ROR", "IC", "EBGM", "log LR")
+_NUMBERS = ("rep.", "due", "PRR", "ROR", "IC", "EBGM")
 
 
 def reaction_tables(
@@ -101,45 +101,45 @@ def _asked(pairs: Iterable[Pair], drug: str | None, reaction: str | None) -> lis
 
 def _pairs(pairs: Sequence[Pair], drugs: Name, reactions: Name) -> Table:
     table = plain_table("")
-    for heading in ("drug", "reaction"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+    table.add_column("drug: reaction", overflow="fold")
     for heading in _NUMBERS:
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("signal by")
     for pair in pairs:
-        style = HIGHLIGHTED if pair.table.rules else None
-        table.add_row(drugs(pair.drug), reactions(pair.reaction), *_row(pair.table), style=style)
+        name = f"{drugs(pair.drug)}: {reactions(pair.reaction)}"
+        table.add_row(*_row(name, pair.table), style=HIGHLIGHTED if pair.table.rules else None)
         if pair.without is not None:
-            style = HIGHLIGHTED if pair.masked else None
-            table.add_row("└ without", drugs(pair.leading), *_row(pair.without), style=style)
+            name = f"└ without {drugs(pair.leading)}"
+            table.add_row(*_row(name, pair.without), style=HIGHLIGHTED if pair.masked else None)
     return table
 
 
-def _row(table: Reports) -> tuple[str, ...]:
+def _row(name: str, table: Reports) -> tuple[str, ...]:
     return (
+        "\n  ".join([name, *([f"by {', '.join(table.rules)}"] if table.rules else [])]),
         f"{table.a:,}",
         f"{table.expected:.1f}",
         _number(table.prr.value),
-        _with_limits(table.ror),
-        _with_limits(table.ic),
-        _with_limits(table.ebgm),
-        f"{table.likelihood_ratio:.1f}",
-        ", ".join(table.rules),
+        _with_lower(table.ror),
+        _with_lower(table.ic),
+        _with_lower(table.ebgm),
     )
 
 
 def _legend(screening: Screening, *, fitted: bool, more: int) -> Iterator[str]:
     if more:
         yield f"{more:,} pairs more, none a signal: --drug, --reaction or --json"
-    yield "expected: by sex and age, or whatever the strata are; in brackets: 95 % limits, of EBGM EB05 and EB95"
-    yield "signal by: " + "; ".join(f"{name}: {rule}" for name, rule in RULES.items())
-    yield "└ without: the drug that half of the reaction's reports or more are of; highlighted where it hid a signal"
+    yield "due: reports expected, stratum by stratum; in brackets: the lower 95 % limit, of EBGM EB05"
+    yield "a signal by " + "; ".join(f"{name}: {rule}" for name, rule in RULES.items())
+    yield "└ without the drug that half of the reaction's reports or more are of; highlighted where it hid a signal"
     if screening.prior is not None:
         numbers = ", ".join(f"{number:.4g}" for number in asdict(screening.prior).values())
         source = f"fitted to {len(screening.pairs):,} pairs of {screening.reports:,} reports" if fitted else "as given"
         yield f"prior of EBGM (alpha1, beta1, alpha2, beta2, p): {numbers}; {source}"
     if screening.prior_is_narrow:
-        yield "a component of the prior is hardly more than one value: trust the other measures"
+        yield (
+            "a component of the prior is hardly more than one value, as few pairs may make it, so EBGM tells little: trust "
+            "the others, or take --prior 0.2,0.1,2,4,0.33, where DuMouchel begins"
+        )
 
 
 def _rates(on_drug: Sequence[OnDrug], drugs: Name, reactions: Name, *, of: str | None, apart: bool) -> Table:
@@ -160,7 +160,7 @@ def _rates(on_drug: Sequence[OnDrug], drugs: Name, reactions: Name, *, of: str |
                 value, limits,
             )  # fmt: skip
     table.caption = (
-        "reactions that began while on the drug suspected, by who has had it before; exact 95 % limits. Who is on "
+        "reports that began while on the drug suspected, by who has had it before; exact 95 % limits. Who is on "
         "it, and how long after the stop, is said in monitors.yaml"
     )
     return table
@@ -197,10 +197,9 @@ def _names(definition: RegistryDefinition, pairs: str) -> tuple[Name, Name]:
     return names_of(declared.drug), names_of(declared.reaction)
 
 
-def _with_limits(estimate: Estimate) -> str:
-    if not isfinite(estimate.lower) or not isfinite(estimate.upper):
-        return _number(estimate.value)
-    return f"{_number(estimate.value)} ({_number(estimate.lower)} to {_number(estimate.upper)})"
+def _with_lower(estimate: Estimate) -> str:
+    lower = _number(estimate.lower)
+    return f"{_number(estimate.value)} ({lower})" if lower else _number(estimate.value)
 
 
 def _number(value: Any) -> str:  # noqa: ANN401 - a float, or an array, which a pair never has

@@ -118,7 +118,9 @@ def read_reactions(
         elif drug and vector.numbers[place]:
             found[drug, reaction, tuple(stratum)] += vector.numbers[place]
     on_drug = _on_drug(client, definition, pairs, last_day)
-    return ReactionReading(definition.name, name, definition.generation, through, last_day, found, +uncoded, on_drug)
+    return ReactionReading(
+        definition.name, name, definition.generation, through, last_day, dict(found), dict(+uncoded), on_drug
+    )
 
 
 def _declared(definition: RegistryDefinition, name: str | None) -> tuple[str, Disproportionality]:
@@ -150,7 +152,7 @@ def _on_drug(
         f"SELECT drug, users, uniqExact(patient), sum(days) FROM ({courses}) GROUP BY drug, users ORDER BY drug, users"
     )
     return [
-        OnDrug(drug, users, persons, days, reports[drug, users])
+        OnDrug(drug, users, persons, days, dict(reports[drug, users]))
         for drug, users, persons, days in client.rows(text, parameters)
     ]
 
