@@ -137,8 +137,8 @@ def _legend(screening: Screening, *, fitted: bool, more: int) -> Iterator[str]:
         yield f"prior of EBGM (alpha1, beta1, alpha2, beta2, p): {numbers}; {source}"
     if screening.prior_is_narrow:
         yield (
-            "a component of the prior is hardly more than one value, as few pairs may make it, so EBGM tells little: trust "
-            "the others, or take --prior 0.2,0.1,2,4,0.33, where DuMouchel begins"
+            "a component of the prior is hardly more than one value, as few pairs may make it, so EBGM tells little: "
+            "trust the others, or take --prior 0.2,0.1,2,4,0.33, where DuMouchel begins"
         )
 
 

@@ -21,6 +21,7 @@ from sinks.clickhouse.generations import GenerationError, keep_definitions
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.reactions import ReactionReading, read_reactions
+from sinks.clickhouse.recompute.verify import verify
 from streams.surveillance.drugs import screen
 from tests.deploy_support import forget_settings, logs_as_they_were
 from tests.derived_support import derived_registry, made, point
@@ -158,6 +159,12 @@ def test_counts_are_those_planned_whatever_was_nullified_corrected_linked_or_era
     found = {(one.drug, one.reaction): one for one in screen(reading.counts).pairs}
     assert "evans" in found["FEN", "HEP"].table.rules
     assert found["CED", "TUB"].masked
+
+
+def test_the_core_and_the_sql_read_the_whole_history_alike(client: Client, definition: RegistryDefinition) -> None:
+    verdict = verify(client, definition, definition.generation, patience_s=0)
+    assert {one.table: one.shown for one in verdict.compared if one.different} == {}
+    assert sum(one.rows for one in verdict.compared) > 1_000
 
 
 def test_time_on_drug_counts_once_and_reports_by_who_had_the_drug_before(

@@ -28,6 +28,7 @@ COMMANDS = {
     "lists": "persons to be seen to",
     "unresolved": "Outcomes that fit no registration",
     "exposures": "treatments in follow-up",
+    "reactions": "A signal is a reason to read the reports, no proof",
     "trace": "whom this unit has to call",
     "counts": "only counts, never rows",
     "coverage": "by the declared definitions",

@@ -379,11 +379,11 @@ def test_chains_are_told_apart_and_open_ones_listed(named: bool) -> None:
     }
 
 
-TREATMENT = {
+TREATMENT: Row = {
     "unit": "R01", "birth_year": 1960, "sex": "female", "drug": "ALV", "atc": "L04AB04", "batch": "A1",
     "indication": "M05.9", "user": "new", "stopped_on": None, "stop_reason": None,
 }  # fmt: skip
-REACTION = {
+REACTION: Row = {
     "unit": "R01", "drug": "ALV", "reaction_text": "utslag", "reaction_code": "DER", "reporter": "doctor",
     "seriousness": [], "same_event_as": None,
 }  # fmt: skip

@@ -114,7 +114,10 @@ MONITORS: Declared = {
             ],
             "outcomes": {"form": "event", "attributed": True},
         }
-    },
+    }
+}
+PAIRED: Declared = {
+    **MONITORS,
     "disproportionality": {
         "pairs": {"reports": "visits", "drug": "sex", "reaction": "born", "exposures": "drug", "users": "side"}
     },
@@ -330,12 +333,6 @@ WRONG: list[Wrong] = [
     ("monitors", f"{DRUG}.ends.0.where", {"parts": "cup"}, f"{DRUG}.ends.where.parts", "asked with contains or empty"),
     ("monitors", f"{DRUG}.outcomes", GONE, f"{DRUG}.outcomes", "Field required"),
     ("monitors", f"{DRUG}.outcomes.form", "visit", f"{DRUG}.outcomes", "does not attribute visit to visit"),
-    ("monitors", f"{PAIRS}.reports", "stays", f"{PAIRS}.reports", "there is no cohort stays"),
-    ("monitors", f"{PAIRS}.drug", "atc", f"{PAIRS}.drug", "cohort visits is not broken down by atc"),
-    ("monitors", f"{PAIRS}.reaction", "sex", f"{PAIRS}.reaction", "drug and reaction are one breakdown"),
-    ("monitors", f"{PAIRS}.exposures", "cups", f"{PAIRS}.exposures", "there is no group cups"),
-    ("monitors", f"{PAIRS}.exposures", GONE, f"{PAIRS}.users", "means nothing without exposures"),
-    ("monitors", f"{PAIRS}.users", "user", f"{PAIRS}.users", "group drug has no stratum user"),
     ("monitors", f"{DRUG}.class", "Revision", f"{DRUG}.class", "String should match pattern"),
 ]
 
@@ -345,6 +342,36 @@ def test_a_wrong_declaration_is_named_by_file_and_key(tmp_path: Path, wrong: Wro
     name, path, value, key, said = wrong
     found = problems(tmp_path, **{name: changed(RIGHT[name], path, value)})
     assert any(line.startswith(f"{name}.yaml, {key}") and said in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "key", "said"),
+    [
+        ("reports", "stays", "reports", "there is no cohort stays"),
+        ("drug", "atc", "drug", "cohort visits is not broken down by atc"),
+        ("reaction", "sex", "reaction", "drug and reaction are one breakdown"),
+        ("exposures", "cups", "exposures", "there is no group cups"),
+        ("exposures", GONE, "users", "means nothing without exposures"),
+        ("users", "user", "users", "group drug has no stratum user"),
+    ],
+)
+def test_pairs_of_what_is_not_declared_are_named(tmp_path: Path, path: str, value: object, key: str, said: str) -> None:
+    (found,) = problems(tmp_path, monitors=changed(PAIRED, f"{PAIRS}.{path}", value))
+    assert found == f"monitors.yaml, {PAIRS}.{key}: {said}"
+
+
+def test_pairs_without_a_count_are_named(tmp_path: Path) -> None:
+    uncounted = changed(INDICATORS, f"{VISITS}.indicators.visits_counted", GONE)
+    (found,) = problems(tmp_path, indicators=uncounted, monitors=PAIRED)
+    assert found == f"monitors.yaml, {PAIRS}.reports: cohort visits has no indicator of kind count"
+
+
+def test_pairs_begin_no_generation(tmp_path: Path) -> None:
+    first = loaded(tmp_path / "a")
+    paired = loaded(tmp_path / "b", monitors=PAIRED)
+    assert paired.generation == first.generation
+    assert paired.monitors.disproportionality["pairs"].drug == "sex"
+    assert first.monitors.disproportionality == {}
 
 
 CONDITIONS: list[tuple[object, str, str]] = [
@@ -572,7 +599,6 @@ def test_what_changes_the_values_begins_a_generation(tmp_path: Path, name: str, 
         ("indicators", f"{RATE}.per_years", 100),
         ("indicators", f"{CALL}.title.sv", "En annan"),
         ("monitors", f"{DRUG}.title.sv", "En annan"),
-        ("monitors", f"{PAIRS}.users", GONE),
     ],
 )
 def test_what_is_only_shown_begins_no_generation(tmp_path: Path, name: str, path: str, value: object) -> None:

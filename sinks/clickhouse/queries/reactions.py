@@ -196,5 +196,5 @@ def _reports_on_drug(definition: RegistryDefinition, pairs: Disproportionality) 
         f"FROM {told} AS report INNER JOIN {courses} AS course "
         "ON course.patient = report.patient AND course.drug = report.named[1]\n"
         "WHERE report.day BETWEEN course.first AND course.last\n"
-        "GROUP BY report.id, drug, reaction)\nGROUP BY drug, users, reaction"
+        "GROUP BY report.patient, report.id, drug, reaction)\nGROUP BY drug, users, reaction"
     )
