@@ -51,6 +51,7 @@ _MONITOR_COLUMNS = (
     "Alarm from",
     "Left out",
 )
+_PAIR_COLUMNS = ("Disproportionality", "Reports", "Drug", "Reaction", "Strata", "Exposures", "Users told apart by")
 _AGE = " (the age reached in the registration's year)"
 
 
@@ -65,6 +66,7 @@ def derived_catalogue(definition: RegistryDefinition) -> Iterator[str]:
     yield from _lists(definition)
     yield from _exposures(definition)
     yield from _monitors(definition)
+    yield from _pairs(definition)
 
 
 def _journey(definition: RegistryDefinition) -> Iterator[str]:
@@ -157,6 +159,19 @@ def _monitors(definition: RegistryDefinition) -> Iterator[str]:
                 ", ".join(map(code, monitor.left_out)),
             ]
         )
+
+
+def _pairs(definition: RegistryDefinition) -> Iterator[str]:
+    if not definition.monitors.disproportionality:
+        return
+    yield from ("", "## Disproportionality", "")
+    yield from table_head(_PAIR_COLUMNS)
+    for name, pairs in definition.monitors.disproportionality.items():
+        by = definition.indicators.cohorts[pairs.reports].by
+        strata = [one for one in by if one not in (pairs.drug, pairs.reaction)]
+        named = (pairs.reports, pairs.drug, pairs.reaction)
+        more = (code(one) if one else "" for one in (pairs.exposures, pairs.users))
+        yield row([code(name), *map(code, named), ", ".join(map(code, strata)), *more])
 
 
 def _numbers(numbers: Iterable[float]) -> str:

@@ -176,7 +176,9 @@ exposures:
       - {field: followed_until, reason: lost}
       - {form: emigration, reason: emigration}
     outcomes: {form: reoperation, attributed: true}
-    carried_until: [{form: reoperation, attributed: true, where: {removed: {contains: cup}}}, {field: followed_until}]
+    carried_until:
+      - {form: reoperation, attributed: true, where: {removed: {contains: cup}}}
+      - {field: followed_until, plus_days: 3}
     specific: {removed: {contains: cup}}
     unknown: {removed: {empty: true}}
   construct:
@@ -360,7 +362,7 @@ exposures:
     by: {sex: {person: sex}, doses: {field: doses}, class: {field: drug, first: 1}}
     ends:
       - {form: visit, reason: seen}
-      - {field: next_on, reason: planned}
+      - {field: next_on, plus_days: 2, reason: planned}
     outcomes: {form: sample, same: [drug], where: {load: {gte: 50}}}
   sampled:
     title: {sv: En titel, en: A title}

@@ -283,7 +283,8 @@ class _Person:
         """The days of what follows, rising; of a date field, itself."""
         if wanted.form is None:
             day = self.value(a, str(wanted.field))
-            return [day] if day is not None and day >= self.day(a) else []
+            later = getattr(wanted, "plus_days", 0)
+            return [day + later] if day is not None and day >= self.day(a) else []
         return [self.day(r) for r in self.following(wanted, a)]
 
     def following(self, wanted: Following | End, a: Submission) -> list[Submission]:

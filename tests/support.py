@@ -63,6 +63,19 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "planned_action": {"area": "fall", "actions": ["exercise"], "assessment_id": None},
     "performed_action": {"area": "fall", "actions": ["exercise"], "plan_id": None},
     "outcome": {"area": "fall", "harmed": False, "severity": None, "assessment_id": None},
+    "treatment": {
+        "birth_year": 1950, "sex": "female", "drug": "ALV", "atc": "L04AB04", "batch": None, "indication": "M05.9",
+        "user": "new", "stopped_on": None, "stop_reason": None,
+    },
+    "disease_activity": {"das28": 3.2, "tender_joints": 2, "swollen_joints": 1, "global_health": 30},
+    "adverse_reaction": {
+        "drug": "ALV", "batch": None, "concomitant_drugs": [], "reaction_text": "utslag", "reaction_code": "DER",
+        "reaction_code_version": "example 1.0", "seriousness": [], "outcome": "recovered", "dechallenge": None,
+        "rechallenge": None, "reporter": "doctor", "same_event_as": None,
+    },
+    "pregnancy": {
+        "drug": "ALV", "gestation_weeks": 5, "ended_on": None, "outcome": None, "congenital_anomaly": None,
+    },
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from schemas.definition.form import Codes, Form, FormField
     from schemas.definition.indicators import Anchors, Breakdown, Cohort, End, Following, Indicators, Mean, Median
     from schemas.definition.journey import Attribution, DerivedValue, JourneyRules
-    from schemas.definition.monitors import Exposure, Monitors
+    from schemas.definition.monitors import Disproportionality, Exposure, Monitors
 
 _NUMBERS = ("int", "long", "float", "double")
 _MOMENTS = ("date", "timestamp")
@@ -88,7 +88,7 @@ def indicator_problems(known: Known, indicators: Indicators) -> Iterator[str]:
 
 
 def monitor_problems(known: Known, monitors: Monitors) -> Iterator[str]:
-    """What is wrong in monitors.yaml; each line begins with the key."""
+    """What is wrong in exposures and monitors of monitors.yaml; each line begins with the key."""
     for name, exposure in monitors.exposures.items():
         at = f"exposures.{name}"
         yield from _anchor_problems(known, at, exposure)
@@ -101,6 +101,33 @@ def monitor_problems(known: Known, monitors: Monitors) -> Iterator[str]:
             yield f"{at}.exposures: there is no group {monitor.exposures}"
         elif monitor.outcome == "specific" and group.specific is None:
             yield f"{at}.outcome: {monitor.exposures} does not declare which outcomes are specific"
+
+
+def pair_problems(monitors: Monitors, indicators: Indicators) -> Iterator[str]:
+    """What is wrong in disproportionality of monitors.yaml, which speaks of cohorts; each line begins with the key."""
+    for name, pairs in monitors.disproportionality.items():
+        yield from _of_pairs(f"disproportionality.{name}", pairs, monitors, indicators)
+
+
+def _of_pairs(at: str, pairs: Disproportionality, monitors: Monitors, indicators: Indicators) -> Iterator[str]:
+    cohort = indicators.cohorts.get(pairs.reports)
+    if cohort is None:
+        yield f"{at}.reports: there is no cohort {pairs.reports}"
+    else:
+        for key in ("drug", "reaction"):
+            if getattr(pairs, key) not in cohort.by:
+                yield f"{at}.{key}: cohort {pairs.reports} is not broken down by {getattr(pairs, key)}"
+        if pairs.drug == pairs.reaction:
+            yield f"{at}.reaction: drug and reaction are one breakdown"
+        if all(indicator.kind != "count" for indicator in cohort.indicators.values()):
+            yield f"{at}.reports: cohort {pairs.reports} has no indicator of kind count"
+    group = None if pairs.exposures is None else monitors.exposures.get(pairs.exposures)
+    if pairs.exposures is not None and group is None:
+        yield f"{at}.exposures: there is no group {pairs.exposures}"
+    elif group is not None and pairs.users is not None and pairs.users not in group.by:
+        yield f"{at}.users: group {pairs.exposures} has no stratum {pairs.users}"
+    elif pairs.exposures is None and pairs.users is not None:
+        yield f"{at}.users: means nothing without exposures"
 
 
 def _attribution_problems(known: Known, at: str, outcome: str, attribution: Attribution) -> Iterator[str]:

@@ -161,13 +161,18 @@ class Following(_Strict):
 
 
 class End(_Strict):
-    """What ends follow-up: the first registration of a form (as ``followed_by`` finds it), or a date field."""
+    """What ends follow-up: the first registration of a form (as ``followed_by`` finds it), or a date field.
+
+    ``plus_days``: it ends so many days after the field's day, as a drug may do harm for some time after its stop. A
+    field whose day is before the registration's ends nothing.
+    """
 
     form: str | None = None
     where: WrittenCondition = None
     same: tuple[str, ...] = ()
     attributed: bool = False
     field: str | None = None
+    plus_days: Days = 0
 
     @model_validator(mode="after")
     def _one_source(self) -> End:
@@ -175,6 +180,8 @@ class End(_Strict):
             raise ValueError("give either form or field")
         if self.field is not None and (self.where or self.same or self.attributed):
             raise ValueError("where, same and attributed go with form")
+        if self.form is not None and self.plus_days:
+            raise ValueError("plus_days goes with field")
         return self
 
 

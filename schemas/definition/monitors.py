@@ -14,6 +14,8 @@ exposures:
     specific: {components_removed: {contains: cup}}
 monitors:
   cup: {exposures: cup, baseline: flat, rates: [2.0]}
+disproportionality:             # which pairs of drug and reaction are reported more often than the others
+  reactions: {reports: reactions, drug: drug, reaction: reaction, exposures: drug, users: user}
 """
 
 from __future__ import annotations
@@ -106,8 +108,29 @@ class Monitor(_Strict):
     unit_shape: PositiveFloat | None = None
 
 
+class Disproportionality(_Strict):
+    """Pairs of drug and reaction, each held against all others that are reported.
+
+    It is worked out at reading from the cells of a cohort of reports, so it decides no derived value.
+
+    Attributes:
+        reports: the cohort whose anchors are the reports, one reaction and one drug each.
+        drug: the cohort's breakdown that names the drug, by the codes of the exposures' product.
+        reaction: the cohort's breakdown that names the reaction; its other breakdowns are the strata.
+        exposures: the group of the treatments with these drugs, for rates per person-year; None for no rates.
+        users: the breakdown of these that tells new users from prevalent ones; None where nothing does.
+    """
+
+    reports: Name
+    drug: Name
+    reaction: Name
+    exposures: Name | None = None
+    users: Name | None = None
+
+
 class Monitors(_Strict):
     """The whole of ``monitors.yaml``."""
 
     exposures: dict[Name, Exposure] = Field(default_factory=dict)
     monitors: dict[Name, Monitor] = Field(default_factory=dict)
+    disproportionality: dict[Name, Disproportionality] = Field(default_factory=dict)

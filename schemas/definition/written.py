@@ -59,6 +59,7 @@ def following_written(following: Following | End) -> dict[str, Any]:
     return _said(
         form=following.form,
         field=getattr(following, "field", None),
+        plus_days=getattr(following, "plus_days", None) or None,
         where=following.where and written(following.where),
         same=list(following.same),
         attributed=following.attributed,

@@ -301,7 +301,8 @@ class _Writer:
         """The expression of the first registration that ends follow-up; of a record whose day never comes without."""
         if end.form is None:  # an End that is a date of the registration itself: known when that was recorded
             field = self._code.place(anchors.form, str(end.field), "a")
-            return f"(day_from({field}, a[{DAY}]), a[{RECORDED}])"
+            more = f", {end.plus_days}" if end.plus_days else ""
+            return f"(day_from({field}, a[{DAY}]{more}), a[{RECORDED}])"
         place = self._records.form_at(end.form)
         if place in self._code.missing:
             return "NOT_YET"

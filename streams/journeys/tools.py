@@ -84,8 +84,8 @@ def _date_text(day: int | None) -> str:
     return "" if day is None else (_EPOCH + timedelta(days=day)).isoformat()
 
 
-def _day_from(day: int | None, start: int) -> int:
-    return NEVER if day is None or day < start else day
+def _day_from(day: int | None, start: int, more: int = 0) -> int:
+    return NEVER if day is None or day < start else day + more
 
 
 def _ended(ends: Sequence[tuple[Record, str]]) -> tuple[int, str, int | None]:

@@ -131,10 +131,12 @@ def test_the_state_adds_up(guldadra: Shell, published: Ran) -> None:
     assert [(one["name"], one["healthy"], one["last_error"]) for one in found["processes"]] == [
         ("intake", True, None),
         ("load", True, None),
-        *((f"process-{registry}", True, None) for registry in ("hip", "hiv", "metabolic", "senior_alert")),
+        *((f"process-{registry}", True, None) for registry in ("biologics", "hip", "hiv", "metabolic", "senior_alert")),
     ]
     assert [(row["registry"], row["partition"]) for row in found["partitions"]] == [
-        (registry, partition) for registry in ("hip", "hiv", "metabolic", "senior_alert") for partition in range(4)
+        (registry, partition)
+        for registry in ("biologics", "hip", "hiv", "metabolic", "senior_alert")
+        for partition in range(4)
     ]
     hip = [row for row in found["partitions"] if row["registry"] == "hip"]
     assert sum(row["accepted"] for row in hip) >= 2

@@ -504,7 +504,7 @@ def test_the_component_catalogue_is_whole() -> None:
 
 @pytest.mark.parametrize(
     ("registry", "letter", "size"),
-    [("hip", "U", 80), ("metabolic", "C", 35), ("hiv", "I", 12), ("senior_alert", "S", 20)],
+    [("biologics", "R", 10), ("hip", "U", 80), ("metabolic", "C", 35), ("hiv", "I", 12), ("senior_alert", "S", 20)],
 )
 def test_the_unit_catalogues_are_whole(registry: str, letter: str, size: int) -> None:
     units = catalogue(f"{registry}/catalogue/units.csv")

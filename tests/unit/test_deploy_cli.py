@@ -28,6 +28,7 @@ COMMANDS = {
     "lists": "persons to be seen to",
     "unresolved": "Outcomes that fit no registration",
     "exposures": "treatments in follow-up",
+    "reactions": "A signal is a reason to read the reports, no proof",
     "trace": "whom this unit has to call",
     "review": "a log that is never edited",
     "notice": "opens lists of carriers to call",
@@ -128,7 +129,7 @@ def test_an_unknown_registry_is_told_in_a_sentence(guldadra: Shell, words: list[
     refused = guldadra(*words) if words[0] != "publish" else guldadra.apart(*words)
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
-        "guldadra: there is no registry foot; there are hip, hiv, metabolic, senior_alert "
+        "guldadra: there is no registry foot; there are biologics, hip, hiv, metabolic, senior_alert "
         "(folders outside the project are named in GULDADRA_REGISTRIES)\n"
     )
 
@@ -207,7 +208,7 @@ def test_the_variable_catalogue_is_printed_or_written(guldadra: Shell, knee: Pat
     written = guldadra("schemas", "docs", "--out", "docs")
     assert written.code == 0
     assert written.out.splitlines() == [
-        f"wrote docs/{name}.md" for name in ("hip", "hiv", "metabolic", "senior_alert", "knee")
+        f"wrote docs/{name}.md" for name in ("biologics", "hip", "hiv", "metabolic", "senior_alert", "knee")
     ]
     assert (guldadra.folder / "docs" / "knee.md").read_text(encoding="utf-8") + "\n" == printed.out
     assert knee.is_dir()

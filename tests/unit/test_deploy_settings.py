@@ -113,13 +113,14 @@ def test_registries_are_split_as_path_is(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("GULDADRA_REGISTRIES", os.pathsep.join([str(first), "", str(second)]))
     settings = load_settings()
     assert settings.registries == (first, second)
-    assert set(settings.definitions()) == {"hip", "hiv", "metabolic", "senior_alert", "knee", "ankle"}
+    assert set(settings.definitions()) == {"biologics", "hip", "hiv", "metabolic", "senior_alert", "knee", "ankle"}
     assert list(settings.definitions(("knee",))) == ["knee"]
 
 
 def test_an_unknown_registry_is_refused_beside_the_known_ones() -> None:
     with pytest.raises(
-        SettingsError, match=r"no registry foot, toe; there are hip, hiv, metabolic, senior_alert .*GULDADRA_REGISTRIES"
+        SettingsError,
+        match=r"no registry foot, toe; there are biologics, hip, hiv, metabolic, senior_alert .*GULDADRA_REGISTRIES",
     ):
         load_settings().definitions(("foot", "hip", "toe"))
 

@@ -519,6 +519,17 @@ def test_an_exposure_ends_on_the_first_of_its_ends_and_of_two_the_one_declared_f
     assert implants.exposed("cup") == {"o": opened._replace(outcomes=1, first_outcome=DAY_2000 + 3)}
 
 
+def test_a_date_of_the_registration_ends_it_so_many_days_later_as_declared(implants: Journeys) -> None:
+    implants.add("operation", "o", 0, cup="A", side="left", followed_until=DAY_2000 + 4)
+    told = implants.exposed("cup")["o"]
+    assert (told.end, told.end_reason, told.carried_until) == (DAY_2000 + 4, "lost", DAY_2000 + 7)
+    implants.add(
+        "operation", "o", 0, cup="A", side="left", followed_until=DAY_2000 - 1
+    )  # before it began, and so never
+    told = implants.exposed("cup")["o"]
+    assert (told.end, told.carried_until) == (None, None)
+
+
 def test_an_outcome_is_the_products_own_or_not_or_nobody_knows(implants: Journeys) -> None:
     implants.add("operation", "o", 0, cup="A", stem="S", side="left", sex="female", age=1)
     implants.add("reoperation", "nothing", 3, side="left", removed=[])

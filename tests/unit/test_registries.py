@@ -41,7 +41,7 @@ def year_of(day: int) -> int:
 
 
 def test_the_bundled_registries_are_right_and_released() -> None:
-    assert sorted(REGISTRIES) == ["hip", "hiv", "metabolic", "senior_alert"]
+    assert sorted(REGISTRIES) == ["biologics", "hip", "hiv", "metabolic", "senior_alert"]
     assert [problem for definition in REGISTRIES.values() for problem in check(definition)] == []
 
 
@@ -50,6 +50,7 @@ def test_every_registry_shows_at_least_what_was_promised(name: str) -> None:
     definition = REGISTRIES[name]
     indicators = {indicator for cohort in definition.indicators.cohorts.values() for indicator in cohort.indicators}
     promised = {
+        "biologics": {"treatments", "low_activity", "reactions"},
         "hip": {"operations", "reoperated_2y", "died_90d", "cemented", "days_to_registration", "registered_late"},
         "hiv": {"at_goal", "on_treatment", "cd4"},
         "metabolic": {
@@ -59,6 +60,7 @@ def test_every_registry_shows_at_least_what_was_promised(name: str) -> None:
     }  # fmt: skip
     assert promised[name] <= indicators
     assert set(definition.indicators.lists) == {
+        "biologics": {"to_code"},
         "hip": set(),
         "hiv": {"not_at_goal", "never_seen"},
         "metabolic": set(),
@@ -375,3 +377,67 @@ def test_chains_are_told_apart_and_open_ones_listed(named: bool) -> None:
         ("without_plan", "risk_assessment-3"),
         ("unresolved", "outcome-8"),
     }
+
+
+TREATMENT: Row = {
+    "unit": "R01", "birth_year": 1960, "sex": "female", "drug": "ALV", "atc": "L04AB04", "batch": "A1",
+    "indication": "M05.9", "user": "new", "stopped_on": None, "stop_reason": None,
+}  # fmt: skip
+REACTION: Row = {
+    "unit": "R01", "drug": "ALV", "reaction_text": "utslag", "reaction_code": "DER", "reporter": "doctor",
+    "seriousness": [], "same_event_as": None,
+}  # fmt: skip
+
+
+def test_reactions_count_once_and_while_on_the_drug_that_they_suspect() -> None:
+    definition = REGISTRIES["biologics"]
+    stop = START + timedelta(days=100)
+    result = worked_out(
+        definition,
+        [
+            row("treatment", "A", 1, 0, **TREATMENT, recorded=1),
+            row("treatment", "A", 1, 0, **{**TREATMENT, "stopped_on": stop, "stop_reason": "other"}, recorded=110),
+            row("adverse_reaction", "A", 1, 0, **REACTION),  # on the first day
+            row("adverse_reaction", "A", 2, 5, **{**REACTION, "drug": "BRA"}),  # suspects what A is not on
+            row("adverse_reaction", "A", 3, 190, **{**REACTION, "seriousness": ["death"]}),  # the window's last day
+            row("adverse_reaction", "A", 4, 191, **{**REACTION, "reaction_code": None}),
+            row("adverse_reaction", "A", 5, 191, **{**REACTION, "reporter": "patient"}),
+            row("adverse_reaction", "A", 6, 0, **{**REACTION, "same_event_as": "adverse_reaction-1"}),  # one event
+            row("adverse_reaction", "A", 7, 1, **REACTION),
+            {**row("adverse_reaction", "A", 7, 1, **REACTION, recorded=2), "retracted": True},
+            row("treatment", "B", 2, 0, **{**TREATMENT, "sex": "male", "birth_year": 1980, "user": "prevalent"}),
+            row("death", "B", 1, 50),
+            row("adverse_reaction", "C", 8, 9, **REACTION),  # of whom the register knows no treatment
+        ],
+    )
+    assert totals(definition, result, "reactions") == {
+        "reactions": (6,), "serious": (6, 1), "told_by_patients": (6, 1),
+    }  # fmt: skip
+    by = {by: values[0] for (cohort, _, _, by, *_), values in result.cells.items() if cohort == "reactions"}
+    assert by[("ALV", "DER", "female", "45-64")] >= 1
+    assert by[("ALV", "", "female", "45-64")] == 1
+    assert by[("ALV", "DER", "", "")] == 1
+    day = (START - EPOCH).days
+    (woman, man) = (result.exposures[key] for key in sorted(result.exposures))
+    assert (woman.by, woman.end, woman.end_reason) == (("new", "female", "45-64"), day + 190, "stopped")
+    assert (woman.outcomes, woman.first_outcome, woman.lot) == (2, day, "A1")
+    assert (man.by, man.end, man.end_reason) == (("prevalent", "male", "<45"), day + 50, "death")
+    assert {number for _, _, _, number in result.listed} == {"adverse_reaction-4"}
+
+
+def test_disease_activity_is_of_the_years_latest_visit() -> None:
+    definition = REGISTRIES["biologics"]
+    visit = {"unit": "R01", "tender_joints": None, "swollen_joints": None, "global_health": None}
+    result = worked_out(
+        definition,
+        [
+            row("treatment", "A", 1, 0, **TREATMENT),
+            row("disease_activity", "A", 1, 179, **visit, das28=2.0),
+            row("disease_activity", "A", 2, 180, **visit, das28=3.2),  # low at the bound, no remission
+            row("disease_activity", "B", 3, 10, **visit, das28=2.5),
+            row("disease_activity", "C", 4, 10, **visit, das28=3.3),
+        ],
+    )
+    assert totals(definition, result, "visits") == {
+        "low_activity": (3, 2), "low_activity_treated": (1, 1), "remission": (3, 1),
+    }  # fmt: skip

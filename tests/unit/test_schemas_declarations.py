@@ -116,6 +116,12 @@ MONITORS: Declared = {
         }
     }
 }
+PAIRED: Declared = {
+    **MONITORS,
+    "disproportionality": {
+        "pairs": {"reports": "visits", "drug": "sex", "reaction": "born", "exposures": "drug", "users": "side"}
+    },
+}
 RIGHT: dict[str, Declared] = {"journey": JOURNEY, "indicators": INDICATORS, "monitors": MONITORS}
 
 VISITS = "cohorts.visits"
@@ -125,6 +131,7 @@ MEDIAN = {"kind": "median", "title": TITLE, "value": "weight"}
 RATE = f"{VISITS}.indicators.events"
 CALL = "lists.to_call"
 DRUG = "exposures.drug"
+PAIRS = "disproportionality.pairs"
 GONE = object()
 
 
@@ -287,6 +294,7 @@ WRONG: list[Wrong] = [
     ("indicators", f"{RATE}.ends.0.attributed", True, f"{RATE}.ends", "does not attribute death to visit"),
     ("indicators", f"{RATE}.ends.0.field", "until", f"{RATE}.rate.ends.0", "give either form or field"),
     ("indicators", f"{RATE}.ends.1.same", ["side"], f"{RATE}.rate.ends.1", "where, same and attributed go with form"),
+    ("indicators", f"{RATE}.ends.0.plus_days", 30, f"{RATE}.rate.ends.0", "plus_days goes with field"),
     ("indicators", f"{RATE}.ends.1.field", "reported_at", f"{RATE}.ends", "reported_at is no date of visit"),
     ("indicators", f"{RATE}.horizon_days", -1, f"{RATE}.rate.horizon_days", "greater than or equal to 0"),
     ("indicators", f"{RATE}.per_years", 0, f"{RATE}.rate.per_years", "greater than 0"),
@@ -334,6 +342,36 @@ def test_a_wrong_declaration_is_named_by_file_and_key(tmp_path: Path, wrong: Wro
     name, path, value, key, said = wrong
     found = problems(tmp_path, **{name: changed(RIGHT[name], path, value)})
     assert any(line.startswith(f"{name}.yaml, {key}") and said in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "key", "said"),
+    [
+        ("reports", "stays", "reports", "there is no cohort stays"),
+        ("drug", "atc", "drug", "cohort visits is not broken down by atc"),
+        ("reaction", "sex", "reaction", "drug and reaction are one breakdown"),
+        ("exposures", "cups", "exposures", "there is no group cups"),
+        ("exposures", GONE, "users", "means nothing without exposures"),
+        ("users", "user", "users", "group drug has no stratum user"),
+    ],
+)
+def test_pairs_of_what_is_not_declared_are_named(tmp_path: Path, path: str, value: object, key: str, said: str) -> None:
+    (found,) = problems(tmp_path, monitors=changed(PAIRED, f"{PAIRS}.{path}", value))
+    assert found == f"monitors.yaml, {PAIRS}.{key}: {said}"
+
+
+def test_pairs_without_a_count_are_named(tmp_path: Path) -> None:
+    uncounted = changed(INDICATORS, f"{VISITS}.indicators.visits_counted", GONE)
+    (found,) = problems(tmp_path, indicators=uncounted, monitors=PAIRED)
+    assert found == f"monitors.yaml, {PAIRS}.reports: cohort visits has no indicator of kind count"
+
+
+def test_pairs_begin_no_generation(tmp_path: Path) -> None:
+    first = loaded(tmp_path / "a")
+    paired = loaded(tmp_path / "b", monitors=PAIRED)
+    assert paired.generation == first.generation
+    assert paired.monitors.disproportionality["pairs"].drug == "sex"
+    assert first.monitors.disproportionality == {}
 
 
 CONDITIONS: list[tuple[object, str, str]] = [
@@ -526,6 +564,7 @@ def test_a_generation_is_of_what_decides_the_values(tmp_path: Path) -> None:
         ("indicators", f"{MEAN}.kind", "median"),
         ("indicators", f"{RATE}.horizon_days", 365),
         ("indicators", f"{RATE}.ends.1", {"form": "person"}),
+        ("indicators", f"{RATE}.ends.1.plus_days", 30),
         ("indicators", f"{CALL}.when.viral_load.gte", 51),
         ("indicators", f"{CALL}.show", ["viral_load"]),
         ("monitors", f"{DRUG}.ends.1.reason", "died"),

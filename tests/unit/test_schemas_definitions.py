@@ -56,6 +56,7 @@ def test_the_bundled_registries_have_the_forms_that_the_project_promises() -> No
     loaded = load_registries()
     core = {"death", "emigration", "opt_out"}
     assert {name: set(definition.forms) - core for name, definition in loaded.items()} == {
+        "biologics": {"treatment", "disease_activity", "adverse_reaction", "pregnancy"},
         "hip": {"primary_operation", "reoperation"},
         "hiv": {"diagnosis", "visit"},
         "metabolic": {"person", "measurement", "event"},
@@ -230,7 +231,7 @@ def test_registries_outside_are_found_as_a_folder_or_in_one(tmp_path: Path) -> N
     found = find_folders([several, write_registry(single, "alone")])
     assert found.keys() - find_folders().keys() == {"north", "south", "alone"}
     assert found["hip"] == BUNDLED / "hip"
-    assert set(load_registries([several])) == {"hip", "hiv", "metabolic", "senior_alert", "north", "south"}
+    assert set(load_registries([several])) == {"biologics", "hip", "hiv", "metabolic", "senior_alert", "north", "south"}
 
 
 def test_two_registries_cannot_have_one_name(tmp_path: Path) -> None:

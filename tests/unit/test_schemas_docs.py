@@ -160,6 +160,20 @@ def test_every_indicator_list_and_exposure_of_the_bundled_registries_is_told() -
         assert all(f"{title.en} ({title.sv})" in text for title in titles)
 
 
+def test_pairs_of_drug_and_reaction_and_the_days_after_a_stop_are_told() -> None:
+    text = variable_catalogue(load_registries()["biologics"])
+    exposures, pairs = text.split("## Exposures\n")[1].split("## Disproportionality\n")
+    assert "`{field: stopped_on, plus_days: 90, reason: stopped}`" in row(exposures, "drug")[7]
+    assert row(pairs, "reactions")[1:] == [
+        "`reactions`",
+        "`drug`",
+        "`reaction`",
+        "`sex`, `age_group`",
+        "`drug`",
+        "`user`",
+    ]
+
+
 def test_a_registry_that_derives_nothing_says_nothing_of_it(tmp_path: Path) -> None:
     text = variable_catalogue(load_registry(write_registry(tmp_path)))
     assert not [word for word in ("Indicators", "Lists", "Exposures", "Journeys") if word in text]

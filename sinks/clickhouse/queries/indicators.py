@@ -107,8 +107,8 @@ def read_indicators(
     if latest is not None and last_day is not None:
         for cohort, chosen in wanted.items():
             period = definition.indicators.cohorts[cohort].period
-            last_period = _last_period(period, last_day, whole=last_day < latest)
-            sums = CellSums(client, definition, cohort, asked, last_period)
+            last = last_period(period, last_day, whole=last_day < latest)
+            sums = CellSums(client, definition, cohort, asked, last)
             rows += _rows_of(sums, definition.indicators.cohorts[cohort], chosen, cut=asked, until=last_day)
     return IndicatorReading(definition.name, definition.generation, through, last_day, rows)
 
@@ -132,7 +132,7 @@ def cohorts_of(definition: RegistryDefinition, names: Sequence[str] = ()) -> dic
     return {cohort: indicators for cohort, indicators in chosen.items() if indicators}
 
 
-def _last_period(period: str, last_day: date, *, whole: bool) -> date:
+def last_period(period: str, last_day: date, *, whole: bool) -> date:
     """The first day of the last period that counts: the one that the day lies in, or the last that is over."""
     first = first_day_of(last_day, period)
     if whole and last_day_of(first, period) > last_day:
@@ -203,4 +203,12 @@ def _rates(
     return found
 
 
-__all__ = ["CannotBeReadError", "Cut", "IndicatorReading", "IndicatorRow", "cohorts_of", "read_indicators"]
+__all__ = [
+    "CannotBeReadError",
+    "Cut",
+    "IndicatorReading",
+    "IndicatorRow",
+    "cohorts_of",
+    "last_period",
+    "read_indicators",
+]

@@ -44,7 +44,8 @@ class Joined:
         """That day, and the day on which it was recorded; what the latter is where nothing is found does not matter."""
         if isinstance(end, End) and end.field is not None:
             date = f"toInt32({self.journeys.value(self.form, end.field).sql})"
-            return f"if(ifNull({date} >= {ANCHOR}._day, false), assumeNotNull({date}), {NEVER})", recorded_day(ANCHOR)
+            day = f"assumeNotNull({date}) + {end.plus_days}"
+            return f"if(ifNull({date} >= {ANCHOR}._day, false), {day}, {NEVER})", recorded_day(ANCHOR)
         alias = self.join_by_key(self.journeys.first_days(self.anchors, self.form, end))
         return f"if({alias}._found, {alias}._first, {NEVER})", recorded_day(alias, "_first_recorded")
 
