@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +45,10 @@ class Exposed:
     def of(self, rows: Ints | Bools) -> Exposed:
         """Some of them."""
         return Exposed(*(getattr(self, field.name)[rows] for field in fields(Exposed)))
+
+    def moved(self, subject: int) -> Exposed:
+        """The same as another subject's."""
+        return replace(self, subject=np.full_like(self.subject, subject))
 
 
 def exposed(operations: Operations, subject: Ints, outcome: Ints) -> Exposed:

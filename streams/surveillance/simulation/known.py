@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.surveillance.monitor import Monitor
-    from streams.surveillance.simulation.accrual import All, Scene
+    from streams.surveillance.simulation.accrual import All, Scene, Turns
 
     Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
@@ -46,6 +46,7 @@ class Looks:
         statistic: log-likelihood ratio, of the stream that it is in.
         per_year: expected outcomes per year, by which thresholds go.
         plain: log-likelihood ratio without units' factors, streams and the conditional form.
+        hazard: the comparator's hazard a day, a column for each cell.
     """
 
     subject: Ints
@@ -55,21 +56,23 @@ class Looks:
     statistic: Floats
     per_year: Floats
     plain: Floats
+    hazard: NDArray[np.float32]
 
     def of(self, rows: Ints | Bools) -> Looks:
         """Some of them."""
         return Looks(*(getattr(self, field.name)[rows] for field in fields(Looks)))
 
 
-def known_path(scene: Scene, monitor: Monitor, *, watched: Bools | None = None) -> Looks:
+def known_path(scene: Scene, monitor: Monitor, *, watched: Bools | None = None, turns: Turns | None = None) -> Looks:
     """The known path of every subject.
 
     Args:
         scene: what is told.
         monitor: what is declared.
         watched: by subject, whether it is looked at; all are where left out.
+        turns: of the scene, where they are known.
     """
-    follower = _Follower(scene, monitor)
+    follower = _Follower(scene, monitor, turns)
     subject, day = told_outcomes(scene, watched)
     found = [follower.looks(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))]
     for first in range(0, scene.end + 1, _REVIEWED):
@@ -114,9 +117,9 @@ class _Seen(NamedTuple):
 
 
 class _Follower:
-    def __init__(self, scene: Scene, monitor: Monitor) -> None:
+    def __init__(self, scene: Scene, monitor: Monitor, turns: Turns | None) -> None:
         self._scene, self._monitor = scene, monitor
-        self._sums = Accrual(scene)
+        self._sums = Accrual(scene, turns)
         self._days = _KnownDays(scene)
         self._last: dict[int, _Last] = {}
 
@@ -126,10 +129,13 @@ class _Follower:
 
     def looks(self, subject: Ints, day: Ints) -> Looks:
         """Look at some subjects on some days, which ascend."""
-        parts = [self._some(subject[at : at + _AT_ONCE], day[at : at + _AT_ONCE]) for at in _starts(subject.size)]
+        parts = [
+            self._some(subject[at : at + _AT_ONCE], day[at : at + _AT_ONCE]) for at in range(0, subject.size, _AT_ONCE)
+        ]
         if not parts:
             nothing = np.empty(0)
-            return Looks(subject, day, nothing, nothing, nothing, nothing, nothing)
+            hazard = np.empty((0, self._sums.cells), dtype=np.float32)
+            return Looks(subject, day, nothing, nothing, nothing, nothing, nothing, hazard)
         compared = Comparison(
             *(np.concatenate([getattr(one, field.name) for one, _ in parts]) for field in fields(Comparison))
         )
@@ -143,7 +149,8 @@ class _Follower:
             compared.expected,
             found,
             per_year(compared.due, last, first),
-            np.asarray(_llr(compared.observed, plain)),
+            _llr(compared.observed, plain),
+            compared.hazard.astype(np.float32),
         )
 
     def _some(self, subject: Ints, day: Ints) -> tuple[Comparison, Floats]:
@@ -236,10 +243,6 @@ class _Running:
     def at(self, subject: Ints, day: Ints) -> Ints:
         found: Ints = self._best[np.searchsorted(self._key, subject * _FAR + day, side="right") - 1]
         return found
-
-
-def _starts(many: int) -> range:
-    return range(0, many, _AT_ONCE)
 
 
 def _llr(observed: Floats, expected: Floats) -> Floats:
