@@ -113,13 +113,13 @@ class Accrual:
 
 @dataclass(frozen=True, slots=True)
 class _Turns:
-    """From a day on a sum is so much more, and so much more a day; rows in the order of days, ``row`` the exposure's."""
+    """From a day on a sum is so much more, and so much more a day; in the order of days. ``row``: the exposure."""
 
-    day: Ints
-    row: Ints
-    cell: Ints
-    more: Ints
-    slope: Ints
+    day: NDArray[np.integer]
+    row: NDArray[np.integer]
+    cell: NDArray[np.integer]
+    more: NDArray[np.integer]
+    slope: NDArray[np.integer]
 
     def of(self, which: Bools) -> _Turns:
         return _Turns(self.day[which], self.row[which], self.cell[which], self.more[which], self.slope[which])
@@ -128,7 +128,7 @@ class _Turns:
 class _Lines:
     """Sums of straight lines, by row and cell."""
 
-    def __init__(self, turns: _Turns, row: Ints, rows: int, cells: int) -> None:
+    def __init__(self, turns: _Turns, row: NDArray[np.integer], rows: int, cells: int) -> None:
         self._turns, self._place = turns, row * cells + turns.cell
         self._level = np.zeros((rows, cells), dtype=np.int64)
         self._slope = np.zeros((rows, cells), dtype=np.int64)

@@ -107,7 +107,8 @@ def _some(plan: Plan, rng: np.random.Generator) -> int:
 def _split(total: int, shares: Floats) -> Ints:
     """A total by shares, in whole numbers that add up to it."""
     upto = np.rint(np.cumsum(shares) / shares.sum() * total).astype(np.int64)
-    return np.diff(upto, prepend=0)
+    found: Ints = np.diff(upto, prepend=0)
+    return found
 
 
 def _split_at_random(total: int, shares: Floats, rng: np.random.Generator) -> Ints:

@@ -7,7 +7,7 @@ defects fit one history and none hides another. Patients are the same with the d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class Planting:
 
     Attributes:
         planted: what each is.
-        exposed: of each the exposures, its subject its place in ``planted``.
+        exposed: of each the exposures, in the order of ``planted``.
         base: of each the product that it stands beside; -1 for none.
     """
 
@@ -72,18 +72,19 @@ def planting(history: History, product: Ints, rng: np.random.Generator) -> Plant
         product: code of each operation's product of the group.
         rng: chooses the products, the lots, and when and where Inter-op is put in.
     """
-    found: list[tuple[Planted, Exposed, int]] = [_interop(history, rng)]
+    found: list[tuple[Planted, Exposed]] = [_interop(history, rng)]
     targets = rng.permutation(_eligible(history, product))[: history.plan.targets]
     for target in targets.tolist():
         rows = np.flatnonzero(product == target)
         first = int(rng.integers(0, max(rows.size - _LOT, 1)))
         lot = rows[first : first + _LOT]
         for ratio in RATIOS:
-            found.append(_defect(history, "product", ratio, 0, target, rows, rows))
-            found.append(_defect(history, "lot", ratio, 0, target, rows, lot))
-        found.append(_defect(history, "late", LATE_RATIO, LATE_FROM, target, rows, rows))
-    planted, exposures, base = zip(*found, strict=True)
-    return Planting(planted, exposures, base)
+            found.append(_defect(history, _Defect("product", ratio), rows, rows))
+            found.append(_defect(history, _Defect("lot", ratio), rows, lot))
+        found.append(_defect(history, _Defect("late", LATE_RATIO, LATE_FROM), rows, rows))
+    bases = [-1, *(target for target in targets.tolist() for _ in range(2 * len(RATIOS) + 1))]
+    planted, exposures = zip(*found, strict=True)
+    return Planting(planted, exposures, tuple(bases))
 
 
 def unit_excess(history: History, unit: int, ratio: float, since: int) -> Ints:
@@ -112,18 +113,24 @@ def _eligible(history: History, product: Ints) -> Ints:
     return np.flatnonzero(new & (used >= _LEAST_USE))
 
 
-def _defect(
-    history: History, defect: str, ratio: float, from_age: int, target: int, rows: Ints, with_it: Ints
-) -> tuple[Planted, Exposed, int]:
+class _Defect(NamedTuple):
+    name: str
+    ratio: float
+    from_age: int = 0
+
+
+def _defect(history: History, defect: _Defect, rows: Ints, with_it: Ints) -> tuple[Planted, Exposed]:
+    """Some operations, of which some have a defect."""
     operations = history.operations
     outcome = outcome_days(history.plan, operations)
-    outcome[with_it] = outcome_days(history.plan, operations, ratio=ratio, from_age=from_age)[with_it]
+    worse = outcome_days(history.plan, operations, ratio=defect.ratio, from_age=defect.from_age)
+    outcome[with_it] = worse[with_it]
     starts = operations.day[with_it]
-    told = exposed(operations, np.full(operations.day.size, target), outcome).of(rows)
-    return Planted(defect, ratio, int(starts[0]), starts), told, target
+    told = exposed(operations, np.zeros_like(outcome), outcome).of(rows)
+    return Planted(defect.name, defect.ratio, int(starts[0]), starts), told
 
 
-def _interop(history: History, rng: np.random.Generator) -> tuple[Planted, Exposed, int]:
+def _interop(history: History, rng: np.random.Generator) -> tuple[Planted, Exposed]:
     plan = history.plan
     share, _, _ = plan.strata_as_columns()
     onset = int(rng.integers(plan.switched_on, plan.days - int(YEAR)))
@@ -139,4 +146,4 @@ def _interop(history: History, rng: np.random.Generator) -> tuple[Planted, Expos
     told = np.maximum(published, stop + rng.exponential(mean_delay).astype(np.int64))
     stratum = rng.choice(share.size, number.size, p=share)
     rows = Exposed(np.zeros_like(start), unit, stratum, start, published, stop, event, told)
-    return Planted("interop", 0.0, onset, start), rows, -1
+    return Planted("interop", 0.0, onset, start), rows

@@ -1,4 +1,4 @@
-"""The case that all is judged by: the Inter-op cup, looked at on the day of each reoperation, everybody reporting at once."""
+"""The case that all is judged by: the Inter-op cup, looked at on the day of each reoperation, all reporting at once."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Plan:
         ValueError: a number, which the message names, is out of range.
     """
 
-    kinds: tuple[tuple[str, float], ...] = (("cup", 0.4), ("stem", 0.4), ("head", 0.2))
+    kinds: tuple[tuple[str, float], ...] = (("cup", 1.0), ("stem", 1.0), ("head", 1.0))
     constructs: tuple[tuple[str, ...], ...] = (("cup", "stem"),)
     components: int = 500
     new_a_year: tuple[int, int] = (5, 30)

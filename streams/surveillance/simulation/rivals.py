@@ -70,7 +70,8 @@ def charts(scene: Scene, looks: Looks) -> Charts:
         days, entered = np.unique(own.start, return_inverse=True)
         lag = scene.lag[own.unit]
         for at in of_subject[starts[subject] : starts[subject + 1]].tolist():
-            seen = _entered(own, days, entered, lag, int(looks.day[at]), looks.hazard[at])
+            ages = _ages(own, lag, int(looks.day[at]))
+            seen = _entered(own, ages, (days.astype(np.float64), entered), looks.hazard[at])
             cgr[at] = most_evidence(seen, CAP)[0]
             due[at] = seen.intensity.sum()
     return Charts(cgr, _bk(looks, due))
@@ -112,19 +113,29 @@ def yearly(scene: Scene, since: int, turns: Turns | None = None) -> tuple[Yearly
     return _as_yearly(found[0]), _as_yearly(found[1])
 
 
-def _entered(own: Exposed, days: Floats, entered: Ints, lag: Ints, day: int, hazard: Floats) -> Entered:
-    """What those who entered on each day have gone through, as far as is known."""
+class _Ages(NamedTuple):
+    """How long each exposure was followed, as far as is known, and whether it is known to have failed."""
+
+    age: Ints
+    failed: NDArray[np.bool_]
+
+
+def _ages(own: Exposed, lag: Ints, day: int) -> _Ages:
     known, ended = own.published <= day, own.told <= day
     until = np.where(ended, np.minimum(own.stop, day - lag), day - lag)
-    age = np.maximum(np.where(known, until - own.start, 0), 0)
-    by_interval = hazard.reshape(-1, INTERVALS)
+    return _Ages(np.maximum(np.where(known, until - own.start, 0), 0), own.event & ended)
+
+
+def _entered(own: Exposed, ages: _Ages, entry: tuple[Floats, Ints], hazard: NDArray[np.float32]) -> Entered:
+    """What those who entered on each day have gone through."""
+    age, (days, entered) = ages.age, entry
+    by_interval = hazard.astype(np.float64).reshape(-1, INTERVALS)
     before = np.cumsum(by_interval[:, :-1] * np.diff(BOUNDS), axis=1)
     before = np.concatenate((np.zeros((by_interval.shape[0], 1)), before), axis=1)
     interval = np.searchsorted(BOUNDS, age, side="right") - 1
     due = before[own.stratum, interval] + by_interval[own.stratum, interval] * (age - BOUNDS[interval])
-    failed = own.event & ended
-    failures = np.bincount(entered[failed], minlength=days.size + 1)
-    intensity = np.bincount(entered, weights=due, minlength=days.size + 1)
+    failures = np.bincount(entered[ages.failed], minlength=days.size + 1).astype(np.int64)
+    intensity = np.bincount(entered, weights=due, minlength=days.size + 1).astype(np.float64)
     return Entered(days, failures, intensity, np.flatnonzero(failures))
 
 

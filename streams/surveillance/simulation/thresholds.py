@@ -8,6 +8,8 @@ units and surgeons differ in adds up in it as outcomes do, and a true defect pas
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 BUDGETS: dict[Level, float] = {"watch": 1.0, "alarm": 0.1}
 """False signals a year of a catalogue, over all its streams together."""
 FLOORS: dict[Level, tuple[float, ...]] = {
-    "watch": (4.2, 4.6, 5.0, 5.5, 6.0, 7.0, 8.0, 9.0),
-    "alarm": (6.6, 6.8, 7.2, 7.6, 8.0, 8.6, 9.5, 11.0, 13.0),
+    "watch": (4.2, 4.6, 5.0, 5.5, 6.0, 7.0, 8.0, 9.0, 10.0),
+    "alarm": (6.6, 6.8, 7.2, 7.6, 8.0, 8.6, 9.5, 11.0, 13.0, 16.0, 20.0),
 }
 """Thresholds of small products that are tried."""
 WANTED: dict[Level, int] = {"watch": 2, "alarm": 3}
@@ -39,6 +41,7 @@ WANTED: dict[Level, int] = {"watch": 2, "alarm": 3}
 _SMALL, _LARGE = (0.1, 0.2, 0.5), (5.0, 20.0)  # expected outcomes per year where the rise begins, and ends
 _AFTER = 5 * 365.25  # days after which a defect counts as missed
 _HIGHEST = 120.0
+_USED = 0.9  # of a budget: one that is used to the last is broken in half of all new histories
 _FINE = 0.05
 
 
@@ -122,7 +125,7 @@ def frontier(runs: Sequence[Run], method: str, plan: Plan, groups: Collection[in
     found = []
     for level in LEVELS:
         nulls = Nulls(runs, method, plan, groups, least=FLOORS[level][0])
-        rows = [_best(nulls, runs, method, level, floor, BUDGETS[level] * share) for floor in FLOORS[level]]
+        rows = [_best(runs, method, nulls, (level, floor), BUDGETS[level] * share * _USED) for floor in FLOORS[level]]
         kept = [row for row in rows if row.bar is not None]
         if not kept:
             raise CannotKeepError(f"no threshold keeps {BUDGETS[level] * share:g} false signals a year at {level}")
@@ -138,7 +141,7 @@ def levels_of(rows: Sequence[Frontier], planned: float) -> Levels:
     per_year = tuple(sorted({at for bar in bars.values() for at in bar.per_year}))
     watch = bars["watch"].at(np.array(per_year))
     alarm = np.maximum(bars["alarm"].at(np.array(per_year)), watch)
-    return Levels(per_year, *(tuple(np.round(column, 3).tolist()) for column in (watch, alarm)), planned=planned)
+    return Levels(per_year, _rounded(watch), _rounded(alarm), planned)
 
 
 def solve_flat(nulls: Nulls, a_year: float) -> Bar | None:
@@ -158,18 +161,23 @@ def days_lost(runs: Sequence[Run], method: str, bar: Bar) -> float:
     return float(np.mean([np.mean(found) for found in lost.values()]))
 
 
-def _best(nulls: Nulls, runs: Sequence[Run], method: str, level: Level, floor: float, a_year: float) -> Frontier:
-    tried = [
-        _lowest(nulls, lambda top, small=small, large=large: Bar((small, large), (floor, top)), floor, a_year)
-        for small in _SMALL
-        for large in _LARGE
-    ]
+def _rounded(column: Floats) -> tuple[float, ...]:
+    return tuple(np.round(column, 3).tolist())
+
+
+def _best(runs: Sequence[Run], method: str, nulls: Nulls, at: tuple[Level, float], a_year: float) -> Frontier:
+    level, floor = at
+    tried = [_lowest(nulls, partial(_rising, rise, floor), floor, a_year) for rise in product(_SMALL, _LARGE)]
     kept = [(days_lost(runs, method, bar), bar) for bar in tried if bar is not None]
     if not kept:
         return Frontier(level, floor, None, None, None, None, chosen=False)
     days, bar = min(kept)
     false = nulls.signals(bar) / nulls.years * 10
     return Frontier(level, floor, bar, false, days, _reached_by(bar), chosen=False)
+
+
+def _rising(rise: tuple[float, float], floor: float, ceiling: float) -> Bar:
+    return Bar(rise, (floor, ceiling))
 
 
 def _reached_by(bar: Bar) -> int | None:
