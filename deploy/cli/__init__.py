@@ -12,7 +12,18 @@ import traceback
 
 import typer
 
-from deploy.cli import coverage, generations, indicators, logs, processes, reading, registering, schemas, verify
+from deploy.cli import (
+    coverage,
+    generations,
+    indicators,
+    logs,
+    processes,
+    reading,
+    registering,
+    schemas,
+    simulate,
+    verify,
+)
 
 COULD_NOT_RUN = 2
 
@@ -28,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for room in (processes, registering, reading, indicators, coverage, verify, logs, generations, schemas):
+for room in (processes, registering, reading, indicators, coverage, verify, simulate, logs, generations, schemas):
     room.add_to(app)
 
 

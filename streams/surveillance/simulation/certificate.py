@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streams.surveillance.levels import Levels
-
-if TYPE_CHECKING:
-    from streams.surveillance.simulation.plan import Plan
 
 VERSION = 1
 _LENGTH = 16
@@ -91,10 +88,10 @@ def read_certificate(text: str, *, monitor: str | None = None) -> Certificate:
     return found
 
 
-def plan_as_said(plan: Plan) -> dict[str, Any]:
-    """A plan as JSON has it."""
-    said: dict[str, Any] = json.loads(_text(asdict(plan)))
-    return said
+def as_json(said: object) -> dict[str, Any]:
+    """What is said as it comes back from a file: lists for tuples, texts for keys."""
+    found: dict[str, Any] = json.loads(json.dumps(said))
+    return found
 
 
 def _text(content: dict[str, Any]) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from streams.surveillance.simulation.thresholds import Frontier
 
 _OF_CONSTRUCTS = 0.2  # of the budget; components have the rest
-_SWEPT = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0)  # times the threshold
+_SWEPT = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.6, 2.0, 2.5)  # times the threshold
+_MIDDLE = 10.0  # of the thresholds that are swept, where there is one for all
 
 
 DECLARED = {
@@ -177,7 +178,7 @@ def _curves(runs: Sequence[Run], plan: Plan, levels: Levels) -> list[dict[str, A
             bar = (
                 Bar(own.per_year, tuple(factor * height for height in own.height))
                 if method == DEFAULT
-                else flat(8 * factor)
+                else flat(_MIDDLE * factor)
             )
             false = false_alarms(runs, method, bar, plan, groups=[0])
             found += [
