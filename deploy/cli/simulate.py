@@ -66,7 +66,8 @@ def simulate(
     many = histories_of(plan, _QUICK if quick else years)
     closing = PLANNED if planned is None else planned
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    terminal = Console(stderr=True)
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
         task = progress.add_task(f"{registry}: histories of {plan.years} years", total=many)
         runs = run_all(
             plan,

@@ -180,9 +180,10 @@ class _Follower:
 
     def _weighed(self, seen: _Seen, hazard: Floats) -> Floats:
         """A subject's days at risk by cell, each unit's times the factor that its other products give it."""
-        events, due = seen.all.unit_events.copy(), seen.all.unit_time @ hazard
+        # einsum and not a product of matrices: its sums are the same on every machine, and it starts no threads
+        events, due = seen.all.unit_events.copy(), np.einsum("uc,c->u", seen.all.unit_time, hazard)
         events[seen.base_units] -= seen.base_events.sum(axis=1)
-        due[seen.base_units] -= seen.base_time @ hazard
+        due[seen.base_units] -= np.einsum("uc,c->u", seen.base_time, hazard)
         factors = unit_factors(events, np.maximum(due, 0.0), self._monitor.unit_shape)
         weighed: Floats = factors[seen.own_units] @ seen.own_time
         return weighed

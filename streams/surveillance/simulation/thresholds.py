@@ -187,6 +187,8 @@ def _reached_by(bar: Bar) -> int | None:
 
 
 def _lowest(nulls: Nulls, bar: Callable[[float], Bar], lowest: float, a_year: float) -> Bar | None:
+    # a higher threshold may raise, and count, what a lower one had raised before the monitor was on; but for that the
+    # count falls as the threshold rises
     allowed = int(a_year * nulls.years + 1e-9)
     low, high = 0, int((_HIGHEST - lowest) / _FINE)
     if nulls.signals(bar(lowest + high * _FINE)) > allowed:
