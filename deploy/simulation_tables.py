@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
+from streams.surveillance.simulation.runs import DEFAULT
 from streams.surveillance.simulation.thresholds import BUDGETS
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def sheets(certificate: Certificate, *, whole: bool = True) -> list[Sheet]:
 
     Args:
         certificate: which.
-        whole: each method with all its numbers too, not only side by side.
+        whole: each method with all its numbers, not the monitor's own only.
     """
     found = [
         _false(certificate),
@@ -72,9 +73,7 @@ def sheets(certificate: Certificate, *, whole: bool = True) -> list[Sheet]:
         _frontier(certificate),
         _blamed(certificate),
     ]
-    if whole:
-        found += [_whole(one) for one in certificate.results["compared"]]
-    return found
+    return found + [_whole(one) for one in certificate.results["compared"] if whole or one["method"] == DEFAULT]
 
 
 def heading(certificate: Certificate) -> str:
@@ -85,9 +84,9 @@ def heading(certificate: Certificate) -> str:
     )
 
 
-def page(certificate: Certificate) -> str:
-    """All tables as Markdown."""
-    return "\n".join([f"{heading(certificate)}\n", *(one.markdown() for one in sheets(certificate))])
+def page(certificate: Certificate, *, whole: bool = True) -> str:
+    """The tables as Markdown."""
+    return "\n".join([f"{heading(certificate)}\n", *(one.markdown() for one in sheets(certificate, whole=whole))])
 
 
 def draw(certificate: Certificate, folder: Path) -> list[Path]:

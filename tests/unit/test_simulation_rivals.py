@@ -54,7 +54,7 @@ def test_a_product_that_fails_more_often_is_flagged_at_the_end_of_the_year() -> 
     event = np.zeros(240, dtype=np.bool_)
     event[:4] = event[200:208] = True
     scene = at_once(subject, np.zeros(240, dtype=np.int64), np.where(event, 300, NEVER), event)
-    stage_one, njr = yearly(scene, 0)
+    stage_one, njr = yearly(scene)
     # the first year ends on day 364. It is less than a quarter, so it stays in its group: 12 in both together
     years = [(196 * 364 + 4 * 300) / YEAR, (32 * 364 + 8 * 300) / YEAR]
     expected = 12 / sum(years) * years[1]

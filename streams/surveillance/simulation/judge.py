@@ -25,7 +25,6 @@ _OF_CONSTRUCTS = 0.2  # of the budget; components have the rest
 _SWEPT = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.6, 2.0, 2.5)  # times the threshold
 _MIDDLE = 10.0  # of the thresholds that are swept, where there is one for all
 
-
 DECLARED = {
     (PLAIN, 6.6): "6.6",
     (STAGE_ONE, 0.0): "p < 0.05",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_NEAR = 3.0  # as `core` has it: three quarters of the lowest threshold of watch
+_NEAR = 3.0  # less than three quarters of any threshold, from which on `core` looks again
 _REVIEWED = 28
 _AT_ONCE = 24
 

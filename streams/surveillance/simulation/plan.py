@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
@@ -118,8 +118,3 @@ class Plan:
         ages = np.arange(self.days + 1)
         rates = np.array(self.hazard)[np.searchsorted(self.from_age, ages, side="right") - 1]
         return np.concatenate(([0.0], np.cumsum(rates / (100 * YEAR))))
-
-    @classmethod
-    def names(cls) -> tuple[str, ...]:
-        """What there is to be said of a plan."""
-        return tuple(field.name for field in fields(cls))

@@ -77,19 +77,17 @@ def charts(scene: Scene, looks: Looks) -> Charts:
     return Charts(cgr, _bk(looks, due))
 
 
-def yearly(scene: Scene, since: int, turns: Turns | None = None) -> tuple[Yearly, Yearly]:
+def yearly(scene: Scene, turns: Turns | None = None) -> tuple[Yearly, Yearly]:
     """AOANJRR stage 1 and the NJR's levels at the end of every year.
 
     Args:
         scene: what is told.
-        since: the first day that is watched.
         turns: of the scene, where they are known.
     """
     sums = Accrual(scene, turns)
     exposed = scene.exposed
     found: tuple[list[tuple[int, int, float]], list[tuple[int, int, float]]] = ([], [])
-    years = int((scene.end - since) / YEAR)
-    for day in [since + int((year + 1) * YEAR) - 1 for year in range(years)]:
+    for day in [int((year + 1) * YEAR) - 1 for year in range(int((scene.end + 1) / YEAR))]:
         sums.upto(day)
         known = exposed.published <= day
         primaries = np.bincount(exposed.subject[known], minlength=scene.base.size)

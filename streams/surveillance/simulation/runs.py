@@ -148,7 +148,7 @@ def _first_group(
     turns = turns_of(scene)
     looks = known_path(scene, monitor, turns=turns)
     cusums = charts(scene, looks)
-    stage_one, njr = yearly(scene, plan.switched_on, turns)
+    stage_one, njr = yearly(scene, turns)
     nothing = np.zeros(looks.day.size)
     every = {
         DEFAULT: _scores(looks, looks.statistic, looks.per_year),
