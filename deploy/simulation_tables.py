@@ -26,6 +26,7 @@ _DEFECTS = {
 _ORDER = ("interop", "product", "lot", "late")
 _DRAWN = (("interop", 0.0), ("product", 2.0), ("product", 3.0), ("product", 8.0), ("lot", 8.0))
 _PNG_SCALE = 1.5
+_AS_DECLARED = "as declared, "
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,23 +195,22 @@ def _interop(certificate: Certificate) -> Sheet:
 
 def _side_by_side(certificate: Certificate, level: str) -> Sheet:
     compared = [one for one in certificate.results["compared"] if one["at"] == level]
-    columns = ("defect", *(one["method"] for one in compared))
-    rows = [("false in 10 years", *(_rate(one["false"]) for one in compared))]
-    for defect, ratio in _defects(compared):
-        found = [_detected(one, defect, ratio) for one in compared]
-        rows.append((_of(defect, ratio), *(f"{_median(one['median_days'])} ({one['share']:.0%})" for one in found)))
     title = f"Median days to detection (share found), at the rate of false alarms of level {level} in the first group"
-    return Sheet(title, columns, tuple(rows))
+    return _beside(title, compared, [one["method"] for one in compared])
 
 
 def _as_declared(certificate: Certificate) -> Sheet:
-    compared = [one for one in certificate.results["compared"] if one["at"].startswith("as declared")]
-    columns = ("defect", *(f"{one['method']}, {one['at'].removeprefix('as declared, ')}" for one in compared))
+    compared = [one for one in certificate.results["compared"] if one["at"].startswith(_AS_DECLARED)]
+    names = [f"{one['method']}, {one['at'].removeprefix(_AS_DECLARED)}" for one in compared]
+    return _beside("The same of methods with the thresholds that others declare", compared, names)
+
+
+def _beside(title: str, compared: Sequence[dict[str, Any]], names: Iterable[str]) -> Sheet:
     rows = [("false in 10 years", *(_rate(one["false"]) for one in compared))]
     for defect, ratio in _defects(compared):
         found = [_detected(one, defect, ratio) for one in compared]
         rows.append((_of(defect, ratio), *(f"{_median(one['median_days'])} ({one['share']:.0%})" for one in found)))
-    return Sheet("The same of methods with the thresholds that others declare", columns, tuple(rows))
+    return Sheet(title, ("defect", *names), tuple(rows))
 
 
 def _frontier(certificate: Certificate) -> Sheet:
