@@ -24,6 +24,7 @@ from deploy.cli import (
     reviews,
     schemas,
     signals,
+    simulate,
     verify,
 )
 
@@ -51,6 +52,7 @@ for room in (
     reactions,
     coverage,
     verify,
+    simulate,
     logs,
     generations,
     schemas,

@@ -43,6 +43,11 @@ def generation_of(forms: Mapping[str, Form], rules: JourneyRules, indicators: In
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
 
+def hash_of_monitors(monitors: Monitors) -> str:
+    """Twelve hexadecimal digits of what is declared of a registry's monitors, titles left out."""
+    return hashlib.sha256(json.dumps(_deciding(monitors), sort_keys=True).encode()).hexdigest()[:_LENGTH]
+
+
 def _deciding(node: Any) -> Any:  # noqa: ANN401 - models, and what they hold
     """What decides values: a model's attributes but for what is only shown, named things in their order."""
     if isinstance(node, BaseModel):

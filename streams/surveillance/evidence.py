@@ -250,7 +250,7 @@ def known_days(sums: PersonTime, product: str) -> tuple[int, int]:
     return int(bins.column("start")[rows].min()), last
 
 
-def per_year(due: Floats, days: Ints, first: int) -> Floats:
+def per_year(due: Floats, days: Ints, first: int | Ints) -> Floats:
     """Expected outcomes per year since the first use of a product; a first year counts whole."""
     return due / np.maximum((days - first) / YEAR, 1.0)
 

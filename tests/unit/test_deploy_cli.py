@@ -39,6 +39,7 @@ COMMANDS = {
     "generations": "switch between them",
     "erase": "what does not count any more",
     "status": "Exit 1 where something does not agree",
+    "simulate": "Exit 1 where a budget is not kept",
     "migrate": "Bring ClickHouse to what is declared",
     "backup": "the only long memory",
     "restore": "Refill a lost log from the archive",

@@ -1,0 +1,98 @@
+"""What a simulation came to, kept as a file that a monitor can name: the thresholds, and how they were come by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from streams.surveillance.levels import Levels
+
+VERSION = 1
+_LENGTH = 16
+
+
+class CertificateError(Exception):
+    """A certificate cannot be read, or is not as it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate.
+
+    Attributes:
+        registry: whose monitors.
+        monitor: hash of what is declared of them.
+        seed: of the random numbers.
+        catalogue_years: how many were simulated.
+        plan: the registry that was invented.
+        levels: thresholds, as the monitor takes them.
+        results: methods with their error rates, as they are printed.
+    """
+
+    registry: str
+    monitor: str
+    seed: int
+    catalogue_years: int
+    plan: dict[str, Any]
+    levels: Levels
+    results: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits of a hash of all that it says."""
+        return hashlib.sha256(_text(self._content()).encode()).hexdigest()[:_LENGTH]
+
+    def written(self) -> str:
+        """The file."""
+        return json.dumps({"version": VERSION, "id": self.id, **self._content()}, indent=1, ensure_ascii=False) + "\n"
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "registry": self.registry,
+            "monitor": self.monitor,
+            "seed": self.seed,
+            "catalogue_years": self.catalogue_years,
+            "plan": self.plan,
+            "levels": asdict(self.levels),
+            "results": self.results,
+        }
+
+
+def read_certificate(text: str, *, monitor: str | None = None) -> Certificate:
+    """A certificate from its file.
+
+    Args:
+        text: of the file.
+        monitor: hash of what is declared now; None where it does not matter.
+
+    Raises:
+        CertificateError: it is no certificate of this version, was changed since it was written, or is of a monitor
+            that is declared otherwise now.
+    """
+    try:
+        said = json.loads(text)
+        version, name = said.pop("version"), said.pop("id")
+        if version != VERSION:
+            raise CertificateError(f"the certificate is of version {version}, not {VERSION}")
+        levels = said["levels"]
+        tables = {column: tuple(levels[column]) for column in ("per_year", "watch", "alarm")}
+        found = Certificate(**{**said, "levels": Levels(**tables, planned=levels["planned"])})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CertificateError(f"this is no certificate: {error}") from error
+    if found.id != name:
+        raise CertificateError(f"the certificate says that it is {name}, but its content is that of {found.id}")
+    if monitor is not None and found.monitor != monitor:
+        raise CertificateError(f"the certificate is of monitor {found.monitor}; what is declared now is {monitor}")
+    return found
+
+
+def as_json(said: object) -> dict[str, Any]:
+    """What is said as it comes back from a file: lists for tuples, texts for keys."""
+    found: dict[str, Any] = json.loads(json.dumps(said))
+    return found
+
+
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True)

@@ -1,0 +1,65 @@
+"""Rival methods on what is known, against the charts and rules themselves where everything is known at once."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from streams.statistics.cusum import bk_cusum, cgr_cusum
+from streams.surveillance.intervals import INTERVALS, YEAR
+from streams.surveillance.simulation.accrual import Scene
+from streams.surveillance.simulation.exposed import Exposed
+from streams.surveillance.simulation.history import NEVER
+from streams.surveillance.simulation.known import Looks
+from streams.surveillance.simulation.rivals import CAP, charts, yearly
+
+END = 1_500
+A_DAY = 0.0002
+
+
+def at_once(subject: np.ndarray, start: np.ndarray, stop: np.ndarray, event: np.ndarray) -> Scene:
+    """Everybody reports on the day."""
+    zero = np.zeros_like(start)
+    rows = Exposed(subject, zero, zero, start, start, stop, event, stop)
+    return Scene(rows, np.ones(start.size, dtype=np.bool_), np.arange(int(subject.max()) + 1), np.array([0]), 1, END)
+
+
+def test_charts_are_the_charts_where_all_is_known_at_once() -> None:
+    rng = np.random.default_rng(4)
+    start = np.sort(rng.integers(0, 1_000, 200))
+    age = rng.exponential(1 / (3 * A_DAY), 200).astype(np.int64) + 1
+    stop = start + age
+    failed = stop <= END
+    scene = at_once(np.zeros(200, dtype=np.int64), start, np.where(failed, stop, NEVER), failed)
+    days = np.unique(stop[failed])
+    observed = np.array([np.sum(stop[failed] <= day) for day in days], dtype=np.float64)
+    nothing = np.zeros(days.size)
+    hazard = np.full((days.size, INTERVALS), A_DAY, dtype=np.float32)
+    looks = Looks(np.zeros_like(days), days, observed, nothing, nothing, nothing, nothing, hazard)
+    found = charts(scene, looks)
+    arguments = (start, np.minimum(stop, END) - start, failed, 1.0, lambda since: A_DAY * since)
+    cgr = cgr_cusum(*arguments, max_hazard_ratio=CAP, at=days)
+    assert cgr.value.max() > 5
+    assert found.cgr == pytest.approx(cgr.value, rel=1e-5)
+    bk = bk_cusum(*arguments)
+    assert np.array_equal(bk.time, days)
+    assert found.bk == pytest.approx(bk.value, rel=1e-5)
+
+
+def test_a_product_that_fails_more_often_is_flagged_at_the_end_of_the_year() -> None:
+    # product 0: 200 on day 0, 4 fail on day 300; product 1: 40 on day 0, 8 fail on day 300
+    subject = np.repeat([0, 1], [200, 40])
+    event = np.zeros(240, dtype=np.bool_)
+    event[:4] = event[200:208] = True
+    scene = at_once(subject, np.zeros(240, dtype=np.int64), np.where(event, 300, NEVER), event)
+    stage_one, njr = yearly(scene)
+    # the first year ends on day 364. It is less than a quarter, so it stays in its group: 12 in both together
+    years = [(196 * 364 + 4 * 300) / YEAR, (32 * 364 + 8 * 300) / YEAR]
+    expected = 12 / sum(years) * years[1]
+    tail = 1 - sum(math.exp(-expected) * expected**count / math.factorial(count) for count in range(8))
+    assert (int(stage_one.subject[0]), int(stage_one.day[0])) == (1, 364)
+    assert stage_one.score[0] == pytest.approx(-math.log(tail))
+    assert set(stage_one.subject.tolist()) == {1}
+    assert (int(njr.subject[0]), float(njr.score[0])) == (1, 1.0)  # fewer than 100: level 2
