@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schemas.definition.generation import hash_of_monitors
+from schemas.definition.generation import hash_of_exposures
 from streams.surveillance.simulation.certificate import Certificate, as_json
 from streams.surveillance.simulation.judge import judge
 from streams.surveillance.simulation.plan import Plan
@@ -106,7 +106,7 @@ def certify(
     verdict = judge(runs, plan, planned)
     return Certificate(
         registry=definition.name,
-        monitor=hash_of_monitors(definition.monitors),
+        monitor=hash_of_exposures(definition.monitors),
         seed=seed,
         catalogue_years=len(runs) * plan.years,
         plan=as_json(asdict(plan)),

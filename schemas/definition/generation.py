@@ -43,9 +43,12 @@ def generation_of(forms: Mapping[str, Form], rules: JourneyRules, indicators: In
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
 
-def hash_of_monitors(monitors: Monitors) -> str:
-    """Twelve hexadecimal digits of what is declared of a registry's monitors, titles left out."""
-    return hashlib.sha256(json.dumps(_deciding(monitors), sort_keys=True).encode()).hexdigest()[:_LENGTH]
+def hash_of_exposures(monitors: Monitors) -> str:
+    """Twelve hexadecimal digits of what is declared of the exposures that a registry watches, titles left out.
+
+    A simulation that thresholds are solved by depends on these; the thresholds are what comes of it.
+    """
+    return hashlib.sha256(json.dumps(_deciding(monitors.exposures), sort_keys=True).encode()).hexdigest()[:_LENGTH]
 
 
 def _deciding(node: Any) -> Any:  # noqa: ANN401 - models, and what they hold

@@ -10,7 +10,7 @@ import pytest
 from deploy.settings import load_settings
 from deploy.simulating import NothingToSimulateError, plan_of, simulate
 from deploy.simulation_tables import chart, page
-from schemas.definition.generation import hash_of_monitors
+from schemas.definition.generation import hash_of_exposures
 from streams.surveillance.simulation.certificate import read_certificate
 from streams.surveillance.simulation.plan import Plan
 from streams.surveillance.simulation.runs import METHODS, PLANNED, run
@@ -74,10 +74,10 @@ def test_a_certificate_is_of_what_is_declared_whatever_it_is_called() -> None:
 
     def with_cup(**changed: object) -> str:
         exposures = monitors.exposures | {"cup": cup.model_copy(update=changed)}
-        return hash_of_monitors(monitors.model_copy(update={"exposures": exposures}))
+        return hash_of_exposures(monitors.model_copy(update={"exposures": exposures}))
 
-    assert with_cup(title=stem.title) == hash_of_monitors(monitors)
-    assert with_cup(lot=stem.lot) != hash_of_monitors(monitors)
+    assert with_cup(title=stem.title) == hash_of_exposures(monitors)
+    assert with_cup(lot=stem.lot) != hash_of_exposures(monitors)
 
 
 def test_a_registry_without_exposures_has_nothing_to_simulate() -> None:

@@ -23,7 +23,7 @@ class Certificate:
 
     Attributes:
         registry: whose monitors.
-        monitor: hash of what is declared of them.
+        monitor: hash of what is declared of the exposures that they watch.
         seed: of the random numbers.
         catalogue_years: how many were simulated.
         plan: the registry that was invented.
