@@ -54,20 +54,21 @@ def in_order(submissions: list[Submission]) -> list[Row]:
 
 
 def by_month(rows: Sequence[Row], first: date) -> dict[str, list[Row]]:
-    """The rows in their order: those recorded before a month, then month by month; each part with its name.
+    """The rows in their order: those recorded before a month, month by month, the rest; each part with its name.
 
     Args:
         rows: in the order of sending; one that repeats an earlier one goes where it was sent.
-        first: a day of the month from which on they are kept apart, for a year.
+        first: a day of the month from which on they are kept apart, to the end of the year; the rest is one part.
     """
     parts: dict[str, list[Row]] = {"": []}
     reached, name = first.replace(day=1), ""
-    until = reached.replace(year=reached.year + 1)
+    until = date(first.year + 1, 1, 1)
     for row in rows:
         recorded = cast("datetime", row["recorded_at"]).date()
-        if reached <= recorded < until:
-            name = f"-{recorded:%Y-%m}"
-            reached = (recorded.replace(day=1) + timedelta(days=32)).replace(day=1)
+        if recorded >= reached:
+            name = f"-{recorded:%Y-%m}" if recorded < until else f"-{until.year}"
+            following = (recorded.replace(day=1) + timedelta(days=32)).replace(day=1)
+            reached = following if recorded < until else date.max
         parts.setdefault(name, []).append(row)
     return parts
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from deploy.demo.history import FIRST_DAY, INTEROP_STARTS_ON, LAST_DAY, HistoryPlan, generate, live_rows, write_ndjson
+from deploy.demo.rows import Row, by_month
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 HIP = SCHEMAS / "registries" / "hip"
@@ -516,3 +517,14 @@ def test_the_unit_catalogues_are_whole(registry: str, letter: str, size: int) ->
         assert all(row.values())
         regions[row["county"]].add(row["region"])
     assert all(len(of_county) == 1 for of_county in regions.values())
+
+
+def test_a_history_is_sent_in_parts_as_it_came_to_be_known() -> None:
+    def recorded(*moments: str) -> list[Row]:
+        return [{"recorded_at": datetime.fromisoformat(moment)} for moment in moments]
+
+    before, july, september = recorded("2001-05-31T23:59"), recorded("2001-07-01", "2001-07-31"), recorded("2001-09-02")
+    again = recorded("2001-07-15")  # sent once more, later
+    rest = recorded("2002-01-01", "2003-05-05")
+    parts = by_month([*before, *july, *september, *again, *rest], date(2001, 6, 2))
+    assert parts == {"": before, "-2001-07": july, "-2001-09": [*september, *again], "-2002": rest}
