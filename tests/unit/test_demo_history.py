@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from deploy.demo.history import FIRST_DAY, INTEROP_STARTS_ON, LAST_DAY, HistoryPlan, generate, live_rows, write_ndjson
-from deploy.demo.rows import Row, by_month
+from deploy.demo.rows import by_month
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 HIP = SCHEMAS / "registries" / "hip"
