@@ -170,11 +170,11 @@ def _ended(state: State, moved: set[str], *, every: bool) -> set[str]:
         return set()
     bins = state.sums.bins
     places = {bins.units.find(unit) for unit in moved}
-    used = {bins.products.all[product] for product, unit in bins.pairs.all if unit in places}
     return {
         product
         for product, known in state.known.items()
-        if (every or product in used) and (_live(state, product) or _is_near(known.looks[-1].point))
+        if (_live(state, product) or _is_near(known.looks[-1].point))
+        and (every or not places.isdisjoint(bins.places_of(bins.products.find(product))[:, 1].tolist()))
     }
 
 

@@ -16,7 +16,7 @@ from streams.statistics.rates import Experience, aoanjrr_stage_one, njr_level
 from streams.statistics.sequential import e_benjamini_hochberg, poisson_e_process
 from streams.surveillance.charts import CAP, Chart, charts
 from streams.surveillance.early import early_outcomes
-from streams.surveillance.evidence import known_days, per_year, present
+from streams.surveillance.evidence import known_days, per_year, presents
 from streams.surveillance.expected import Comparison
 from streams.surveillance.intervals import YEAR
 from streams.surveillance.levels import statistic, stream_by_stream
@@ -103,7 +103,7 @@ def e_bh_set(sums: PersonTime, monitor: Monitor, alpha: float = 0.05) -> frozens
     products = [product for product, is_used in zip(bins.products.all, used.tolist(), strict=True) if is_used]
     if not products:
         return frozenset()
-    values = [log_e(present(sums, monitor, product).compared)[0] for product in products]
+    values = [log_e(now.compared)[0] for now in presents(sums, monitor, products)]
     rejected = e_benjamini_hochberg(np.exp(np.minimum(values, _MOST)), alpha=alpha)
     return frozenset(product for product, is_rejected in zip(products, rejected.tolist(), strict=True) if is_rejected)
 
