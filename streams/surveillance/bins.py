@@ -7,7 +7,7 @@ the kinds, not with the implants.
 from __future__ import annotations
 
 from array import array
-from collections import Counter, defaultdict
+from collections import defaultdict
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -26,6 +26,7 @@ FIRST_DAY = -3653
 """1960-01-01: what is dated earlier counts as begun then, so that no odd date costs a century of days."""
 
 Name = TypeVar("Name", bound="Hashable")
+_BEGAN_AND_ENDED = 10  # the fields of an exposure that make its kind are the first, to the first outcome
 _KEY = Struct("<6i?")
 _KEYS = [0, 1, 2, 3, 5, 6, 7]  # the columns that make a kind
 _COLUMNS = ("product", "lot", "unit", "stratum", "place", "start", "stop", "event", "count")
@@ -95,28 +96,20 @@ class Bin(NamedTuple):
 
 def bin_of(exposure: Exposure) -> Bin:
     """The kind that an exposure is of."""
-    start = max(exposure.start, FIRST_DAY)
-    event = exposure.first_outcome is not None
-    stop = exposure.first_outcome if event else exposure.end
-    return Bin(
-        exposure.product,
-        exposure.lot,
-        exposure.unit,
-        tuple(exposure.by),
-        start,
-        OPEN if stop is None else max(stop, start),
-        event,
-    )
+    product, lot, unit, _, by, start, end, _, _, outcome = exposure[:_BEGAN_AND_ENDED]
+    start = max(start, FIRST_DAY)
+    stop = end if outcome is None else outcome
+    return Bin(product, lot, unit, by, start, OPEN if stop is None else max(stop, start), outcome is not None)
 
 
 def net(changes: Iterable[Change]) -> dict[Bin, int]:
     """What changes add to each kind, less what they take; kinds that stay as they are left out."""
-    added: Counter[Bin] = Counter()
-    for change in changes:
-        if change.before is not None:
-            added[bin_of(change.before)] -= 1
-        if change.after is not None:
-            added[bin_of(change.after)] += 1
+    added: defaultdict[Bin, int] = defaultdict(int)
+    for _, _, before, after, _ in changes:
+        if before is not None:
+            added[bin_of(before)] -= 1
+        if after is not None:
+            added[bin_of(after)] += 1
     return {kind: number for kind, number in added.items() if number}
 
 
