@@ -26,7 +26,6 @@ FIRST_DAY = -3653
 """1960-01-01: what is dated earlier counts as begun then, so that no odd date costs a century of days."""
 
 Name = TypeVar("Name", bound="Hashable")
-_BEGAN_AND_ENDED = 10  # the fields of an exposure that make its kind are the first, to the first outcome
 _KEY = Struct("<6i?")
 _KEYS = [0, 1, 2, 3, 5, 6, 7]  # the columns that make a kind
 _COLUMNS = ("product", "lot", "unit", "stratum", "place", "start", "stop", "event", "count")
@@ -96,10 +95,17 @@ class Bin(NamedTuple):
 
 def bin_of(exposure: Exposure) -> Bin:
     """The kind that an exposure is of."""
-    product, lot, unit, _, by, start, end, _, _, outcome = exposure[:_BEGAN_AND_ENDED]
-    start = max(start, FIRST_DAY)
-    stop = end if outcome is None else outcome
-    return Bin(product, lot, unit, by, start, OPEN if stop is None else max(stop, start), outcome is not None)
+    start, outcome = max(exposure.start, FIRST_DAY), exposure.first_outcome
+    stop = exposure.end if outcome is None else outcome
+    return Bin(
+        exposure.product,
+        exposure.lot,
+        exposure.unit,
+        exposure.by,
+        start,
+        OPEN if stop is None else max(stop, start),
+        outcome is not None,
+    )
 
 
 def net(changes: Iterable[Change]) -> dict[Bin, int]:
@@ -163,8 +169,9 @@ class Bins:
 
     def rows_of(self, product: int) -> NDArray[np.intp]:
         """The rows of a product."""
-        rows = np.array(self._rows_of.get(product, ()), dtype=np.intp)
-        return rows[self.column("count")[rows] != 0]
+        every = np.array(self._rows_of.get(product, ()), dtype=np.intp)
+        rows: NDArray[np.intp] = every[self.column("count")[every] != 0]
+        return rows
 
     def places_of(self, product: int) -> Int32s:
         """The places that a product was ever at: a row of three for each, its number, and those of unit and stratum."""

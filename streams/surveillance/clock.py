@@ -107,16 +107,17 @@ class Clock:
                 start = exposure.start
                 known = start if exposure.recorded is None else exposure.recorded
                 recorded[exposure.unit, known] += sign
-                lags[exposure.unit, known - start] += sign
+                lags[exposure.unit, _lag(start, known)] += sign
                 if exposure.end_reason in deaths and exposure.end is not None and exposure.end_recorded is not None:
                     recorded[_DEATHS, exposure.end_recorded] += sign
-                    lags[_DEATHS, exposure.end_recorded - exposure.end] += sign
-        added: Counter[Report] = Counter()
-        for (unit, day), number in recorded.items():
-            added[Report(unit, "recorded", day)] += number
-        for (unit, days), number in lags.items():
-            added[Report(unit, "lag", min(max(days, 0), _LONGEST))] += number
-        numbers = {report: self._count(report) + number for report, number in added.items() if number}
+                    lags[_DEATHS, _lag(exposure.end, exposure.end_recorded)] += sign
+        kinds: tuple[tuple[Kind, dict[tuple[str, int], int]], ...] = (("recorded", recorded), ("lag", lags))
+        numbers = {
+            Report(unit, kind, number): self._count(unit, kind, number) + more
+            for kind, added in kinds
+            for (unit, number), more in added.items()
+            if more
+        }
         self.put(numbers)
         return numbers
 
@@ -147,6 +148,10 @@ class Clock:
         units = (unit for unit in self._units if unit != _DEATHS)
         return {unit: min(max(own.get(unit, least), least), most) for unit in units}
 
-    def _count(self, report: Report) -> int:
-        reports = self._units.get(report.unit)
-        return 0 if reports is None else reports.counts[report.kind].get(report.number, 0)
+    def _count(self, unit: str, kind: Kind, number: int) -> int:
+        reports = self._units.get(unit)
+        return 0 if reports is None else reports.counts[kind].get(number, 0)
+
+
+def _lag(happened: int, recorded: int) -> int:
+    return min(max(recorded - happened, 0), _LONGEST)

@@ -137,7 +137,7 @@ def step(
     looked_at = sorted(told.touched | _ended(state, moved, every=others_changed))
     rejected = cache(lambda: e_bh_set(sums, monitor))  # of the whole catalogue, so only where a level is raised
     for product, now in zip(looked_at, presents(sums, monitor, looked_at), strict=True):
-        look = _Look(state, monitor, product, now, at, told, rejected)
+        look = _Look(state, monitor, product, now, at=at, told=told, rejected=rejected)
         signal = look.signal(stood=product in stood)
         if look.is_kept:
             known = state.known.get(product, Known())
@@ -194,6 +194,7 @@ class _Look:
         monitor: Monitor,
         product: str,
         now: Present,
+        *,
         at: Version,
         told: Told,
         rejected: Callable[[], frozenset[str]],

@@ -87,7 +87,8 @@ def _watched(name: str, declared: DeclaredMonitor, group: DeclaredExposure) -> W
 def _own(exposure: Exposure | None) -> Exposure | None:
     if exposure is None:
         return None
-    return Exposure(*exposure[:_OUTCOMES], exposure.specific, exposure.first_specific, *exposure[_OUTCOMES + 2 :])
+    own = exposure.specific, exposure.first_specific
+    return Exposure._make((*exposure[:_OUTCOMES], *own, *exposure[_OUTCOMES + len(own) :]))
 
 
 def _hash_of(declared: Mapping[str, object]) -> str:

@@ -173,7 +173,9 @@ def presents(sums: PersonTime, monitor: Monitor, products: Sequence[str]) -> Ite
         some = products[at : at + _AT_ONCE]
         own = [sums.own(product) for product in some]
         time, events = (
-            np.array([np.bincount(one.cell.ravel(), part.ravel(), sums.cells) for one, part in zip(own, parts, strict=True)])
+            np.array(
+                [np.bincount(one.cell.ravel(), part.ravel(), sums.cells) for one, part in zip(own, parts, strict=True)]
+            )
             for parts in ([one.time for one in own], [one.events for one in own])
         )
         are_in = np.array([product not in sums.left_out for product in some])[:, None]
