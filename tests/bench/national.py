@@ -7,6 +7,7 @@ components fail three times as often as the others.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -114,7 +115,7 @@ class History:
         """
         registered, version = self.registered(), -1
         for size in sizes:
-            taken = [one for one, _ in zip(registered, range(size), strict=False)]
+            taken = list(islice(registered, size))
             if not taken:
                 return
             version += len(taken)
