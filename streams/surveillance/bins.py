@@ -6,9 +6,10 @@ the kinds, not with the implants.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from array import array
+from collections import defaultdict
 from struct import Struct
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,7 +28,7 @@ FIRST_DAY = -3653
 Name = TypeVar("Name", bound="Hashable")
 _KEY = Struct("<6i?")
 _KEYS = [0, 1, 2, 3, 5, 6, 7]  # the columns that make a kind
-_COLUMNS = ("product", "lot", "unit", "stratum", "pair", "start", "stop", "event", "count")
+_COLUMNS = ("product", "lot", "unit", "stratum", "place", "start", "stop", "event", "count")
 
 
 class Exposure(NamedTuple):
@@ -94,58 +95,59 @@ class Bin(NamedTuple):
 
 def bin_of(exposure: Exposure) -> Bin:
     """The kind that an exposure is of."""
-    start = max(exposure.start, FIRST_DAY)
-    event = exposure.first_outcome is not None
-    stop = exposure.first_outcome if event else exposure.end
+    start, outcome = max(exposure.start, FIRST_DAY), exposure.first_outcome
+    stop = exposure.end if outcome is None else outcome
     return Bin(
         exposure.product,
         exposure.lot,
         exposure.unit,
-        tuple(exposure.by),
+        exposure.by,
         start,
         OPEN if stop is None else max(stop, start),
-        event,
+        outcome is not None,
     )
 
 
 def net(changes: Iterable[Change]) -> dict[Bin, int]:
     """What changes add to each kind, less what they take; kinds that stay as they are left out."""
-    added: Counter[Bin] = Counter()
-    for change in changes:
-        if change.before is not None:
-            added[bin_of(change.before)] -= 1
-        if change.after is not None:
-            added[bin_of(change.after)] += 1
+    added: defaultdict[Bin, int] = defaultdict(int)
+    for _, _, before, after, _ in changes:
+        if before is not None:
+            added[bin_of(before)] -= 1
+        if after is not None:
+            added[bin_of(after)] += 1
     return {kind: number for kind, number in added.items() if number}
 
 
-class Names(Generic[Name]):
-    """Things by number, in the order in which they were first met."""
+class Names(dict[Name, int]):
+    """Things by number, in the order in which they were first met: one that has none gets the next when asked for.
+
+    Attributes:
+        all: the things, by number.
+    """
 
     def __init__(self) -> None:
+        super().__init__()
         self.all: list[Name] = []
-        self._places: dict[Name, int] = {}
 
-    def place(self, name: Name) -> int:
-        """The number of a thing, a new one where it has none."""
-        found = self._places.get(name)
-        if found is None:
-            found = self._places[name] = len(self.all)
-            self.all.append(name)
-        return found
+    def __missing__(self, name: Name) -> int:
+        number = self[name] = len(self.all)
+        self.all.append(name)
+        return number
 
     def find(self, name: Name) -> int:
         """The number of a thing; -1 where it has none."""
-        return self._places.get(name, -1)
+        return self.get(name, -1)
 
 
 class Bins:
     """The kinds and their numbers, in columns: names as numbers, a row for each kind.
 
+    A *place* is a product at a unit in a stratum.
+
     Attributes:
         products, lots, units, strata: what the numbers in the columns of those names mean.
-        pairs: the same for the column ``pair``: numbers of product and unit.
-        units_of: by product, the pairs and units that it was ever used with.
+        places: the same for the column ``place``: numbers of product, unit and stratum.
     """
 
     def __init__(self) -> None:
@@ -153,10 +155,11 @@ class Bins:
         self.lots: Names[str] = Names()
         self.units: Names[str] = Names()
         self.strata: Names[tuple[str, ...]] = Names()
-        self.pairs: Names[tuple[int, int]] = Names()
-        self.units_of: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        self.places: Names[tuple[int, int, int]] = Names()
+        self._places_of: defaultdict[int, array[int]] = defaultdict(lambda: array("i"))
         self._rows: dict[bytes, int] = {}
-        self._unused: list[int] = []
+        self._rows_of: defaultdict[int, array[int]] = defaultdict(lambda: array("i"))
+        self._unused: defaultdict[int, list[int]] = defaultdict(list)  # a row stays its product's
         self._size = 0
         self._table = np.zeros((len(_COLUMNS), 64), dtype=np.int32)
 
@@ -166,7 +169,13 @@ class Bins:
 
     def rows_of(self, product: int) -> NDArray[np.intp]:
         """The rows of a product."""
-        return np.flatnonzero((self.column("product") == product) & (self.column("count") != 0))
+        every = np.array(self._rows_of.get(product, ()), dtype=np.intp)
+        rows: NDArray[np.intp] = every[self.column("count")[every] != 0]
+        return rows
+
+    def places_of(self, product: int) -> Int32s:
+        """The places that a product was ever at: a row of three for each, its number, and those of unit and stratum."""
+        return np.array(self._places_of.get(product, ()), dtype=np.int32).reshape(-1, 3)
 
     def add(self, numbers: Mapping[Bin, int]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
         """Take what is to be added to some kinds.
@@ -174,46 +183,52 @@ class Bins:
         Returns:
             Their rows, and what was added to each. A row that comes to 0 is used anew by the next call.
         """
-        rows = [self._row(kind) for kind in numbers]
-        places, added = np.array(rows, dtype=np.intp), np.fromiter(numbers.values(), dtype=np.int64)
+        rows = np.array(self._found(numbers), dtype=np.intp)
+        added = np.fromiter(numbers.values(), dtype=np.int64, count=len(numbers))
         counts = self.column("count")
-        counts[places] += added.astype(np.int32)
-        for row in places[counts[places] == 0]:
-            del self._rows[_KEY.pack(*self._table[_KEYS, row].tolist())]
-            self._unused.append(int(row))
-        return places, added
+        counts[rows] += added.astype(np.int32)
+        gone = rows[counts[rows] == 0]
+        for row, kind in zip(gone.tolist(), self._table[_KEYS][:, gone].T.tolist(), strict=True):
+            del self._rows[_KEY.pack(*kind)]
+            self._unused[kind[0]].append(row)
+        return rows, added
 
-    def _row(self, kind: Bin) -> int:
-        places = self._places(kind)
-        key = _KEY.pack(*places)
-        row = self._rows.get(key)
-        if row is None:
-            row = self._rows[key] = self._unused.pop() if self._unused else self._next()
-            product, lot, unit, stratum, start, stop, event = places
-            pair = self._pair(product, unit)
-            self._table[:, row] = (product, lot, unit, stratum, pair, start, stop, event, 0)
-        return row
+    def _found(self, kinds: Iterable[Bin]) -> list[int]:
+        """The rows of some kinds, new ones with a count of 0 for those that had none."""
+        found, new, new_rows = [], [], []
+        known, products, lots, units, strata = self._rows, self.products, self.lots, self.units, self.strata
+        for product, lot, unit, stratum, start, stop, event in kinds:
+            kind = (products[product], lots[lot], units[unit], strata[stratum], start, stop, event)
+            key = _KEY.pack(*kind)
+            row = known.get(key)
+            if row is None:
+                row = known[key] = self._new_row(kind[0])
+                new_rows.append(row)
+                new.append((*kind[:4], self._place(kind[0], kind[2], kind[3]), *kind[4:], 0))
+            found.append(row)
+        if new:
+            self._make_room()
+            self._table[:, new_rows] = np.array(new, dtype=np.int32).T
+        return found
 
-    def _pair(self, product: int, unit: int) -> int:
-        pair = self.pairs.find((product, unit))
-        if pair < 0:
-            pair = self.pairs.place((product, unit))
-            self.units_of[product].append((pair, unit))
-        return pair
-
-    def _places(self, kind: Bin) -> tuple[int, ...]:
-        return (
-            self.products.place(kind.product),
-            self.lots.place(kind.lot),
-            self.units.place(kind.unit),
-            self.strata.place(kind.stratum),
-            kind.start,
-            kind.stop,
-            int(kind.event),
-        )
-
-    def _next(self) -> int:
-        if self._size == self._table.shape[1]:
-            self._table = np.concatenate((self._table, np.zeros_like(self._table)), axis=1)
+    def _new_row(self, product: int) -> int:
+        unused = self._unused.get(product)
+        if unused:
+            return unused.pop()
+        self._rows_of[product].append(self._size)
         self._size += 1
         return self._size - 1
+
+    def _place(self, product: int, unit: int, stratum: int) -> int:
+        many = len(self.places.all)
+        place = self.places[product, unit, stratum]
+        if place == many:
+            self._places_of[product].extend((place, unit, stratum))
+        return place
+
+    def _make_room(self) -> None:
+        room = self._table.shape[1]
+        if self._size > room:
+            wider = np.zeros((len(_COLUMNS), max(self._size, 2 * room)), dtype=np.int32)
+            wider[:, :room] = self._table
+            self._table = wider

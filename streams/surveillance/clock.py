@@ -9,13 +9,13 @@ now, as far as others are, less that year.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streams.surveillance.bins import Change, Exposure
+    from streams.surveillance.bins import Change
 
 SILENT = 365
 """Days without a report after which a unit is taken to have closed."""
@@ -46,24 +46,25 @@ class _Reports:
     """How many were recorded on each day, and after how many days."""
 
     def __init__(self) -> None:
-        self.recorded: Counter[int] = Counter()
-        self.lags: Counter[int] = Counter()
+        self.counts: dict[Kind, dict[int, int]] = {"recorded": {}, "lag": {}}
+        self.totals: Counter[Kind] = Counter()
         self._latest = 0
 
     def put(self, kind: Kind, number: int, count: int) -> None:
         """Let there be so many."""
-        counts = self.recorded if kind == "recorded" else self.lags
+        counts = self.counts[kind]
+        self.totals[kind] += count - counts.get(number, 0)
         if count:
             counts[number] = count
         else:
             del counts[number]
         if kind == "recorded" and (count or number == self._latest):
-            self._latest = max(self._latest, number) if count else max(self.recorded, default=0)
+            self._latest = max(self._latest, number) if count else max(counts, default=0)
 
     def lag(self) -> int | None:
         """Days within which nine in ten were recorded; None where nothing was."""
-        wanted, so_far = _MOST * self.lags.total(), 0
-        for lag, count in sorted(self.lags.items()):
+        wanted, so_far = _MOST * self.totals["lag"], 0
+        for lag, count in sorted(self.counts["lag"].items()):
             so_far += count
             if so_far >= wanted:
                 return lag
@@ -72,10 +73,13 @@ class _Reports:
     def through(self) -> int | None:
         """The latest day but one that anything was recorded on, less the lag; None where less than two were."""
         lag, day = self.lag(), self._latest
-        if lag is None or self.recorded.total() < 2:  # noqa: PLR2004 - the latest but one
+        if lag is None or self.totals["recorded"] < 2:  # noqa: PLR2004 - the latest but one
             return None
-        if self.recorded[day] == 1:
-            day = max(one for one in self.recorded if one != day)
+        recorded = self.counts["recorded"]
+        if recorded[day] == 1:
+            day -= 1
+            while day not in recorded:  # most often the day before is
+                day -= 1
         return day - lag
 
 
@@ -93,13 +97,27 @@ class Clock:
 
     def take(self, changes: Iterable[Change]) -> dict[Report, int]:
         """Take changes; returns of each count that is another one now how much it is."""
-        added: Counter[Report] = Counter()
+        recorded: defaultdict[tuple[str, int], int] = defaultdict(int)
+        lags: defaultdict[tuple[str, int], int] = defaultdict(int)
+        deaths = self._deaths
         for change in changes:
             for exposure, sign in ((change.before, -1), (change.after, 1)):
-                if exposure is not None:
-                    for report in self._of(exposure):
-                        added[report] += sign
-        numbers = {report: self._count(report) + number for report, number in added.items() if number}
+                if exposure is None:
+                    continue
+                start = exposure.start
+                known = start if exposure.recorded is None else exposure.recorded
+                recorded[exposure.unit, known] += sign
+                lags[exposure.unit, _lag(start, known)] += sign
+                if exposure.end_reason in deaths and exposure.end is not None and exposure.end_recorded is not None:
+                    recorded[_DEATHS, exposure.end_recorded] += sign
+                    lags[_DEATHS, _lag(exposure.end, exposure.end_recorded)] += sign
+        kinds: tuple[tuple[Kind, dict[tuple[str, int], int]], ...] = (("recorded", recorded), ("lag", lags))
+        numbers = {
+            Report(unit, kind, number): self._count(unit, kind, number) + more
+            for kind, added in kinds
+            for (unit, number), more in added.items()
+            if more
+        }
         self.put(numbers)
         return numbers
 
@@ -125,24 +143,15 @@ class Clock:
         deaths = self._units.get(_DEATHS)
         most = latest + _LONGEST
         known = self._through.get(_DEATHS)
-        if deaths is not None and known is not None and deaths.recorded.total() >= _FEW:
+        if deaths is not None and known is not None and deaths.totals["recorded"] >= _FEW:
             most = max(known, least)
         units = (unit for unit in self._units if unit != _DEATHS)
         return {unit: min(max(own.get(unit, least), least), most) for unit in units}
 
-    def _of(self, exposure: Exposure) -> Iterable[Report]:
-        known = exposure.start if exposure.recorded is None else exposure.recorded
-        yield from _reports(exposure.unit, exposure.start, known)
-        if exposure.end is not None and exposure.end_recorded is not None and exposure.end_reason in self._deaths:
-            yield from _reports(_DEATHS, exposure.end, exposure.end_recorded)
-
-    def _count(self, report: Report) -> int:
-        reports = self._units.get(report.unit)
-        if reports is None:
-            return 0
-        return (reports.recorded if report.kind == "recorded" else reports.lags)[report.number]
+    def _count(self, unit: str, kind: Kind, number: int) -> int:
+        reports = self._units.get(unit)
+        return 0 if reports is None else reports.counts[kind].get(number, 0)
 
 
-def _reports(unit: str, happened: int, recorded: int) -> Iterable[Report]:
-    yield Report(unit, "recorded", recorded)
-    yield Report(unit, "lag", min(max(recorded - happened, 0), _LONGEST))
+def _lag(happened: int, recorded: int) -> int:
+    return min(max(recorded - happened, 0), _LONGEST)

@@ -8,13 +8,14 @@ path: it decides, and is never changed. Hindsight is worked out anew beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from streams.surveillance.bins import net
 from streams.surveillance.corrections import Told
-from streams.surveillance.evidence import Standing, comparator_of, hindsight, known_days, per_year, points_of, present
+from streams.surveillance.evidence import Standing, comparator_of, hindsight, known_days, per_year, points_of, presents
 from streams.surveillance.levels import LEVELS, Stream, in_stream, statistic
 from streams.surveillance.other_methods import e_bh_set
 from streams.surveillance.person_time import PersonTime
@@ -30,10 +31,10 @@ from streams.surveillance.signals import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from streams.surveillance.bins import Bin, Change
-    from streams.surveillance.evidence import Comparator, Path, Point
+    from streams.surveillance.evidence import Comparator, Path, Point, Present
     from streams.surveillance.levels import Level
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.signals import Became
@@ -133,8 +134,10 @@ def step(
     others_changed = sums.leave_out(left_out)
     signals = []
     looks = {}
-    for product in sorted(told.touched | _ended(state, moved, every=others_changed)):
-        look = _Look(state, monitor, product, at, told)
+    looked_at = sorted(told.touched | _ended(state, moved, every=others_changed))
+    rejected = cache(lambda: e_bh_set(sums, monitor))  # of the whole catalogue, so only where a level is raised
+    for product, now in zip(looked_at, presents(sums, monitor, looked_at), strict=True):
+        look = _Look(state, monitor, product, now, at=at, told=told, rejected=rejected)
         signal = look.signal(stood=product in stood)
         if look.is_kept:
             known = state.known.get(product, Known())
@@ -170,11 +173,11 @@ def _ended(state: State, moved: set[str], *, every: bool) -> set[str]:
         return set()
     bins = state.sums.bins
     places = {bins.units.find(unit) for unit in moved}
-    used = {bins.products.all[product] for product, unit in bins.pairs.all if unit in places}
     return {
         product
         for product, known in state.known.items()
-        if (every or product in used) and (_live(state, product) or _is_near(known.looks[-1].point))
+        if (_live(state, product) or _is_near(known.looks[-1].point))
+        and (every or not places.isdisjoint(bins.places_of(bins.products.find(product))[:, 1].tolist()))
     }
 
 
@@ -185,10 +188,20 @@ def _is_near(last: Point) -> bool:
 class _Look:
     """A look at a product, and what it makes of its signal."""
 
-    def __init__(self, state: State, monitor: Monitor, product: str, at: Version, told: Told) -> None:
+    def __init__(
+        self,
+        state: State,
+        monitor: Monitor,
+        product: str,
+        now: Present,
+        *,
+        at: Version,
+        told: Told,
+        rejected: Callable[[], frozenset[str]],
+    ) -> None:
         self._state, self._monitor, self._product, self._told = state, monitor, product, told
+        self._now, self._all_rejected = now, rejected
         self._live = _live(state, product)
-        self._now = present(state.sums, monitor, product)
         seen, self.stream = self._seen()
         self.look = Look(at, seen)
         had = {one.level for one in self._live.levels} if self._live else set()
@@ -329,7 +342,7 @@ class _Look:
         )
 
     def _rejected(self, what: Became) -> bool:
-        """Whether e-BH rejects the product; worked out over the whole catalogue, so only where a level is raised."""
+        """Whether e-BH rejected the product when a level was last raised."""
         if what == "raised" or self._live is None:
-            return self._product in e_bh_set(self._state.sums, self._monitor)
+            return self._product in self._all_rejected()
         return self._live.beside.rejected

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.definition.form import DEATH
+from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.expected import Baseline
 from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Monitor
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from schemas.definition.monitors import Exposure as DeclaredExposure
     from schemas.definition.monitors import Monitor as DeclaredMonitor
     from schemas.definition.registry import RegistryDefinition
-    from streams.surveillance.bins import Change, Exposure
 
 _LENGTH = 12
+_OUTCOMES = Exposure._fields.index("outcomes")  # and the first outcome follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Watched:
         """A change with the outcomes that count here."""
         if not self.specific:
             return change
-        return change._replace(before=_own(change.before), after=_own(change.after))
+        patient, registration_id, before, after, opted_out = change
+        return Change(patient, registration_id, _own(before), _own(after), opted_out)
 
 
 def watched_by(definition: RegistryDefinition) -> dict[str, Watched]:
@@ -85,7 +87,8 @@ def _watched(name: str, declared: DeclaredMonitor, group: DeclaredExposure) -> W
 def _own(exposure: Exposure | None) -> Exposure | None:
     if exposure is None:
         return None
-    return exposure._replace(outcomes=exposure.specific, first_outcome=exposure.first_specific)
+    own = exposure.specific, exposure.first_specific
+    return Exposure._make((*exposure[:_OUTCOMES], *own, *exposure[_OUTCOMES + len(own) :]))
 
 
 def _hash_of(declared: Mapping[str, object]) -> str:

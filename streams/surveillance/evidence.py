@@ -6,15 +6,15 @@ it has what had happened and was to be expected up to that day. Each unit's fact
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - msgspec reads what is kept of it at run time
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence  # noqa: TC003 - msgspec reads what is kept of it at run time
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from streams.statistics.rates import incidence_rate, poisson_tail
 from streams.surveillance.bins import OPEN
-from streams.surveillance.expected import Experience, compare, compare_days, hazard_of, summed
+from streams.surveillance.expected import FINE, Comparison, Experience, compare, compare_days, fine, hazard_of
 from streams.surveillance.intervals import INTERVALS, YEAR
 from streams.surveillance.levels import Stream, stream_by_stream
 from streams.surveillance.units import unit_factors
@@ -22,13 +22,16 @@ from streams.surveillance.units import unit_factors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.surveillance.expected import Comparison
     from streams.surveillance.levels import Level, Tested
     from streams.surveillance.monitor import Monitor
-    from streams.surveillance.person_time import PersonTime
+    from streams.surveillance.person_time import Own, PersonTime
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.integer]
+
+
+_AT_ONCE = 32
+_NEVER = -OPEN
 
 
 class Point(NamedTuple):
@@ -160,23 +163,91 @@ def points_of(
 
 def present(sums: PersonTime, monitor: Monitor, product: str) -> Present:
     """How a product stands now."""
-    pairs, units = sums.pairs_of(product)
-    cells, many = sums.cells, len(sums.bins.units.all)
-    own_time, own_events = sums.time[pairs, :cells], sums.events[pairs, :cells]
-    unit_time, unit_events = sums.unit_time[:many, :cells].copy(), sums.unit_events[:many, :cells].copy()
-    if product not in sums.left_out:
-        unit_time[units] -= own_time
-        unit_events[units] -= own_events
-    others = Experience(
-        unit_time.sum(axis=0)[None].astype(np.float64), unit_events.sum(axis=0)[None].astype(np.float64)
-    )
-    factors = np.ones(many)
-    if monitor.baseline.kind == "contemporary" and cells:
-        due = summed(unit_time * hazard_of(others)[0])
-        factors = unit_factors(unit_events.sum(axis=1).astype(np.float64), due, monitor.unit_shape)
-    own = Experience((factors[units] @ own_time)[None], own_events.sum(axis=0)[None].astype(np.float64))
-    compared = compare(own, others, monitor.baseline)
-    return Present(others, factors, compared, float(own_time.sum()))
+    return next(presents(sums, monitor, [product]))
+
+
+def presents(sums: PersonTime, monitor: Monitor, products: Sequence[str]) -> Iterator[Present]:
+    """How each of some products stands now; they are worked out a few at a time."""
+    group = _Group(sums)
+    for at in range(0, len(products), _AT_ONCE):
+        some = products[at : at + _AT_ONCE]
+        own = [sums.own(product) for product in some]
+        time, events = (
+            np.array(
+                [np.bincount(one.cell.ravel(), part.ravel(), sums.cells) for one, part in zip(own, parts, strict=True)]
+            )
+            for parts in ([one.time for one in own], [one.events for one in own])
+        )
+        are_in = np.array([product not in sums.left_out for product in some])[:, None]
+        others = Experience(group.time - time * are_in, group.events - events * are_in)
+        factors = np.ones((len(some), len(sums.bins.units.all)))
+        weighed = time
+        if monitor.baseline.kind == "contemporary" and sums.cells:
+            hazard = hazard_of(others)
+            factors = np.array(
+                [
+                    unit_factors(*group.without(one, hazard[row], is_in=is_in), monitor.unit_shape)
+                    for row, (one, is_in) in enumerate(zip(own, are_in[:, 0].tolist(), strict=True))
+                ]
+            )
+            weighed = np.array(
+                [
+                    np.bincount(one.cell.ravel(), (one.time * of_unit[one.unit][:, None]).ravel(), sums.cells)
+                    for one, of_unit in zip(own, factors, strict=True)
+                ]
+            )
+        compared = compare(Experience(weighed, events), others, monitor.baseline)
+        for row in range(len(some)):
+            its = slice(row, row + 1)
+            yield Present(
+                Experience(others.time[its], others.events[its]),
+                factors[row],
+                Comparison(*(getattr(compared, part.name)[its] for part in fields(Comparison))),
+                float(time[row].sum()),
+            )
+
+
+class _Group:
+    """All products that others are compared with, and what the hazard of all of them expects at each unit.
+
+    Attributes:
+        time: days at risk by cell.
+        events: first outcomes, likewise.
+    """
+
+    def __init__(self, sums: PersonTime) -> None:
+        many, cells = len(sums.bins.units.all), sums.cells
+        self._unit_time = sums.unit_time[:many, :cells].astype(np.float64)
+        unit_events = sums.unit_events[:many, :cells].astype(np.float64)
+        self.time, self.events = self._unit_time.sum(axis=0), unit_events.sum(axis=0)
+        self._unit_events = unit_events.sum(axis=1)
+        self._is_used = self._unit_time.any(axis=0)
+        self._hazard = hazard_of(Experience(self.time[None], self.events[None]))[0]
+        self._due = fine(self._unit_time * self._hazard)
+        self._all_due = self._due.sum(axis=1)
+
+    def without(self, own: Own, hazard: Floats, *, is_in: bool) -> tuple[Floats, Floats]:
+        """First outcomes of all but one product, by unit, and how many their hazard expects there.
+
+        Args:
+            own: the product's.
+            hazard: of the others, a day, by cell.
+            is_in: whether the product is among those that others are compared with.
+        """
+        if not is_in:
+            return self._unit_events, self._all_due / FINE
+        # the others' hazard is that of all wherever the product has not been; so only the rest is worked out anew
+        column = np.full(hazard.size, -1)
+        differs = (hazard != self._hazard) & self._is_used
+        differs[own.cell[own.time != 0]] = True
+        cells = np.flatnonzero(differs)
+        column[cells] = np.arange(cells.size)
+        time = self._unit_time[:, cells]
+        row, interval = np.nonzero(own.time)
+        time[own.unit[row], column[own.cell[row, interval]]] -= own.time[row, interval]
+        due = self._all_due - self._due[:, cells].sum(axis=1) + fine(time * hazard[cells]).sum(axis=1)
+        events = np.bincount(own.unit, own.events.sum(axis=1), self._unit_events.size)
+        return self._unit_events - events, due / FINE
 
 
 def hindsight(
@@ -245,9 +316,9 @@ def known_days(sums: PersonTime, product: str) -> tuple[int, int]:
     if not rows.size:
         return 0, 0
     outcomes = bins.column("stop")[rows[bins.column("event")[rows] == 1]]
-    reported = [sums.through(bins.units.all[unit]) for unit in np.unique(bins.column("unit")[rows])]
-    last = max([*outcomes.tolist(), *(day for day in reported if day is not None)], default=0)
-    return int(bins.column("start")[rows].min()), last
+    reported = sums.through_by_unit()[bins.column("unit")[rows]]
+    last = max(int(outcomes.max(initial=_NEVER)), int(reported.max()))
+    return int(bins.column("start")[rows].min()), last if last > _NEVER else 0
 
 
 def per_year(due: Floats, days: Ints, first: int | Ints) -> Floats:

@@ -23,7 +23,8 @@ Basis = Literal["contemporary", "conditional", "prior", "flat", "declared"]
 
 _ENOUGH = 10 - 1e-6  # times the product's outcomes; less what rounding may take of exactly 10
 _AT_ONCE = 32
-_FINE = 2.0**36
+FINE = 2.0**36
+"""How fine terms are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +123,14 @@ def compare(own: Experience, others: Experience, baseline: Baseline) -> Comparis
 
 def summed(terms: Floats) -> Floats:
     """The sum along the last axis, of terms rounded to 2^-36: the same in whatever order strata were first met."""
-    found: Floats = np.rint(terms * _FINE).sum(axis=-1) / _FINE
+    found: Floats = fine(terms).sum(axis=-1) / FINE
     return found
+
+
+def fine(terms: Floats) -> Floats:
+    """Terms as whole numbers of 2^-36; any sum of them is exact."""
+    scaled = terms * FINE
+    return np.rint(scaled, out=scaled)
 
 
 def compare_days(own: Experience, others: Experience, baseline: Baseline) -> Comparison:

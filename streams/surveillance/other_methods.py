@@ -16,7 +16,7 @@ from streams.statistics.rates import Experience, aoanjrr_stage_one, njr_level
 from streams.statistics.sequential import e_benjamini_hochberg, poisson_e_process
 from streams.surveillance.charts import CAP, Chart, charts
 from streams.surveillance.early import early_outcomes
-from streams.surveillance.evidence import known_days, per_year, present
+from streams.surveillance.evidence import known_days, per_year, presents
 from streams.surveillance.expected import Comparison
 from streams.surveillance.intervals import YEAR
 from streams.surveillance.levels import statistic, stream_by_stream
@@ -69,7 +69,7 @@ def other_methods(sums: PersonTime, monitor: Monitor, product: str, now: Present
     others = monitor.others
     drawn = charts(sums, product, now, path)
     since = f"hazard ratio {drawn.hazard_ratio:.3g}, at most {CAP:g}, since those begun on {_date(drawn.since)}"
-    e_process = Chart(path.days, log_e(path.compared))
+    e_process = Chart(path.days, log_e(path.compared.observed, path.compared.expected))
     return (
         *_registries_rules(sums, product, now),
         _other_maxsprt(sums, monitor, product, path),
@@ -103,17 +103,22 @@ def e_bh_set(sums: PersonTime, monitor: Monitor, alpha: float = 0.05) -> frozens
     products = [product for product, is_used in zip(bins.products.all, used.tolist(), strict=True) if is_used]
     if not products:
         return frozenset()
-    values = [log_e(present(sums, monitor, product).compared)[0] for product in products]
+    # one without an outcome has an E of 1 at most, and only 1/alpha counts
+    had_one = {product for product in products if sums.own(product).events.any()}
+    compared = (now.compared for now in presents(sums, monitor, sorted(had_one)))
+    found = np.array([(one.observed[0], one.expected[0]) for one in compared]).reshape(-1, 2)
+    of_those = dict(zip(sorted(had_one), log_e(found[:, 0], found[:, 1]).tolist(), strict=True))
+    values = [of_those.get(product, 0.0) for product in products]
     rejected = e_benjamini_hochberg(np.exp(np.minimum(values, _MOST)), alpha=alpha)
     return frozenset(product for product, is_rejected in zip(products, rejected.tolist(), strict=True) if is_rejected)
 
 
-def log_e(compared: Comparison) -> Floats:
-    """The logarithm of E on each day; 0 where nothing was expected, since nobody was at risk as far as is known."""
-    found = np.zeros(compared.observed.size)
-    at_risk = compared.expected > 0
+def log_e(observed: Floats, expected: Floats) -> Floats:
+    """The logarithm of E, of each; 0 where nothing was expected, since nobody was at risk as far as is known."""
+    found = np.zeros(observed.size)
+    at_risk = expected > 0
     if at_risk.any():
-        found[at_risk] = poisson_e_process(compared.observed[at_risk], compared.expected[at_risk])
+        found[at_risk] = poisson_e_process(observed[at_risk], expected[at_risk])
     return found
 
 

@@ -6,7 +6,7 @@ its reported-through day; outcomes count at once. All are sums of whole numbers,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,12 +27,28 @@ if TYPE_CHECKING:
 _NEVER = -OPEN  # the reported-through day of a unit of which none is known
 
 
+class Own(NamedTuple):
+    """What a product has at each of its places: a row for each, a column for each interval.
+
+    Attributes:
+        unit: number of the unit; one for each place.
+        cell: the cell that each number counts in.
+        time: days at risk.
+        events: first outcomes.
+    """
+
+    unit: Ints
+    cell: Ints
+    time: NDArray[np.int32]
+    events: NDArray[np.int32]
+
+
 class PersonTime:
     """What is known of a group, and its sums.
 
     Attributes:
         bins: the exposures.
-        time: days at risk by pair of product and unit, and cell.
+        time: days at risk by place (a product at a unit in a stratum) and interval.
         events: first outcomes, likewise.
         unit_time: days at risk by unit and cell of all products that others are compared with.
         unit_events: their first outcomes, likewise.
@@ -41,8 +57,8 @@ class PersonTime:
 
     def __init__(self) -> None:
         self.bins = Bins()
-        self.time: NDArray[np.int32] = np.zeros((0, 0), dtype=np.int32)
-        self.events: NDArray[np.int32] = np.zeros((0, 0), dtype=np.int32)
+        self.time: NDArray[np.int32] = np.zeros((0, INTERVALS), dtype=np.int32)
+        self.events: NDArray[np.int32] = np.zeros((0, INTERVALS), dtype=np.int32)
         self.unit_time: NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
         self.unit_events: NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
         self.left_out: frozenset[str] = frozenset()
@@ -111,11 +127,11 @@ class PersonTime:
         unit = self.bins.column("unit")[rows]
         return np.minimum(self.bins.column("stop")[rows], self.through_by_unit()[unit])
 
-    def pairs_of(self, product: str) -> tuple[Ints, Ints]:
-        """The pairs that a product was ever in, and the unit of each."""
-        found = self.bins.units_of.get(self.bins.products.find(product), [])
-        pairs = np.array(found, dtype=np.intp).reshape(-1, 2)
-        return pairs[:, 0], pairs[:, 1]
+    def own(self, product: str) -> Own:
+        """Days at risk and first outcomes of a product, now."""
+        place, unit, stratum = self.bins.places_of(self.bins.products.find(product)).T
+        cell = stratum[:, None] * INTERVALS + np.arange(INTERVALS)
+        return Own(unit, cell, self.time[place], self.events[place])
 
     def time_on(self, days: Ints, rows: Ints, weight: Floats) -> Floats:
         """Days at risk of some exposures up to each of some days, by cell.
@@ -161,7 +177,7 @@ class PersonTime:
         rows, weight, shared = rows[with_event], weight[with_event], shared[with_event]
         cell = self._event_cell(rows)
         if own:
-            _accumulate(self.events, self.bins.column("pair")[rows], cell, weight)
+            _accumulate(self.events, self.bins.column("place")[rows], cell % INTERVALS, weight)
         _accumulate(self.unit_events, self.bins.column("unit")[rows], cell, weight * shared)
 
     def _add_time(
@@ -173,7 +189,7 @@ class PersonTime:
         cell = bins.column("stratum")[row] * INTERVALS + found.interval
         days = many * (found.leave - found.enter)
         if own:
-            _accumulate(self.time, bins.column("pair")[row], cell, days)
+            _accumulate(self.time, bins.column("place")[row], found.interval, days)
         with_others = shared[found.row]
         _accumulate(self.unit_time, bins.column("unit")[row], cell, days * with_others)
         self._by_day.add(cell, found.enter, found.leave, many * with_others)
@@ -188,8 +204,8 @@ class PersonTime:
         return np.isin(self.bins.column("product")[rows], places)
 
     def _make_room(self) -> None:
-        pairs, units, cells = len(self.bins.pairs.all), len(self.bins.units.all), self.cells
-        self.time, self.events = _roomy(self.time, pairs, cells), _roomy(self.events, pairs, cells)
+        places, units, cells = len(self.bins.places.all), len(self.bins.units.all), self.cells
+        self.time, self.events = _roomy(self.time, places, INTERVALS), _roomy(self.events, places, INTERVALS)
         self.unit_time = _roomy(self.unit_time, units, cells)
         self.unit_events = _roomy(self.unit_events, units, cells)
 

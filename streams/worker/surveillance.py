@@ -6,6 +6,7 @@ failure the worker takes the partition over anew, and they are made again of wha
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _EVENT = "exposure_batch"
+_fields_of = itemgetter(*Exposure._fields)
 
 
 class Surveillance:
@@ -136,4 +138,5 @@ def _change(change: Mapping[str, Any]) -> Change:
 
 
 def _exposure(state: Mapping[str, Any]) -> Exposure:
-    return Exposure(**{**state, "by": tuple(state["by"])})
+    product, lot, unit, side, by, *others = _fields_of(state)
+    return Exposure._make((product, lot, unit, side, tuple(by), *others))

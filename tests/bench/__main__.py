@@ -31,6 +31,7 @@ from tests.bench.peers.__main__ import compare, options_of
 from tests.bench.recovery import recovery
 from tests.bench.running import peak_mb
 from tests.bench.site import Site, Sizes
+from tests.bench.surveillance import surveillance
 from tests.bench.vein import vein
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def sections() -> Mapping[str, Section]:
         "signals": signal_freshness,
         "growth": partial(growth, left=left),
         "recovery": partial(recovery, left=left),
+        "surveillance": surveillance,
     }
 
 
