@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WORDS = Words("en")
 _MOST_OF_A_PATH = 12
+_MOST_LOTS = 5
 _PATH = ("reop.", "expected", "statistic", "watch", "alarm", "per 100", "95 % limits", "P(≥)")
 _BASES = {
     "contemporary": "contemporary: against all others of its kind",
@@ -87,6 +88,8 @@ def signal_tables(
     yield _path("would have fired on: by event date, with all that is known now", signal.hindsight, known=False)
     yield _path("known then: in the order of submissions, never changed", signal.known, known=True)
     yield _units(definition, signal, follow_up.reading)
+    if signal.lots:
+        yield _lots(signal)
     if signal.methods:
         yield _methods(signal)
     yield _history(reading.history)
@@ -189,6 +192,22 @@ def _units(definition: RegistryDefinition, signal: StatedSignal, carriers: Carri
         "others: by how much more, or less, is expected there, by the unit's other products; first 15: outcomes of the "
         "unit's first uses of the product; to call: persons; lag: days within which nine in ten operations are recorded"
     )
+    return table
+
+
+def _lots(signal: StatedSignal) -> Table:
+    table = plain_table("by lot, against the other lots of the product")
+    table.add_column("lot")
+    for heading in ("put in", "comp.-years", "reop.", "expected", "statistic"):
+        table.add_column(heading, justify="right")
+    watch = signal.hindsight[-1]["watch"]
+    for one in signal.lots[:_MOST_LOTS]:
+        table.add_row(
+            one["lot"] or "not known", f"{one['exposures']:,}", f"{one['component_years']:,.2f}", f"{one['observed']}",
+            f"{one['expected']:.3f}", f"{one['statistic']:.2f}",
+            style=HIGHLIGHTED if one["statistic"] >= watch else None,
+        )  # fmt: skip
+    table.caption = "highlighted: the statistic would be at watch, so that it may be the lot"
     return table
 
 

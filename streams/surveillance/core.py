@@ -1,8 +1,8 @@
 """A step of surveillance: what changed in the exposures of a monitor group in, what that makes of its signals out.
 
-A product is looked at when it has a new outcome, when its own data are corrected, and when the day of a unit ends
-that uses it, where it has a signal or is near one. What is seen then, with the comparator as then known, is the known
-path: it decides, and is never changed. Hindsight is worked out anew beside it.
+A product is looked at when it has a new outcome, when its own data are corrected, when anything is new of one at alarm,
+and when the day of a unit ends that uses it, where it has a signal or is near one. What is seen then, with the
+comparator as then known, is the known path: it decides, and is never changed. Hindsight is worked out anew beside it.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def step(
     others_changed = sums.leave_out(left_out)
     signals = []
     looks = {}
-    looked_at = sorted(told.touched | _ended(state, moved, every=others_changed))
+    looked_at = sorted(told.touched | _alarmed(state, told) | _ended(state, moved, every=others_changed))
     rejected = cache(lambda: e_bh_set(sums, monitor))  # of the whole catalogue, so only where a level is raised
     for product, now in zip(looked_at, presents(sums, monitor, looked_at), strict=True):
         look = _Look(state, monitor, product, now, at=at, told=told, rejected=rejected)
@@ -165,6 +165,11 @@ def _stands_as_raised(state: State, monitor: Monitor, product: str, erased: int 
         erased = signal.erased.outcomes if signal.erased else 0
     path = hindsight(state.sums, monitor, product, against=signal.as_raised, erased=erased)
     return path.crossed("watch") is not None
+
+
+def _alarmed(state: State, told: Told) -> set[str]:
+    """The products at alarm of which anything is new: who carries one now is to be seen at once."""
+    return {product for product in told.changed if (live := _live(state, product)) and live.level == "alarm"}
 
 
 def _ended(state: State, moved: set[str], *, every: bool) -> set[str]:
@@ -224,7 +229,8 @@ class _Look:
         live = self._live
         if live is None:
             return self._raised() if self._new else None
-        if not self.is_kept and live.state != "weakened" and self._still_stands(live):
+        restated = live.level == "alarm" and self._product in self._told.changed
+        if not (self.is_kept or restated) and live.state != "weakened" and self._still_stands(live):
             return None  # a day ended, and that is all
         path = self._hindsight()
         erased = self._erased(live)
@@ -237,7 +243,7 @@ class _Look:
             what = "weakened"
         elif self._new:
             what = "raised"
-        if not self.is_kept and (what == "weakened") == (live.state == "weakened"):
+        if not (self.is_kept or restated) and (what == "weakened") == (live.state == "weakened"):
             return None
         reasons = tuple(self._told.corrections[self._product]) if what == "withdrawn" else ()
         return self._with_evidence(

@@ -17,6 +17,7 @@ class Told:
     """What some changes say.
 
     Attributes:
+        changed: products of which anything is new.
         touched: products with a new outcome, a correction, or somebody who opted out.
         corrections: by product, what of its data was corrected.
         taken: products that lost an outcome by a correction.
@@ -25,6 +26,7 @@ class Told:
     """
 
     def __init__(self, changes: Iterable[Change]) -> None:
+        self.changed: set[str] = set()
         self.touched: set[str] = set()
         self.corrections: defaultdict[str, list[str]] = defaultdict(list)
         self.taken: set[str] = set()
@@ -32,8 +34,10 @@ class Told:
         self.erased_outcomes: Counter[str] = Counter()
         for change in changes:
             if change.before is not None:
+                self.changed.add(change.before.product)
                 self._was(change, change.before)
             if change.after is not None:
+                self.changed.add(change.after.product)
                 self._is(change.before, change.after)
 
     def _was(self, change: Change, before: Exposure) -> None:

@@ -47,6 +47,7 @@ def message_of(registry: str, generation: str, watch: Watch, stated: Stated) -> 
             "rejected": signal.beside.rejected,
             "bounds": list(signal.beside.bounds),
             "happened": [one._asdict() for one in signal.beside.happened],
+            "lots": [one._asdict() for one in signal.beside.lots],
             "erased": _erased(signal),
         },
     )

@@ -153,16 +153,24 @@ class PersonTime:
         stop, count = bins.column("stop")[rows], bins.column("count")[rows].astype(np.float64)
         return come_by(days, stop, count, column=self._event_cell(rows), columns=self.cells)
 
-    def time_by_unit(self, rows: Ints) -> NDArray[np.int64]:
-        """Days at risk of some exposures, by unit and cell."""
+    def time_by(self, part: Ints, parts: int, rows: Ints) -> NDArray[np.int64]:
+        """Days at risk of some exposures, by part and cell; ``part`` tells of which each row is."""
         bins = self.bins
         start = bins.column("start")[rows]
         found = spans(start, start, self.until(rows))
         row = rows[found.row]
-        time = np.zeros((len(bins.units.all), self.cells), dtype=np.int64)
+        time = np.zeros((parts, self.cells), dtype=np.int64)
         cell = bins.column("stratum")[row] * INTERVALS + found.interval
-        _accumulate(time, bins.column("unit")[row], cell, bins.column("count")[row] * (found.leave - found.enter))
+        _accumulate(time, part[found.row], cell, bins.column("count")[row] * (found.leave - found.enter))
         return time
+
+    def events_by(self, part: Ints, parts: int, rows: Ints) -> NDArray[np.int64]:
+        """First outcomes of some exposures, likewise."""
+        with_event = self.bins.column("event")[rows] == 1
+        rows, part = rows[with_event], part[with_event]
+        events = np.zeros((parts, self.cells), dtype=np.int64)
+        _accumulate(events, part, self._event_cell(rows), self.bins.column("count")[rows])
+        return events
 
     def compared_on(self, days: Ints) -> tuple[Floats, Floats]:
         """Days at risk and first outcomes of all products that others are compared with, up to each of some days."""

@@ -18,6 +18,7 @@ from streams.surveillance.evidence import Comparator, Point, Standing  # noqa: T
 from streams.surveillance.expected import summed
 from streams.surveillance.intervals import YEAR
 from streams.surveillance.levels import Level  # noqa: TC001 - likewise
+from streams.surveillance.lots import LotNumbers, lot_numbers
 from streams.surveillance.other_methods import Method, other_methods, unresolved_bounds
 
 if TYPE_CHECKING:
@@ -141,12 +142,14 @@ class Beside(NamedTuple):
         rejected: whether the product was in the set of e-BH over the group's catalogue, when a level was last raised.
         bounds: the statistic if 0, 1, 2, … outcomes that fit no operation were the product's.
         happened: its first outcomes.
+        lots: its lots that had outcomes.
     """
 
     methods: tuple[Method, ...]
     rejected: bool
     bounds: tuple[float, ...]
     happened: tuple[Happened, ...]
+    lots: tuple[LotNumbers, ...] = ()
 
 
 class Erased(NamedTuple):
@@ -233,6 +236,7 @@ def beside(sums: PersonTime, monitor: Monitor, product: str, now: Present, path:
         rejected,
         unresolved_bounds(path, _UNRESOLVED, monitor.levels),
         tuple(Happened(*place, count) for place, count in sorted(happened.items())),
+        lot_numbers(sums, monitor, product),
     )
 
 
@@ -280,7 +284,7 @@ def _by_unit(sums: PersonTime, rows: Ints, hazard: Floats) -> list[Experienced]:
     unit, count, many = bins.column("unit")[rows], bins.column("count")[rows], len(bins.units.all)
     exposures = np.bincount(unit, weights=count, minlength=many)
     observed = np.bincount(unit, weights=count * bins.column("event")[rows], minlength=many)
-    time = sums.time_by_unit(rows)
+    time = sums.time_by(unit, many, rows)
     years, expected = time.sum(axis=1) / YEAR, summed(time * hazard)
     return [
         Experienced(int(exposures[at]), float(years[at]), int(observed[at]), float(expected[at])) for at in range(many)

@@ -60,7 +60,9 @@ def signals_of(steps: list[Step]) -> list[Signal]:
 
 
 def test_watch_at_the_second_reoperation_alarm_at_the_third() -> None:
-    signals = signals_of(played(State(), monitor(), history(CLINICS)))
+    every = signals_of(played(State(), monitor(), history(CLINICS)))
+    # who gets one after the alarm is told too; these are what an outcome said
+    signals = list({len(one.known): one for one in reversed(every)}.values())[::-1]
     assert [(one.state, one.level, one.known[-1].point.day) for one in signals] == [
         ("raised", "watch", 141),
         ("raised", "alarm", 161),
@@ -95,6 +97,17 @@ def test_published_all_at_once_it_is_raised_once_and_hindsight_says_on_which_day
     assert [point.statistic for point in signal.hindsight[:-1]] == pytest.approx(
         [row[3] for row in _EXPECTED], abs=1e-6
     )
+
+
+def test_who_gets_the_product_while_it_is_at_alarm_is_seen_at_once() -> None:
+    state = State()
+    played(state, monitor(), history(CLINICS))
+    anew = Exposure("INTEROP", "L1", "C4", "left", ("F",), 210, None, "", 0, None)
+    (signal,) = step(
+        state, monitor(), [Change("p99", "r99", None, anew)], Version(3, 99), through=dict.fromkeys(CLINICS, 213)
+    ).signals
+    assert (signal.state, signal.level, sum(one.all.exposures for one in signal.units)) == ("updated", "alarm", 31)
+    assert len(signal.known) == 5  # no outcome, so nothing was decided
 
 
 def test_the_numbers_per_unit() -> None:

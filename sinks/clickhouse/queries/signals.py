@@ -24,7 +24,7 @@ _SCALARS = (
     "id", "monitor", "group", "definition", "product", "number", "message", "state", "level", "cause",
     "partition", "version", "reasons", "rejected", "bounds",
 )  # fmt: skip
-_PARTS = ("versions", "levels", "known", "hindsight", "comparator", "units", "methods", "happened", "erased")
+_PARTS = ("versions", "levels", "known", "hindsight", "comparator", "units", "methods", "happened", "lots", "erased")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class StatedSignal:
     units: Sequence[Part]
     methods: Sequence[Part]
     happened: Sequence[Part]
+    lots: Sequence[Part]
     erased: Sequence[Part]
 
 

@@ -50,6 +50,9 @@ CREATE TABLE IF NOT EXISTS $database.signals
     happened Array(Tuple(
         unit String, start Date32, stop Date32, number UInt32))
         COMMENT 'First outcomes: what signals of one case have in common, told without names',
+    lots Array(Tuple(
+        lot String, exposures UInt32, component_years Float64, observed UInt32, expected Float64,
+        statistic Float64)) COMMENT 'Lots that had outcomes, the highest statistic first: whether it is a lot',
     erased Array(Tuple(
         persons UInt32, outcomes UInt32, frozen_version UInt64, frozen_statistic Float64))
         COMMENT 'Who has opted out since it was raised: one, or none where nobody has',
@@ -102,6 +105,9 @@ CREATE TABLE IF NOT EXISTS $database.signal_messages
     bounds Array(Float64),
     happened Array(Tuple(
         unit String, start Date32, stop Date32, number UInt32)),
+    lots Array(Tuple(
+        lot String, exposures UInt32, component_years Float64, observed UInt32, expected Float64,
+        statistic Float64)),
     erased Array(Tuple(
         persons UInt32, outcomes UInt32, frozen_version UInt64, frozen_statistic Float64))
 )
