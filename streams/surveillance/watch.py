@@ -71,9 +71,10 @@ class Watch:
     Args:
         watched: the monitor as declared.
         kept: all that was kept of it.
+        confirmed: products under a confirmed signal when that was kept.
     """
 
-    def __init__(self, watched: Watched, kept: Kept | None = None) -> None:
+    def __init__(self, watched: Watched, kept: Kept | None = None, confirmed: Collection[str] = frozenset()) -> None:
         kept = kept or Kept()
         self.watched = watched
         self.clock = Clock(watched.deaths)
@@ -91,7 +92,7 @@ class Watch:
             ],
             kept.versions,
             through=self.clock.through(),
-            left_out=watched.left_out,
+            left_out=watched.left_out | frozenset(confirmed),
         )
 
     def take(self, messages: Sequence[Told], confirmed: Collection[str] = frozenset()) -> Taken:
