@@ -14,12 +14,11 @@ from streams.surveillance.kept import Kept, sorted_out
 from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Monitor
 from streams.surveillance.signals import Version
-from streams.surveillance.watch import BeganAnewError, Told, Watch
+from streams.surveillance.watch import BeganAnewError, NeverToldError, Told, Watch
+from tests.surveillance_support import random_messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-PRODUCTS, UNITS, STRATA = ("A", "B", "C"), ("U", "V", "W"), (("F",), ("M",))
 
 
 def watched(kind: str = "contemporary", *, specific: bool = False, left_out: Sequence[str] = ()) -> Watched:
@@ -27,51 +26,14 @@ def watched(kind: str = "contemporary", *, specific: bool = False, left_out: Seq
     return Watched(monitor, "cups", specific, frozenset({"death"}), frozenset(left_out))
 
 
-def drawn(dice: random.Random) -> Exposure:
-    """Somebody's exposure, recorded some days after it began and ended."""
-    start = dice.randint(1_000, 1_200)
-    outcome = start + dice.randint(0, 200) if dice.random() < 0.4 else None
-    end = start + dice.randint(0, 400) if dice.random() < 0.3 else None
-    if outcome is not None and end is not None and end < outcome:
-        outcome = None
-    return Exposure(
-        dice.choice(PRODUCTS), "", dice.choice(UNITS), "left", dice.choice(STRATA), start, end,
-        "" if end is None else "death", int(outcome is not None), outcome, recorded=start + dice.randint(0, 30),
-        end_recorded=None if end is None else end + dice.randint(0, 200),
-    )  # fmt: skip
-
-
-def states(dice: random.Random) -> list[Exposure | bool | None]:
-    """What a registration's exposure was thought to be, one after the other; None is not there, True an opt-out."""
-    return [dice.choice((drawn(dice), drawn(dice), drawn(dice), None, True)) for _ in range(dice.randint(1, 4))]
-
-
-def changes_of(name: str, states: Sequence[Exposure | bool | None]) -> list[Change]:
-    found = []
-    before: Exposure | None = None
-    for state in states:
-        after = None if isinstance(state, bool) else state
-        if before != after:
-            found.append(Change(f"p{name}", name, before, after, opted_out=state is True))
-        before = after
-    return found
-
-
 def messages_of(dice: random.Random) -> list[list[Told]]:
-    """All changes, those of one registration in their order, in messages of three partitions, some taken together."""
-    waiting = [changes_of(f"r{number}", states(dice)) for number in range(dice.randint(4, 24))]
-    versions = [0, 1 << 48, 77]
-    steps: list[list[Told]] = []
-    while any(waiting):
-        some: list[Told] = []
-        for _ in range(dice.randint(1, 3)):
-            partition = dice.randrange(3)
-            own = [one for number, one in enumerate(waiting) if one and number % 3 == partition]
-            versions[partition] += dice.randint(0, 2)
-            some.append(
-                Told(Version(partition, versions[partition]), [one.pop(0) for one in own[: dice.randint(1, 3)]])
-            )
-        steps.append(some)
+    """What is said of a group, some messages taken together."""
+    waiting = [told for _, told in random_messages(dice, "cups", dice.randint(4, 24))]
+    steps = []
+    while waiting:
+        many = dice.randint(1, 3)
+        steps.append(waiting[:many])
+        waiting = waiting[many:]
     return steps
 
 
@@ -158,6 +120,14 @@ def test_what_is_older_than_what_is_known_is_refused_and_the_same_version_is_not
     again = Watch(watched(), kepts.kept())
     with pytest.raises(BeganAnewError):
         again.take([told(6, new("b", put_in())), told(3, new("c", put_in()))])
+
+
+def test_what_is_no_more_but_never_was_is_refused() -> None:
+    watch = Watch(watched())
+    watch.take([told(1, new("a", put_in()))])
+    lost = put_in(start=1_050)
+    with pytest.raises(NeverToldError, match="monitor cup: exposures are said to be no more"):
+        watch.take([told(2, Change("pb", "b", lost, lost._replace(product="B")))])
 
 
 def test_messages_of_a_product_s_signals_are_counted_from_one_on_also_after_a_restart() -> None:
