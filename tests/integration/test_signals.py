@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli import indicators as indicators_room
 from deploy.cli import signals as signals_room
+from deploy.demo.live_signals import signals_told
 from deploy.settings import SettingsError
 from schemas import topics
 from sinks.clickhouse import sql
@@ -28,6 +29,7 @@ from streams.surveillance.signals import Version
 from streams.surveillance.watch import Told, Watch
 from tests.deploy_support import forget_settings, logs_as_they_were
 from tests.derived_support import MONITORS, Register, cell, derived_registry, exposure, load, made, write
+from tests.support import wait_for
 from tests.unit.test_surveillance_interop import _EXPECTED, history
 from tests.unit.test_surveillance_message import EPOCH, reported
 
@@ -204,6 +206,24 @@ def test_what_cannot_be_read_is_told(client: Client, registry: RegistryDefinitio
         read_signals(client, plain)
 
 
+def test_signals_are_told_as_they_come_also_where_one_was_raised_and_updated_between_two_looks(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    told = Told1970(registry)
+    words: list[str] = []
+    with signals_told(client, registry, words.append):
+        put(client, registry, told.messages[:1])
+        wait_for(lambda: len(words) == 1, "the watch")
+        put(client, registry, told.messages[1:3])  # raised to alarm, then updated
+        wait_for(lambda: len(words) == 2, "the alarm")
+        put(client, registry, told.messages[3:])
+    assert [line.split(",")[0] for line in words] == [
+        "signal flat_cup/INTEROP/0 (INTEROP) is raised: [bold]watch[/]",
+        "signal flat_cup/INTEROP/0 (INTEROP) is raised: [bold]alarm[/]",
+    ]
+    assert words[1].endswith("by event date on 1970-06-11")
+
+
 # the commands
 
 
@@ -276,7 +296,7 @@ def test_one_signal_with_all_that_speaks_for_it(
     (known,) = [line for line in shown if line.startswith("1970-06-11 3") and line.endswith("3: 1/29")]
     assert known.startswith("1970-06-11 3 0.1189 6.802 4.20 6.60 50.4 ")
     assert "0.00026 the flat" in known
-    by_unit = {line.split()[0]: line.split()[-3] for line in shown if line.startswith("U") and " clinic 10 " in line}
+    by_unit = {line.split()[0]: line.split()[-3] for line in shown if " of 10 " in line}
     assert by_unit == {"U1": "2", "U2": "1", "U3": "0"}, "persons to call"
     assert "raised watch 3: 1/25 2 0.0930 4.229" in shown
     assert "what other methods say" in text
