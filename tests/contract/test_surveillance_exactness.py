@@ -62,7 +62,7 @@ def test_a_worker_that_dies_in_a_transaction_states_nothing_twice_and_loses_noth
     folder = tmp_path if on_disk else None
     messages = both_groups(dice.randrange(1_000))
     tell(kafka, registry, messages)
-    for turn in (1, *(dice.randint(2, len(messages) // 6) for _ in range(3))):
+    for turn in (1, *(dice.randint(2, len(messages) // 6) for _ in range(2))):
         dying = surveillance_of(kafka, registry, folder=folder, at=killed_at(moment, turn))
         with pytest.raises(Killed):
             dying.run(threading.Event())

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.surveillance_check import check_surveillance
 from schemas import topics
-from tests.faults.drill import PATIENCE_S, Drill, all_submissions, parts, said_in, until_live
+from tests.faults.drill import PATIENCE_S, Drill, all_submissions, forget, parts, said_in, until_live
 from tests.support import read_events, wait_for
 from tests.workers import ROUNDS
 
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.faults
 
 ROUND_S = 4.0
 AT_WORK = 0.8  # share of kills; the others come before it has taken up its work
+LOST = 0.5  # share of kills after which what it had at hand is lost too
 
 
 def test_killed_at_random_while_registrations_flow_in(running: Drill) -> None:
@@ -31,7 +32,8 @@ def test_killed_at_random_while_registrations_flow_in(running: Drill) -> None:
     process.start()
     dice = random.Random(ROUNDS)
     ready: list[float] = []
-    *pieces, last = parts(all_submissions(), ROUNDS + 1)
+    every = all_submissions()
+    *pieces, last = parts(every[: len(every) // 2], ROUNDS + 1)
     for some in pieces:
         with running.flowing(some, ROUND_S):
             begun = time.monotonic()
@@ -42,6 +44,8 @@ def test_killed_at_random_while_registrations_flow_in(running: Drill) -> None:
                 wait_for(lambda: (surveillance.health() or {}).get("registrations"), "the first exposures", PATIENCE_S)
             time.sleep(dice.uniform(0, 0.5))
             surveillance.kill()
+        if dice.random() < LOST:
+            forget(running.state("surveillance"))
     surveillance.start()
     running.send(last)
     running.settle()
