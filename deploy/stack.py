@@ -29,7 +29,7 @@ from schemas.identity import new_key, write_key
 from sinks.clickhouse.archive import highest_epoch
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply
-from sinks.clickhouse.restore import restore
+from sinks.clickhouse.restore import restore, set_signals_aside
 from streams.control import ControlReader
 
 if TYPE_CHECKING:
@@ -189,6 +189,7 @@ class EmbeddedStack:
             if highest is not None:
                 self._tell(f"filling {name}'s log from the archive")
                 restore(kafka, self.client, name, loaded_by=LOAD_GROUP)
+                set_signals_aside(self.client, name, highest)
             epoch = 0 if highest is None else highest + 1
             begin_epoch(kafka, name, PARTITIONS, epoch, by="embedded stack", reason="the stack has started")
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +14,11 @@ import typer
 from deploy.cli.start import start
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
+    from deploy.surveillance_check import MonitorAccount
     from sinks.clickhouse.recompute.verify import Verdict
 
 
@@ -35,6 +39,8 @@ def verify(
 ) -> None:
     """Recompute every cell, exposure and list entry by SQL over the living registrations, and compare.
 
+    Then what surveillance keeps, from the exposures that stand: their numbers, the reported-through days, and of every
+    product with a signal its path in hindsight, whether it is at watch, and what the database says of it.
     Also lists registration ids that live under two patients. Exit 1 where anything differs or such an id is found.
     Each cohort, exposure group and list is one query; one may take as long as GULDADRA_VERIFY_LIMIT_S says.
     """
@@ -42,6 +48,7 @@ def verify(
     from rich.progress import Progress
 
     from deploy.settings import PREFIX, SettingsError
+    from deploy.surveillance_check import check_surveillance
     from deploy.tables import console_for
     from sinks.clickhouse.errors import TIMEOUT_EXCEEDED, DatabaseError
     from sinks.clickhouse.generations import GenerationError
@@ -63,6 +70,11 @@ def verify(
                 patience_s=patience,
                 on_progress=lambda done, of: progress.update(task, completed=done, total=of),
             )
+            accounts = (
+                check_surveillance(client, settings.kafka_config(), definition, patience_s=patience, wait=time.sleep)
+                if settings.bootstrap
+                else ()
+            )
         except GenerationError as error:
             raise SettingsError(str(error)) from error
         except DatabaseError as error:
@@ -71,14 +83,23 @@ def verify(
             raise SettingsError(
                 f"a query took longer than {limit_s} s: set {PREFIX}VERIFY_LIMIT_S to more, or verify at a quieter time"
             ) from error
+    agrees = verdict.agrees and not any(one.different for one in accounts)
     if as_json:
-        print(json.dumps({**asdict(verdict), "agrees": verdict.agrees}, ensure_ascii=False, default=str))
+        surveillance = [asdict(one) for one in accounts]
+        said = {**asdict(verdict), "surveillance": surveillance, "agrees": agrees}
+        print(json.dumps(said, ensure_ascii=False, default=str))
     else:
         console = console_for()
         for table in verdict_tables(verdict):
             console.print(table)
+        if accounts:
+            console.print(surveillance_table(accounts))
+        for line in surveillance_lines(accounts):
+            console.print(line, soft_wrap=True, markup=False)
+        if definition.monitors.monitors and not settings.bootstrap:
+            console.print("what surveillance keeps was not compared: no broker is set")
         console.print(summary(verdict), soft_wrap=True)
-    raise typer.Exit(0 if verdict.agrees else 1)
+    raise typer.Exit(0 if agrees else 1)
 
 
 def verdict_tables(verdict: Verdict) -> list[Table]:
@@ -111,6 +132,26 @@ def verdict_tables(verdict: Verdict) -> list[Table]:
             ids.add_row(double.form, double.registration_id, "\n".join(double.patients))
         tables.append(ids)
     return tables
+
+
+def surveillance_table(accounts: Sequence[MonitorAccount]) -> Table:
+    """What was compared of each monitor."""
+    from rich.table import Table
+
+    table = Table(title="What surveillance keeps, recomputed and compared", title_justify="left")
+    for heading in ("monitor", "kinds of exposure", "reports", "products with a signal", "differences"):
+        table.add_column(heading, justify="left" if heading == "monitor" else "right")
+    for one in accounts:
+        numbers = (f"{number:,}" for number in (one.kinds, one.reports, one.products))
+        table.add_row(one.monitor, *numbers, one.behind or f"{one.different:,}")
+    return table
+
+
+def surveillance_lines(accounts: Sequence[MonitorAccount]) -> list[str]:
+    """The differences, a line each."""
+    found = [f"{one.monitor}: {line}" for one in accounts for line in one.shown]
+    more = sum(one.different - len(one.shown) for one in accounts)
+    return [*found, *([f"and {more:,} more"] if more else [])]
 
 
 def summary(verdict: Verdict) -> str:

@@ -33,10 +33,11 @@ def signals_told(client: Client, definition: RegistryDefinition, tell: Callable[
         except (DatabaseError, GenerationError):
             return  # nothing is derived yet
         for one in found:
-            if one.state == "updated" or seen.get(one.id) == (one.state, one.level):
-                continue
-            seen[one.id] = (one.state, one.level)
-            tell(_words(definition, one))
+            # that it was raised may have been missed: what is new in it since is an update
+            state = "raised" if one.state == "updated" else one.state
+            if seen.get(one.id) != (state, one.level):
+                seen[one.id] = (state, one.level)
+                tell(_words(definition, one, state))
 
     def watch() -> None:
         while not over.wait(_LOOK_EVERY_S):
@@ -52,11 +53,11 @@ def signals_told(client: Client, definition: RegistryDefinition, tell: Callable[
         watching.join()
 
 
-def _words(definition: RegistryDefinition, signal: StatedSignal) -> str:
+def _words(definition: RegistryDefinition, signal: StatedSignal, state: str) -> str:
     said = signal.levels[-1]
     name = product_name(definition, signal.group, signal.product)
     fired = f"; by event date on {said['day']}" if said["day"] else ""
     return (
-        f"signal {signal.id} ({name}) is {signal.state}: [bold]{signal.level}[/], {said['observed']} outcomes where "
+        f"signal {signal.id} ({name}) is {state}: [bold]{signal.level}[/], {said['observed']} outcomes where "
         f"{said['expected']:.3g} were expected{fired}"
     )

@@ -38,7 +38,7 @@ def generation_of(forms: Mapping[str, Form], rules: JourneyRules, indicators: In
 
     The order of breakdowns and indicators decides where a number stands in a cell, so it counts as well.
     """
-    parts = [_deciding(part) for part in (rules, indicators, monitors)]
+    parts = [deciding(part) for part in (rules, indicators, monitors)]
     text = json.dumps([ENGINE, _spoken_of(forms, set(_texts(parts))), parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
@@ -48,16 +48,16 @@ def hash_of_exposures(monitors: Monitors) -> str:
 
     A simulation that thresholds are solved by depends on these; the thresholds are what comes of it.
     """
-    return hashlib.sha256(json.dumps(_deciding(monitors.exposures), sort_keys=True).encode()).hexdigest()[:_LENGTH]
+    return hashlib.sha256(json.dumps(deciding(monitors.exposures), sort_keys=True).encode()).hexdigest()[:_LENGTH]
 
 
-def _deciding(node: Any) -> Any:  # noqa: ANN401 - models, and what they hold
-    """What decides values: a model's attributes but for what is only shown, named things in their order."""
+def deciding(node: Any) -> Any:  # noqa: ANN401 - models, and what they hold
+    """What decides values, as JSON: a model's attributes but for what is only shown, named things in their order."""
     if isinstance(node, BaseModel):
-        return {name: _deciding(value) for name, value in node if name not in _SHOWN_ONLY}
+        return {name: deciding(value) for name, value in node if name not in _SHOWN_ONLY}
     if isinstance(node, dict):
-        return [[name, _deciding(value)] for name, value in node.items()]
-    return [_deciding(item) for item in node] if isinstance(node, tuple) else node
+        return [[name, deciding(value)] for name, value in node.items()]
+    return [deciding(item) for item in node] if isinstance(node, tuple) else node
 
 
 def _spoken_of(forms: Mapping[str, Form], words: set[str]) -> dict[str, dict[str, Any]]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from streams.surveillance.bins import OPEN
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -26,6 +28,7 @@ _FEW = 30  # deaths, below which their days lie too far apart to tell a day
 
 Kind = Literal["recorded", "lag"]
 _DEATHS = ""
+_BEFORE_ALL = -OPEN
 
 
 class Report(NamedTuple):
@@ -48,7 +51,7 @@ class _Reports:
     def __init__(self) -> None:
         self.counts: dict[Kind, dict[int, int]] = {"recorded": {}, "lag": {}}
         self.totals: Counter[Kind] = Counter()
-        self._latest = 0
+        self._latest = _BEFORE_ALL
 
     def put(self, kind: Kind, number: int, count: int) -> None:
         """Let there be so many."""
@@ -59,7 +62,7 @@ class _Reports:
         else:
             del counts[number]
         if kind == "recorded" and (count or number == self._latest):
-            self._latest = max(self._latest, number) if count else max(counts, default=0)
+            self._latest = max(self._latest, number) if count else max(counts, default=_BEFORE_ALL)
 
     def lag(self) -> int | None:
         """Days within which nine in ten were recorded; None where nothing was."""
@@ -133,11 +136,11 @@ class Clock:
         reports = self._units.get(unit)
         return None if reports is None else reports.lag()
 
-    def through(self) -> dict[str, int]:
-        """Each unit's reported-through day; those of which none is known left out."""
+    def through(self) -> dict[str, int | None]:
+        """Each unit's reported-through day; None for all of them where too little is known."""
         own = {unit: day for unit, day in self._through.items() if day is not None and unit != _DEATHS}
         if not own:
-            return {}
+            return dict.fromkeys(unit for unit in self._units if unit != _DEATHS)
         latest = sorted(own.values())[-2:][0]  # but one, where there are two
         least = latest - SILENT
         deaths = self._units.get(_DEATHS)

@@ -33,7 +33,7 @@ from streams.surveillance.signals import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from streams.surveillance.bins import Bin, Change
+    from streams.surveillance.bins import Bin, Bins, Change
     from streams.surveillance.evidence import Comparator, Path, Point, Present
     from streams.surveillance.levels import Level
     from streams.surveillance.monitor import Monitor
@@ -93,7 +93,7 @@ def restored(
     signals: Iterable[Signal],
     versions: Mapping[int, int],
     *,
-    through: Mapping[str, int],
+    through: Mapping[str, int | None],
     left_out: Collection[str] = frozenset(),
 ) -> State:
     """The state from what its steps gave out and were told: bins and signals the latest, looks all, in their order."""
@@ -111,7 +111,7 @@ def step(
     changes: Sequence[Change],
     at: Version,
     *,
-    through: Mapping[str, int],
+    through: Mapping[str, int | None],
     left_out: Collection[str] = frozenset(),
 ) -> Step:
     """Take the changes of one message.
@@ -121,8 +121,8 @@ def step(
         monitor: what is declared.
         changes: those of one ``ExposureBatch`` of the group, not taken before.
         at: its partition and version.
-        through: reported-through days of units, at least of those where it is another than before; none after that of
-            deaths, since those not yet known to be dead would count as at risk.
+        through: reported-through days of units, at least of those where it is another than before, None where none is
+            known any more; none after that of deaths, since those not yet known to be dead would count as at risk.
         left_out: all products that no other is compared with: declared classes, confirmed signals.
     """
     sums = state.sums
@@ -181,9 +181,14 @@ def _ended(state: State, moved: set[str], *, every: bool) -> set[str]:
     return {
         product
         for product, known in state.known.items()
-        if (_live(state, product) or _is_near(known.looks[-1].point))
-        and (every or not places.isdisjoint(bins.places_of(bins.products.find(product))[:, 1].tolist()))
+        if (_live(state, product) or _is_near(known.looks[-1].point)) and (every or _is_used(bins, product, places))
     }
+
+
+def _is_used(bins: Bins, product: str, units: set[int]) -> bool:
+    """Whether a product is used by one of some units: a pair may be left of what was corrected since."""
+    rows = bins.rows_of(bins.products.find(product))
+    return not units.isdisjoint(bins.column("unit")[rows].tolist())
 
 
 def _is_near(last: Point) -> bool:

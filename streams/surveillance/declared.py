@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from schemas.definition.form import DEATH
+from schemas.definition.generation import deciding
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.expected import Baseline
 from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Monitor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from schemas.definition.monitors import Exposure as DeclaredExposure
     from schemas.definition.monitors import Monitor as DeclaredMonitor
     from schemas.definition.registry import RegistryDefinition
@@ -72,7 +70,7 @@ def _watched(name: str, declared: DeclaredMonitor, group: DeclaredExposure) -> W
     return Watched(
         monitor=Monitor(
             group=name,
-            definition=_hash_of({"monitor": declared.model_dump(), "exposures": group.model_dump()}),
+            definition=_hash_of(declared, group),
             baseline=Baseline(declared.baseline, declared.rates),
             levels=Levels(table.per_year, table.watch, table.alarm, declared.planned),
             unit_shape=declared.unit_shape,
@@ -91,12 +89,6 @@ def _own(exposure: Exposure | None) -> Exposure | None:
     return Exposure._make((*exposure[:_OUTCOMES], *own, *exposure[_OUTCOMES + len(own) :]))
 
 
-def _hash_of(declared: Mapping[str, object]) -> str:
+def _hash_of(declared: DeclaredMonitor, group: DeclaredExposure) -> str:
     """Of all that is declared of a monitor, but for titles: they change no number."""
-    return hashlib.sha256(msgspec.json.encode(_untitled(declared), order="deterministic")).hexdigest()[:_LENGTH]
-
-
-def _untitled(node: object) -> object:
-    if isinstance(node, dict):
-        return {key: _untitled(value) for key, value in node.items() if key != "title"}
-    return [_untitled(item) for item in node] if isinstance(node, list | tuple) else node
+    return hashlib.sha256(json.dumps([deciding(declared), deciding(group)]).encode()).hexdigest()[:_LENGTH]

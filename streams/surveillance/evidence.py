@@ -75,8 +75,8 @@ class Comparator(NamedTuple):
     """A comparator as it was known once.
 
     Attributes:
-        strata: by the labels of a stratum, days at risk and first outcomes by interval.
-        factors: each unit's.
+        strata: by the labels of a stratum, days at risk and first outcomes by interval; nothing in those left out.
+        factors: each unit's; 1 for those left out.
     """
 
     strata: Mapping[tuple[str, ...], tuple[tuple[float, ...], tuple[float, ...]]]
@@ -327,10 +327,15 @@ def per_year(due: Floats, days: Ints, first: int | Ints) -> Floats:
 
 
 def comparator_of(sums: PersonTime, now: Present) -> Comparator:
-    """The comparator as it is known now, to be kept."""
+    """The comparator as it is known now, to be kept: where it has no experience, and 1 for units, go without saying."""
     time, events = (part.reshape(-1, INTERVALS).tolist() for part in (now.others.time, now.others.events))
-    strata = {labels: (tuple(time[place]), tuple(events[place])) for place, labels in enumerate(sums.bins.strata.all)}
-    return Comparator(strata, dict(zip(sums.bins.units.all, now.factors.tolist(), strict=True)))
+    strata = {
+        labels: (tuple(time[place]), tuple(events[place]))
+        for place, labels in enumerate(sums.bins.strata.all)
+        if any(time[place]) or any(events[place])
+    }
+    factors = zip(sums.bins.units.all, now.factors.tolist(), strict=True)
+    return Comparator(strata, {unit: factor for unit, factor in factors if factor != 1})
 
 
 def _own(sums: PersonTime, days: Ints, rows: Ints) -> Experience:

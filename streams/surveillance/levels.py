@@ -31,7 +31,7 @@ class Levels:
         planned: expected outcomes at which a stream closes, above 0.
 
     Raises:
-        ValueError: the table's columns differ in length or order, or planned is not above 0.
+        ValueError: the table's columns differ in length or order, or a number is out of range.
     """
 
     per_year: tuple[float, ...] = (0.0,)
@@ -42,9 +42,11 @@ class Levels:
     def __post_init__(self) -> None:
         if not len(self.per_year) == len(self.watch) == len(self.alarm) > 0:
             raise ValueError("per_year, watch and alarm must have as many rows, 1 or more")
-        if list(self.per_year) != sorted(set(self.per_year)):
+        if not np.isfinite(self.per_year).all() or list(self.per_year) != sorted(set(self.per_year)):
             raise ValueError("per_year must ascend")
-        if any(alarm < watch for watch, alarm in zip(self.watch, self.alarm, strict=True)):
+        if not all(watch > 0 for watch in self.watch):  # at 0 a product without an outcome would be at watch
+            raise ValueError("watch must be numbers above 0")
+        if not all(alarm >= watch for watch, alarm in zip(self.watch, self.alarm, strict=True)):
             raise ValueError("alarm must not be below watch")
         if not (np.isfinite(self.planned) and self.planned > 0):
             raise ValueError(f"planned must be a number above 0, is {self.planned}")

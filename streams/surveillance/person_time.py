@@ -77,12 +77,12 @@ class PersonTime:
         self._add_rows(rows, added, own=True, shared=~self._is_left_out(rows))
         return dict(zip(numbers, self.bins.column("count")[rows].tolist(), strict=True))
 
-    def report(self, through: Mapping[str, int]) -> set[str]:
+    def report(self, through: Mapping[str, int | None]) -> set[str]:
         """Follow some units up to another day than before.
 
         Args:
-            through: reported-through days by unit. Those of other units stay as they are; one that never had any
-                adds no time at risk.
+            through: reported-through days by unit, None where none is known any more. Those of other units stay as
+                they are; one that has none adds no time at risk.
 
         Returns:
             The units whose day is another now.
@@ -92,7 +92,11 @@ class PersonTime:
             return set()
         bins = self.bins
         old = self.through_by_unit()
-        self._through.update(moved)
+        for one, day in moved.items():
+            if day is None:
+                del self._through[one]
+            else:
+                self._through[one] = day
         new = self.through_by_unit()
         unit, stop, start = bins.column("unit"), bins.column("stop"), bins.column("start")
         low, high = np.minimum(old, new)[unit], np.maximum(old, new)[unit]

@@ -31,7 +31,21 @@ if TYPE_CHECKING:
     from streams.surveillance.signals import Signal, Version
 
 
-class BeganAnewError(ValueError):
+class CannotGoOnError(ValueError):
+    """What is told does not follow on what is known; the message says why, and what to do."""
+
+
+class NeverToldError(CannotGoOnError):
+    """Exposures end that never began, as far as is known."""
+
+    def __init__(self, monitor: str) -> None:
+        super().__init__(
+            f"monitor {monitor}: exposures are said to be no more, or others now, that were never told of: their "
+            "topic had forgotten messages before they were read. Only a new generation of the registry counts right"
+        )
+
+
+class BeganAnewError(CannotGoOnError):
     """What exposures are said to be lies before what is known of them: their journeys have begun anew."""
 
     def __init__(self, monitor: str, partition: int, version: int, known: int) -> None:
@@ -105,7 +119,8 @@ class Watch:
                 more, or closed. What was said before stays as it was.
 
         Raises:
-            BeganAnewError: one is older than what is known.
+            CannotGoOnError: one is older than what is known, or speaks of what was never told. Nothing is known for
+                sure then: begin anew from what was kept.
         """
         changes: list[Change] = []
         versions = self.state.versions
@@ -126,6 +141,8 @@ class Watch:
             through=self.clock.through(),
             left_out=self.watched.left_out | self._confirmed,
         )
+        if min(step.bins.values(), default=0) < 0:
+            raise NeverToldError(self.watched.monitor.group)
         stated = tuple(self._state(signal) for signal in step.signals)
         monitor = self.watched.monitor.group
         writes = self._writes(step, stated)

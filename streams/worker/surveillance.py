@@ -18,7 +18,7 @@ from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.kept import sorted_out
 from streams.surveillance.message import message_of
 from streams.surveillance.signals import Version
-from streams.surveillance.watch import BeganAnewError, Told, Watch
+from streams.surveillance.watch import CannotGoOnError, Told, Watch
 from streams.worker.work import FillError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Surveillance:
                 watch = watches[name] = Watch(watched)
             try:
                 taken = watch.take(told, {product: on for (of, product), on in said.items() if of == name})
-            except BeganAnewError as error:
+            except CannotGoOnError as error:
                 raise FillError(str(error)) from error
             writes |= taken.writes
             for stated in taken.stated:

@@ -101,6 +101,13 @@ class Drill:
         self._workers.append(worker)
         return worker
 
+    def surveillance(self, name: str = "surveillance") -> Worker:
+        """A worker of surveillance, not started yet; its state is kept under its name."""
+        env = {**self.env, "GULDADRA_STATE": str(self.state(name)), "GULDADRA_SESSION_TIMEOUT_S": "6"}
+        worker = Worker("surveillance", self.registry, self.folder, env, name=name)
+        self._workers.append(worker)
+        return worker
+
     def signalled(self, moment: str, count: int, signal: str, name: str = "process", **more: Any) -> Worker:
         """A worker that sends itself a signal the countth time that a transaction is at a moment."""
         return self.process(name, program=(dying_process.__file__, moment, str(count), signal), **more)

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.embedded, pytest.mark.stack]
 
 PARTS = {
     "deploy.embedded.server", "broker", "intake", "load", "process hip", "process hiv", "process senior_alert",
+    "surveillance hip",
 }  # fmt: skip
 
 
@@ -33,7 +34,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
 
 
 def parts(demo: subprocess.Popen[bytes], folder: Path) -> dict[int, str]:
-    """The demo's children once all run: the database, the broker, intake, three registers' journeys and the loader."""
+    """The demo's children once all run: database, broker, intake, three registers' journeys, surveillance, loader."""
     wait_for(
         lambda: demo.poll() is not None or running_stack(folder / ".guldadra" / "demo") is not None, "the stack", 240
     )
@@ -44,6 +45,13 @@ def parts(demo: subprocess.Popen[bytes], folder: Path) -> dict[int, str]:
     return found
 
 
+def published(folder: Path) -> list[str]:
+    """The hip register's rows in the order in which they were published: what came first, then month by month."""
+    files = sorted((folder / ".guldadra" / "demo").glob("hip*.ndjson"), key=lambda file: file.stem)
+    assert [file.stem for file in files[:8]] == ["hip", *(f"hip-2001-{month:02}" for month in range(6, 13))]
+    return [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+
+
 def put_in(folder: Path) -> Counter[str]:
     """How many of each cup the history says were put in: each operation as last said.
 
@@ -52,10 +60,9 @@ def put_in(folder: Path) -> Counter[str]:
     history = generate(HistoryPlan(primaries=600))
     faulty, opted_out = history.faulty_ids, history.opted_out
     last_said = {}
-    with (folder / ".guldadra" / "demo" / "hip.ndjson").open(encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            if row["form"] == "primary_operation" and row["registration_id"] not in faulty:
-                last_said[row["registration_id"]] = row
+    for row in map(json.loads, published(folder)):
+        if row["form"] == "primary_operation" and row["registration_id"] not in faulty:
+            last_said[row["registration_id"]] = row
     standing = [row for row in last_said.values() if not row.get("retracted") and row["person"] not in opted_out]
     assert len(standing) == len(last_said) - 40 - 6  # retracted; opted out, less who took it back
     return Counter(row["cup"] for row in standing if row["cup"])
@@ -72,9 +79,9 @@ def test_the_demo_finds_the_faulty_cup_and_leaves_no_process_behind(tmp_path: Pa
     found = json.loads(line)
     assert set(found) == {
         "published", "accepted", "refused", "refused_here", "duplicates", "loaded", "seconds", "company_view",
-        "coverage", "findings", "to_call",
+        "coverage", "findings", "to_call", "signals",
     }  # fmt: skip
-    rows = (tmp_path / ".guldadra" / "demo" / "hip.ndjson").read_text(encoding="utf-8").count("\n")
+    rows = len(published(tmp_path))
     assert found["published"] == rows - found["refused_here"] > 600
     assert found["published"] == found["accepted"] + found["refused"]
     assert found["loaded"] == found["accepted"]
@@ -101,6 +108,11 @@ def test_the_demo_finds_the_faulty_cup_and_leaves_no_process_behind(tmp_path: Pa
     # five of the thirty cups have been taken out, and nobody has died
     assert sum(found["to_call"].values()) == 25
     assert set(found["to_call"]) == {row["unit"] for row in units}
+    # the first is put in on 2001-06-02; the reference fixture has watch on day 141, alarm on day 161
+    signals = {one["id"]: one for one in found["signals"]}
+    levels = [(one["level"], one["day"]) for one in signals["cup/INTEROP/0"]["levels"]]
+    assert levels == [("watch", "2001-10-21"), ("alarm", "2001-11-10")]
+    assert signals["cup/INTEROP/0"]["hindsight"][-1]["observed"] == 5
     inserted = put_in(tmp_path)
     assert {row["component"]: row["inserted"] for row in view if row["unit"] is None} == inserted
 

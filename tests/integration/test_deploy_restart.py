@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,12 @@ import pytest
 
 from deploy.settings import Settings
 from deploy.stack import EmbeddedStack
+from deploy.surveillance_check import check_surveillance
 from schemas import topics
 from schemas.version import version_of
 from sinks.clickhouse.archive import counts
 from sinks.clickhouse.queries.company import company_view
+from sinks.clickhouse.queries.signals import read_signals
 from sinks.clickhouse.status import partition_status
 from streams.control import ControlReader
 from streams.publish.publisher import Publisher
@@ -44,13 +47,13 @@ def operation(number: int, **said: Any) -> dict[str, Any]:
     }
 
 
-def publish(stack: EmbeddedStack, *operations: dict[str, Any]) -> None:
+def publish(stack: EmbeddedStack, *operations: dict[str, Any], form: str = "primary_operation") -> None:
     """Publish, and wait for the receipts."""
     settings = stack.settings
     definitions = settings.definitions(("hip",))
     with Publisher(settings.kafka_config(), definitions["hip"], settings.store(definitions)) as publisher:
         for one in operations:
-            publisher.register("primary_operation", one)
+            publisher.register(form, one)
         assert publisher.results().accepted == len(operations)
 
 
@@ -110,3 +113,49 @@ def test_a_restart_forgets_nothing_and_counts_nothing_twice(tmp_path: Path) -> N
         assert (found.registrations, found.corrected, found.retracted, found.duplicates) == (9, 2, 1, 1)
         wait_for(lambda: all(one.conserved for one in partition_status(stack.client, "hip")), "all receipts")
         assert all(one.gaps == 0 for one in partition_status(stack.client, "hip"))
+
+
+def reoperation(number: int, day: date) -> dict[str, Any]:
+    return {
+        "registration_id": f"re-{number}",
+        "patient": patient(number),
+        "unit": "U01",
+        "occurred_on": day,
+        "recorded_at": f"{day.isoformat()}T09:00:00Z",
+        "side": "left",
+        "reason": "loosening",
+        "procedure": "NFC99",
+        "components_removed": ["cup"],
+    }
+
+
+def test_what_surveillance_keeps_is_made_again_and_shown_is_what_it_keeps(tmp_path: Path) -> None:
+    folder = tmp_path / "stack"
+
+    def agrees(stack: EmbeddedStack) -> list[str]:
+        """The signals, once what is kept and what is shown is what the exposures come to."""
+        stack.wait_until_idle()
+        definition = stack.settings.definitions(("hip",))["hip"]
+        kafka = stack.settings.kafka_config()
+        accounts = check_surveillance(stack.client, kafka, definition, patience_s=30, wait=time.sleep)
+        assert [(one.different, one.behind, one.shown) for one in accounts] == [(0, "", ())] * 4
+        assert accounts[0].kinds
+        return [one.id for one in read_signals(stack.client, definition).signals]
+
+    with EmbeddedStack(Settings(), folder, lambda _: None, journeys=["hip"]) as stack:
+        for number in range(1, 9):
+            publish(stack, operation(number, occurred_on=date(2001, 1, number), recorded_at="2001-01-10T09:00:00Z"))
+        publish(stack, operation(9, occurred_on=date(2001, 3, 1), recorded_at="2001-03-01T09:00:00Z"))
+        publish(stack, operation(10, occurred_on=date(2001, 3, 1), recorded_at="2001-03-01T09:00:00Z"))
+        for number in (1, 2, 3):
+            publish(stack, reoperation(number, date(2001, 2, number)), form="reoperation")
+            stack.wait_until_idle()
+        first = agrees(stack)
+        assert "cup/CUP01/0" in first
+    with EmbeddedStack(Settings(), folder, lambda _: None, journeys=["hip"]) as stack:
+        assert agrees(stack) == first
+        publish(stack, reoperation(4, date(2001, 2, 4)), form="reoperation")
+        assert agrees(stack) == first
+        generation = stack.settings.definitions(("hip",))["hip"].generation
+        lives = stack.client.rows("SELECT DISTINCT generation FROM guldadra_hip.signals ORDER BY generation")
+        assert lives == [(generation,), (f"{generation}.0",)], "what was stated before is history"

@@ -114,7 +114,8 @@ MONITORS: Declared = {
             ],
             "outcomes": {"form": "event", "attributed": True},
         }
-    }
+    },
+    "monitors": {"a_drug": {"exposures": "drug", "rates": [1.0]}},
 }
 PAIRED: Declared = {
     **MONITORS,
@@ -132,6 +133,7 @@ RATE = f"{VISITS}.indicators.events"
 CALL = "lists.to_call"
 DRUG = "exposures.drug"
 PAIRS = "disproportionality.pairs"
+WATCHED = "monitors.a_drug"
 GONE = object()
 
 
@@ -186,6 +188,13 @@ def test_what_is_right_is_read(tmp_path: Path) -> None:
     }
     assert width(cohort) == 14
     assert definition.monitors.exposures["drug"].class_name == "primary"
+    monitor = definition.monitors.monitors["a_drug"]
+    assert (monitor.exposures, monitor.outcome, monitor.baseline, monitor.rates) == (
+        "drug",
+        "all",
+        "contemporary",
+        (1.0,),
+    )
     assert cohort.by["born"].labels == ("<1950", "1950-1969", "1970+")
 
 
@@ -334,6 +343,21 @@ WRONG: list[Wrong] = [
     ("monitors", f"{DRUG}.outcomes", GONE, f"{DRUG}.outcomes", "Field required"),
     ("monitors", f"{DRUG}.outcomes.form", "visit", f"{DRUG}.outcomes", "does not attribute visit to visit"),
     ("monitors", f"{DRUG}.class", "Revision", f"{DRUG}.class", "String should match pattern"),
+    ("monitors", f"{WATCHED}.exposures", "gone", f"{WATCHED}.exposures", "there is no group gone"),
+    (
+        "monitors",
+        f"{WATCHED}.outcome",
+        "specific",
+        f"{WATCHED}.outcome",
+        "does not declare which outcomes are specific",
+    ),
+    ("monitors", f"{WATCHED}.rates", GONE, f"{WATCHED}.rates", "Field required"),
+    ("monitors", f"{WATCHED}.rates", [], f"{WATCHED}.rates", "at least 1 item"),
+    ("monitors", f"{WATCHED}.rates", [0.0], f"{WATCHED}.rates.0", "greater than 0"),
+    ("monitors", f"{WATCHED}.planned", 0, f"{WATCHED}.planned", "greater than 0"),
+    ("monitors", f"{WATCHED}.baseline", "others", f"{WATCHED}.baseline", "Input should be 'contemporary', 'flat'"),
+    ("monitors", f"{WATCHED}.threshold", {"watch": [4.0]}, f"{WATCHED}.threshold", "Extra inputs are not permitted"),
+    ("monitors", f"{WATCHED}.thresholds", {"wach": [4.0]}, f"{WATCHED}.thresholds.wach", "Extra inputs"),
 ]
 
 
@@ -569,6 +593,8 @@ def test_a_generation_is_of_what_decides_the_values(tmp_path: Path) -> None:
         ("indicators", f"{CALL}.show", ["viral_load"]),
         ("monitors", f"{DRUG}.ends.1.reason", "died"),
         ("monitors", f"{DRUG}.class", "revision"),
+        ("monitors", f"{WATCHED}.rates", [1.5]),
+        ("monitors", f"{WATCHED}.thresholds", {"alarm": [6.7]}),
         ("monitors", f"{DRUG}.outcomes.where", {"parts": {"empty": False}}),
         ("journey", "attributions.event.reference", GONE),
         ("journey", "values.days_to_report.to", "until"),

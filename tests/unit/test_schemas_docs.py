@@ -127,6 +127,8 @@ exposures:
     product: drug
     ends: [{form: visit, where: {drug: {known: false}}, reason: stopped}]
     outcomes: {form: visit}
+monitors:
+  drugs: {exposures: drug, baseline: flat, rates: [1.5], left_out: [d1, d2], thresholds: {alarm: [6.8]}}
 """,
         encoding="utf-8",
     )
@@ -147,6 +149,7 @@ exposures:
     ]  # fmt: skip
     exposure = next(line for line in text.splitlines() if "Drug (Läkemedel)" in line)
     assert "`{form: visit, where: {drug: {known: false}}, reason: stopped}`" in exposure
+    assert row(text, "drugs")[1:] == ["`drug`", "all", "flat", "1.5", "4.2", "6.8", "`d1`, `d2`"]
 
 
 def test_every_indicator_list_and_exposure_of_the_bundled_registries_is_told() -> None:
@@ -156,6 +159,11 @@ def test_every_indicator_list_and_exposure_of_the_bundled_registries_is_told() -
         names = [name for cohort in cohorts.values() for name in cohort.indicators]
         for name in (*names, *definition.indicators.lists, *definition.monitors.exposures):
             assert f"| `{name}` |" in text
+        assert ("## Monitors" in text) == bool(definition.monitors.monitors)
+        for name, monitor in definition.monitors.monitors.items():
+            assert row(text.split("## Monitors")[1], name)[1:4] == [
+                f"`{monitor.exposures}`", monitor.outcome, monitor.baseline,
+            ]  # fmt: skip
         titles = [one.title for cohort in cohorts.values() for one in (cohort, *cohort.indicators.values())]
         assert all(f"{title.en} ({title.sv})" in text for title in titles)
 
@@ -176,4 +184,4 @@ def test_pairs_of_drug_and_reaction_and_the_days_after_a_stop_are_told() -> None
 
 def test_a_registry_that_derives_nothing_says_nothing_of_it(tmp_path: Path) -> None:
     text = variable_catalogue(load_registry(write_registry(tmp_path)))
-    assert not [word for word in ("Indicators", "Lists", "Exposures", "Journeys") if word in text]
+    assert not [word for word in ("Indicators", "Lists", "Exposures", "Monitors", "Journeys") if word in text]

@@ -43,7 +43,11 @@ def test_thresholds_run_straight_between_the_rows_and_level_beyond() -> None:
     [
         ({"watch": (4.0, 5.0)}, "as many rows"),
         ({"per_year": (1.0, 1.0), "watch": (4.0, 4.0), "alarm": (6.0, 6.0)}, "ascend"),
+        ({"per_year": (math.nan,)}, "ascend"),
         ({"watch": (7.0,)}, "alarm must not be below watch"),
+        ({"alarm": (math.nan,)}, "alarm must not be below watch"),
+        ({"watch": (0.0,)}, "watch must be numbers above 0"),
+        ({"watch": (math.nan,)}, "watch must be numbers above 0"),
         ({"planned": 0.0}, "planned"),
         ({"planned": math.inf}, "planned"),
     ],

@@ -141,7 +141,7 @@ def verify(
                 f"registry {registry} has no values of generation {chosen}: "
                 f"run `guldadra process {registry}` and `guldadra load {registry}`"
             )
-        patience = _Patience(patience_s, wait)
+        patience = Patience(patience_s, wait)
         looks = list(_first_looks(client, list(parts_of(definition, chosen)), on_progress))
         compared = _compare_all(looks, patience, most_shown)
         double_ids, shown_ids = _double_ids(client, definition, patience, most_shown)
@@ -156,7 +156,7 @@ def verify(
     return Verdict(registry, chosen, reached, compared, double_ids, shown_ids)
 
 
-class _Patience:
+class Patience:
     """Waits, longer each time, until some seconds are used up."""
 
     def __init__(self, seconds: float, wait: Callable[[float], None]) -> None:
@@ -210,7 +210,7 @@ def _first_looks(client: Client, parts: Sequence[Part], on_progress: Callable[[i
         on_progress(done, len(parts))
 
 
-def _compare_all(looks: Sequence[_Look], patience: _Patience, most_shown: int) -> tuple[Compared, ...]:
+def _compare_all(looks: Sequence[_Look], patience: Patience, most_shown: int) -> tuple[Compared, ...]:
     if not all(look.is_settled for look in looks):
         for _ in patience.waits():
             for look in looks:
@@ -236,7 +236,7 @@ def _account(table: str, looks: Sequence[_Look], most_shown: int) -> Compared:
 
 
 def _double_ids(
-    client: Client, definition: RegistryDefinition, patience: _Patience, most_shown: int
+    client: Client, definition: RegistryDefinition, patience: Patience, most_shown: int
 ) -> tuple[int, tuple[DoubleId, ...]]:
     """Ids that live under more than one patient, also after a wait: a move is a retraction and then a registration."""
 

@@ -1,0 +1,83 @@
+"""What is kept of a monitor, held against what the exposures that stand come to, all taken at once.
+
+Kept is what came of every change since the beginning; this is the same from what there is in the end, as somebody
+reads it who was not there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from streams.surveillance.bins import Change, net
+from streams.surveillance.clock import Clock
+from streams.surveillance.evidence import hindsight
+from streams.surveillance.kept import Kept
+from streams.surveillance.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from streams.surveillance.bins import Exposure
+    from streams.surveillance.declared import Watched
+
+Key = TypeVar("Key")
+
+
+class Held(NamedTuple):
+    """What was compared, and what is not the same.
+
+    Attributes:
+        kinds: kinds of exposure, and how many there are of each.
+        reports: counts of reports.
+        products: those with a signal: their hindsight paths, and whether they are at watch.
+        differences: each in words.
+    """
+
+    kinds: int
+    reports: int
+    products: int
+    differences: tuple[str, ...]
+
+
+def held_against(watched: Watched, kept: Kept, exposures: Iterable[Exposure]) -> Held:
+    """Compare what is kept with what the exposures of the monitor's group come to.
+
+    Args:
+        watched: the monitor as declared.
+        kept: all that is kept of it.
+        exposures: those that stand.
+    """
+    wanted = _counted(watched, exposures)
+    wanted.confirmed = kept.confirmed  # what people said is not in the exposures
+    stored, recomputed = Watch(watched, kept).state.sums, Watch(watched, wanted).state.sums
+    differences = [*_unlike("exposures", kept.bins, wanted.bins), *_unlike("reports", kept.reports, wanted.reports)]
+    for product, stated in sorted(kept.stated.items()):
+        erased = stated.signal.erased
+        outcomes = erased.outcomes if erased else 0
+        paths = [hindsight(sums, watched.monitor, product, erased=outcomes) for sums in (stored, recomputed)]
+        if paths[0].points() != paths[1].points():
+            differences.append(f"hindsight of {product}: {paths[0].points()[-1]}, recomputed {paths[1].points()[-1]}")
+        at_watch = [path.crossed("watch") for path in paths]
+        if at_watch[0] != at_watch[1]:
+            differences.append(f"{product} at watch: from {at_watch[0]}, recomputed from {at_watch[1]}")
+    return Held(
+        len(kept.bins.keys() | wanted.bins.keys()),
+        len(kept.reports.keys() | wanted.reports.keys()),
+        len(kept.stated),
+        tuple(differences),
+    )
+
+
+def _counted(watched: Watched, exposures: Iterable[Exposure]) -> Kept:
+    changes = [watched.seen(Change("", "", None, exposure)) for exposure in exposures]
+    found = Kept()
+    found.bins = net(changes)
+    found.reports = Clock(watched.deaths).take(changes)
+    return found
+
+
+def _unlike(what: str, stored: Mapping[Key, int], recomputed: Mapping[Key, int]) -> Iterator[str]:
+    for key in sorted(stored.keys() | recomputed.keys(), key=str):
+        one, other = stored.get(key, 0), recomputed.get(key, 0)
+        if one != other:
+            yield f"{what} {key}: {one}, recomputed {other}"

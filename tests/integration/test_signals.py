@@ -1,0 +1,346 @@
+"""Signals on their way into ClickHouse and out by the commands: the Inter-op cup's, as the watch states them.
+
+Days, outcomes and statistics are those of the project's reference fixture; see tests/unit/test_surveillance_interop.py.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from deploy.cli import indicators as indicators_room
+from deploy.cli import signals as signals_room
+from deploy.demo.live_signals import signals_told
+from deploy.settings import SettingsError
+from schemas import topics
+from sinks.clickhouse import sql
+from sinks.clickhouse.client import connect
+from sinks.clickhouse.queries.cell_sums import CannotBeReadError
+from sinks.clickhouse.queries.signals import read_signal, read_signals
+from streams.surveillance.declared import watched_by
+from streams.surveillance.message import message_of
+from streams.surveillance.signals import Version
+from streams.surveillance.watch import Told, Watch
+from tests.deploy_support import forget_settings, logs_as_they_were
+from tests.derived_support import MONITORS, Register, cell, derived_registry, exposure, load, made, write
+from tests.support import wait_for
+from tests.unit.test_surveillance_interop import _EXPECTED, history
+from tests.unit.test_surveillance_message import EPOCH, reported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from deploy.embedded.database import EmbeddedDatabase
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
+    from streams.surveillance.bins import Change
+    from streams.surveillance.kept import Stated
+
+    Command = Callable[..., Result]
+
+pytestmark = pytest.mark.embedded
+
+UNITS = ["U1", "U2", "U3"]
+WATCHED = (
+    "monitors:\n  flat_cup: {exposures: cup, baseline: flat, rates: [2.0]}\n  other: {exposures: cup, rates: [1.0]}\n"
+)
+
+
+@pytest.fixture(scope="module")
+def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
+    with connect(embedded_database.url) as client:
+        yield client
+
+
+@pytest.fixture
+def registry(client: Client, tmp_path: Path) -> RegistryDefinition:
+    definition = made(client, derived_registry(tmp_path / "registries", monitors=MONITORS + WATCHED))
+    write(client, definition, 3, cells=[cell("2024-01-01", [1])])
+    return definition
+
+
+class Told1970:
+    """A watch of the registry's that is told the Inter-op history, and all its statements as messages."""
+
+    def __init__(self, definition: RegistryDefinition) -> None:
+        self._definition = definition
+        self.watch = Watch(watched_by(definition)["flat_cup"])
+        self.messages: list[bytes] = []
+        self.last: dict[str, Change] = {}
+        self._version = EPOCH - 1
+        for day, change in history(UNITS):
+            self.tell(change, *(one for unit in UNITS for one in reported(unit, day)))
+
+    def tell(self, *changes: Change) -> list[Stated]:
+        """What comes of it."""
+        self._version += 1
+        self.last |= {one.registration_id: one for one in changes}
+        stated = self.watch.take([Told(Version(3, self._version), changes)]).stated
+        name, generation = self._definition.name, self._definition.generation
+        self.messages += [message_of(name, generation, self.watch, one) for one in stated]
+        return list(stated)
+
+    def retract(self, *names: str) -> list[Stated]:
+        """Registrations of outcomes are taken back."""
+        changes = [self.last[name] for name in names]
+        return self.tell(*(one._replace(before=one.after, after=one.before) for one in changes))
+
+
+def put(client: Client, definition: RegistryDefinition, messages: list[bytes]) -> None:
+    load(client, definition, [(topics.signals(definition.name), one) for one in messages])
+
+
+def day(number: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=number)
+
+
+def test_a_signal_is_read_as_it_was_stated(client: Client, registry: RegistryDefinition) -> None:
+    put(client, registry, Told1970(registry).messages)
+    reading = read_signal(client, registry, "flat_cup/INTEROP/0")
+    assert (reading.registry, reading.generation, reading.unresolved) == (registry.name, registry.generation, 0)
+    (one,) = reading.signals
+    assert (one.id, one.monitor, one.group, one.product) == ("flat_cup/INTEROP/0", "flat_cup", "cup", "INTEROP")
+    assert (one.state, one.level, one.cause, one.number, one.message) == ("updated", "alarm", "unit", 0, 4)
+    # three of the five were put in at U3: 2 of 20 are not at watch, -1.88 + 2 ln(2/0.12) = 3.7
+    assert one.units[0]["unit"] == "U3"
+    assert (one.partition, one.version) == (3, EPOCH + 34)
+    assert one.definition == watched_by(registry)["flat_cup"].monitor.definition
+    watch_level, alarm_level = one.levels
+    assert (watch_level["level"], watch_level["day"], watch_level["known_day"]) == ("watch", day(141), day(141))
+    assert (alarm_level["level"], alarm_level["day"], alarm_level["known_day"]) == ("alarm", day(161), day(161))
+    assert (watch_level["known_version"], alarm_level["known_version"]) == (EPOCH + 25, EPOCH + 29)
+    for path in (one.known, one.hindsight[:-1]):
+        for point, (number, observed, expected, statistic, rate, _) in zip(path, _EXPECTED, strict=True):
+            assert (point["day"], point["observed"]) == (day(number), observed)
+            assert (point["expected"], point["statistic"]) == pytest.approx((expected, statistic), abs=1e-6)
+            assert point["rate"] == pytest.approx(rate, abs=1e-4)
+    assert [(unit["unit"], unit["exposures"], unit["through"], unit["lag"]) for unit in one.units] == [
+        (unit["unit"], 10, day(212), 0) for unit in one.units
+    ]
+    assert sorted(unit["unit"] for unit in one.units) == UNITS
+    assert sum(happened["number"] for happened in one.happened) == 5
+    assert [(became.message, became.state, became.level, became.version - EPOCH) for became in reading.history] == [
+        (1, "raised", "watch", 25), (2, "raised", "alarm", 29), (3, "updated", "alarm", 33),
+        (4, "updated", "alarm", 34),
+    ]  # fmt: skip
+    assert [became.observed for became in reading.history] == [2, 3, 4, 5]
+    assert [became.statistic for became in reading.history] == pytest.approx(
+        [row[3] for row in _EXPECTED[1:]], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_latest_stands_whatever_comes_last_and_however_often(
+    client: Client, registry: RegistryDefinition, seed: int
+) -> None:
+    told = Told1970(registry)
+    assert [one.signal.state for one in told.retract("r11", "r15", "r20", "r6")] == ["withdrawn"]
+    messages = told.messages * 2
+    random.Random(seed).shuffle(messages)
+    for number in range(0, len(messages), 3):
+        put(client, registry, messages[number : number + 3])
+    before = read_signals(client, registry).signals
+    assert [(one.id, one.state, one.message) for one in before] == [("flat_cup/INTEROP/0", "withdrawn", 5)]
+    assert len(before[0].reasons) == 4
+    assert [one.message for one in read_signal(client, registry, "INTEROP").history] == [1, 2, 3, 4, 5]
+    put(client, registry, told.messages)
+    assert read_signals(client, registry).signals == before
+
+
+def test_alarms_come_first_and_what_is_withdrawn_last(client: Client, registry: RegistryDefinition) -> None:
+    told = Told1970(registry)
+    other = [one._replace(after=one.after and one.after._replace(product="WATCHED")) for one in told.last.values()][:24]
+    told.tell(*(one._replace(before=None, registration_id=f"w{n}") for n, one in enumerate(other)))
+    put(client, registry, told.messages)
+    found = [(one.product, one.level, one.state) for one in read_signals(client, registry).signals]
+    assert found[0][:2] == ("INTEROP", "alarm")
+    told.retract("r11", "r15", "r20", "r6")
+    put(client, registry, told.messages)
+    last = [(one.product, one.state) for one in read_signals(client, registry).signals]
+    assert last[-1] == ("INTEROP", "withdrawn")
+
+
+def test_raised_anew_it_is_another_and_its_product_s_code_means_the_latest(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    told = Told1970(registry)
+    taken_back = {name: told.last[name] for name in ("r11", "r15", "r20", "r6")}
+    told.retract(*taken_back)
+    (again,) = told.tell(*taken_back.values())
+    assert (again.signal.number, again.messages) == (1, 6)
+    put(client, registry, told.messages)
+    assert [one.id for one in read_signals(client, registry).signals] == ["flat_cup/INTEROP/1", "flat_cup/INTEROP/0"]
+    assert read_signal(client, registry, "INTEROP").signals[0].number == 1
+    assert [one.message for one in read_signal(client, registry, "INTEROP").history] == [6]
+    assert [one.state for one in read_signal(client, registry, "flat_cup/INTEROP/0").signals] == ["withdrawn"]
+
+
+def test_generations_are_kept_apart(client: Client, registry: RegistryDefinition) -> None:
+    told = Told1970(registry)
+    put(client, registry, told.messages[:2])
+    database = sql.database_of(registry.name)
+    client.command(  # the same, of another generation, and further on
+        f"INSERT INTO {database}.signals SELECT * REPLACE ('another' AS generation, through + 9 AS through, "
+        f"99 AS message) FROM {database}.signals"
+    )
+    assert [one.message for one in read_signals(client, registry).signals] == [2]
+    assert [one.message for one in read_signal(client, registry, "INTEROP").history] == [1, 2]
+
+
+def test_what_cannot_be_read_is_told(client: Client, registry: RegistryDefinition, tmp_path: Path) -> None:
+    with pytest.raises(CannotBeReadError, match="there is no signal flat_cup/GONE/0; there are none"):
+        read_signal(client, registry, "flat_cup/GONE/0")
+    put(client, registry, Told1970(registry).messages)
+    with pytest.raises(CannotBeReadError, match=r"there is no signal GONE; there are flat_cup/INTEROP/0"):
+        read_signal(client, registry, "GONE")
+    plain = made(client, derived_registry(tmp_path / "plain"))
+    write(client, plain, 3, cells=[cell("2024-01-01", [1])])
+    with pytest.raises(CannotBeReadError, match=r"watches no product: its monitors\.yaml declares no monitors"):
+        read_signals(client, plain)
+
+
+def test_signals_are_told_as_they_come_also_where_one_was_raised_and_updated_between_two_looks(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    told = Told1970(registry)
+    words: list[str] = []
+    with signals_told(client, registry, words.append):
+        put(client, registry, told.messages[:1])
+        wait_for(lambda: len(words) == 1, "the watch")
+        put(client, registry, told.messages[1:3])  # raised to alarm, then updated
+        wait_for(lambda: len(words) == 2, "the alarm")
+        put(client, registry, told.messages[3:])
+    assert [line.split(",")[0] for line in words] == [
+        "signal flat_cup/INTEROP/0 (INTEROP) is raised: [bold]watch[/]",
+        "signal flat_cup/INTEROP/0 (INTEROP) is raised: [bold]alarm[/]",
+    ]
+    assert words[1].endswith("by event date on 1970-06-11")
+
+
+# the commands
+
+
+@pytest.fixture
+def guldadra(
+    embedded_database: EmbeddedDatabase,
+    registry: RegistryDefinition,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Command:
+    forget_settings(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GULDADRA_CLICKHOUSE_URL", embedded_database.url)
+    monkeypatch.setenv("GULDADRA_REGISTRIES", str(registry.folder))
+    monkeypatch.setenv("COLUMNS", "200")
+    app = typer.Typer()
+    indicators_room.add_to(app)
+    signals_room.add_to(app)
+
+    def run(*words: str) -> Result:
+        with logs_as_they_were():
+            return CliRunner().invoke(app, list(words))
+
+    return run
+
+
+def filled(client: Client, definition: RegistryDefinition) -> None:
+    """The Inter-op signal, two who carry the cup at U1, one at U2, and one from whom it was taken out."""
+    put(client, definition, Told1970(definition).messages)
+    register = Register(definition)
+    register.operated("k1-anna", "a", "1970-12-31")
+    register.load(client)
+    carrying = [exposure(name, "1970-02-01", product="INTEROP") for name in ("r1", "r2")]
+    gone = {"end_reason": "revision", "outcomes": 1, "first_outcome": 141, "carried_until": 141}
+    elsewhere = exposure("r3", "1970-02-01", product="INTEROP", unit="U2")
+    taken_out = exposure("r6", "1970-02-06", "1970-05-22", product="INTEROP", **gone)
+    write(client, definition, 4, exposures=[*carrying, elsewhere, taken_out])
+
+
+def lines(result: Result) -> list[str]:
+    assert result.exit_code == 0, result.output
+    return [" ".join(line.split()) for line in result.output.splitlines()]
+
+
+def test_all_signals_as_a_table_and_as_json(client: Client, guldadra: Command, registry: RegistryDefinition) -> None:
+    assert f"no signals in {registry.name}" in lines(guldadra("signals", registry.name))
+    assert json.loads(guldadra("signals", registry.name, "--json").stdout)["signals"] == []
+    filled(client, registry)
+    shown = lines(guldadra("signals", registry.name))
+    (row,) = [line for line in shown if line.startswith("flat_cup/INTEROP/0")]
+    # 0.19252567 expected, 11.477344 by then
+    assert row.startswith("flat_cup/INTEROP/0 INTEROP alarm updated 5 0.193 11.48 1970-05-22 1970-06-11 the")
+    found = json.loads(guldadra("signals", registry.name, "--json").stdout)
+    assert (found["registry"], found["generation"]) == (registry.name, registry.generation)
+    (one,) = found["signals"]
+    assert (one["id"], one["level"], one["levels"][0]["day"]) == ("flat_cup/INTEROP/0", "alarm", "1970-05-22")
+
+
+@pytest.mark.parametrize("asked", ["flat_cup/INTEROP/0", "INTEROP"])
+def test_one_signal_with_all_that_speaks_for_it(
+    client: Client, guldadra: Command, registry: RegistryDefinition, asked: str
+) -> None:
+    filled(client, registry)
+    shown = lines(guldadra("signals", registry.name, "--show", asked))
+    text = "\n".join(shown)
+    assert "flat_cup/INTEROP/0: INTEROP: alarm, updated; the product at U3 Third clinic" in shown
+    assert "watch 1970-05-22 1970-05-22 3: 1/25 2 0.09303 4.229 4.20" in shown  # 4.228946 at 0.09303217 expected
+    assert "alarm 1970-06-11 1970-06-11 3: 1/29 3 0.1189 6.802 6.60" in shown
+    # the third reoperation: 50.4489 per 100 component-years, P 0.00025652208
+    (known,) = [line for line in shown if line.startswith("1970-06-11 3") and line.endswith("3: 1/29")]
+    assert known.startswith("1970-06-11 3 0.1189 6.802 4.20 6.60 50.4 ")
+    assert "0.00026 the flat" in known
+    by_unit = {line.split()[0]: line.split()[-3] for line in shown if " of 10 " in line}
+    assert by_unit == {"U1": "2", "U2": "1", "U3": "0"}, "persons to call"
+    assert "raised watch 3: 1/25 2 0.0930 4.229" in shown
+    assert "what other methods say" in text
+    assert f"declared as {watched_by(registry)['flat_cup'].monitor.definition}" in text
+
+
+def test_whom_a_signal_s_units_have_to_call(client: Client, guldadra: Command, registry: RegistryDefinition) -> None:
+    filled(client, registry)
+    shown = lines(guldadra("trace", registry.name, "--signal", "flat_cup/INTEROP/0", "--unit", "U1"))
+    assert any("1970-02-01" in line and "r1" in line for line in shown)
+    assert not any("r3" in line or "r6" in line for line in shown)
+    as_json = ("trace", registry.name, "--signal", "flat_cup/INTEROP/0", "--json")
+    found = json.loads(guldadra(*as_json).stdout)
+    assert {unit: one["persons"] for unit, one in found["units"].items()} == {"U1": 2, "U2": 1}
+    assert found["product"] == "INTEROP"
+    by_product = json.loads(guldadra("trace", registry.name, "--product", "INTEROP", "--json").stdout)
+    assert by_product == found
+
+
+def test_wrong_questions_are_told_in_words(client: Client, guldadra: Command, registry: RegistryDefinition) -> None:
+    filled(client, registry)
+
+    def refused(*words: str) -> str:
+        result = guldadra(*words)
+        assert isinstance(result.exception, SettingsError), result.output
+        return str(result.exception)
+
+    none_such = "there is no signal cup/X/0; there are flat_cup/INTEROP/0"
+    assert none_such in refused("signals", registry.name, "--show", "cup/X/0")
+    assert none_such in refused("trace", registry.name, "--signal", "cup/X/0")
+    either = "say either --product CODE or --signal ID"
+    assert either in refused("trace", registry.name)
+    assert either in refused("trace", registry.name, "--signal", "cup/X/0", "--product", "INTEROP")
+
+
+def test_a_signal_all_of_whose_exposures_are_retracted_can_still_be_shown(
+    client: Client, guldadra: Command, registry: RegistryDefinition
+) -> None:
+    told = Told1970(registry)
+    own = [one for name, one in told.last.items() if name.startswith("r")]
+    (gone,) = told.tell(*(one._replace(before=one.after, after=None) for one in own))
+    assert gone.signal.state == "withdrawn"
+    put(client, registry, told.messages)
+    (row,) = [line for line in lines(guldadra("signals", registry.name)) if line.startswith("flat_cup/INTEROP/0")]
+    assert " withdrawn 0 0 0.00 " in row
+    shown = lines(guldadra("signals", registry.name, "--show", "INTEROP"))
+    assert "withdrawn, for r0 was retracted" in shown
