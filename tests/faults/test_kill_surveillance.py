@@ -33,7 +33,7 @@ def test_killed_at_random_while_registrations_flow_in(running: Drill) -> None:
     dice = random.Random(ROUNDS)
     ready: list[float] = []
     every = all_submissions()
-    *pieces, last = parts(every[: len(every) // 2], ROUNDS + 1)
+    *pieces, last = parts(every[len(every) // 2 :], ROUNDS + 1)  # those that the faulty cup is in
     for some in pieces:
         with running.flowing(some, ROUND_S):
             begun = time.monotonic()

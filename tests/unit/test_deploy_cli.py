@@ -23,6 +23,8 @@ COMMANDS = {
     "load": "into ClickHouse",
     "publish": "Exit 0: all accepted; 1: some refused; 2: could not run",
     "process": "from it indicators, exposures and lists, exactly",
+    "surveillance": "Watch every product that the registry",
+    "signals": "Products that fail too often",
     "company": "rate with exact",
     "indicators": "with their 95 % limits",
     "lists": "persons to be seen to",
