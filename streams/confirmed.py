@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -41,26 +42,44 @@ class ConfirmedReader:
                 "group.id": "guldadra-confirmed",  # required by the client, never used: nothing is committed
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
+                "enable.partition.eof": True,
                 "fetch.queue.backoff.ms": 10,
             }
         )
         known = self._consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]
         if known.error is not None:
             raise KafkaException(known.error)
+        self._behind = set(known.partitions)
         self._consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in known.partitions])
+        deadline = time.monotonic() + _ANSWER_S
+        while self._behind:  # a decision must not count without the one that took it back
+            self._read(0.05)
+            if self._behind and time.monotonic() > deadline:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer about {self._topic}"))  # noqa: SLF001 - the client's public constant is spelt so
 
     def said(self) -> dict[tuple[str, str], bool]:
         """By monitor and product, whether the latest decision on its signals is that it is confirmed; never waits.
 
         Products of which only other things were said are left out: taking a signal up changes nothing.
+
+        Raises:
+            KafkaException: the topic cannot be read.
         """
-        for message in self._consumer.consume(1_000, 0):
+        self._read(0)
+        return self._said
+
+    def _read(self, patience_s: float) -> None:
+        problem: KafkaError | None = None
+        for message in self._consumer.consume(1_000, patience_s):
             error, value = message.error(), message.value()
             if error is None and value is not None:
                 self._hear(bytes(value))
-            elif error is not None and not error.retriable() and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public constant is spelt so
-                raise KafkaException(error)
-        return self._said
+            elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - likewise
+                self._behind.discard(message.partition())
+            elif error is not None and not error.retriable():
+                problem = error
+        if problem is not None:
+            raise KafkaException(problem)
 
     def close(self) -> None:
         """Let go of the topic."""

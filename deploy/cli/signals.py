@@ -57,7 +57,10 @@ def signals(
             follow_up = read_follow_up(client, definition, subject)
             decisions = read_decisions(client, registry, signal.id)
     if as_json:
-        print(json.dumps(asdict(reading), ensure_ascii=False, default=str))
+        found = asdict(reading)
+        if show is not None:
+            found |= {"decisions": [asdict(one) for one in decisions], "follow_up": asdict(follow_up)}
+        print(json.dumps(found, ensure_ascii=False, default=str))
         return
     console = console_for()
     if show is not None:
@@ -66,5 +69,11 @@ def signals(
     elif reading.signals:
         console.print(signals_table(definition, reading))
     else:
-        console.print(f"no signals in {registry}")
+        console.print(f"no signals in {registry}", soft_wrap=True)
+        if reading.elsewhere:
+            console.print(
+                f"{reading.elsewhere} were stated of earlier generations: does `guldadra surveillance {registry}` run "
+                "with the present definitions?",
+                soft_wrap=True,
+            )
     console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from schemas.definition.indicators import Anchors, Breakdown, End, Following, Name, WrittenCondition
 from schemas.definition.text import Text  # noqa: TC001 - pydantic reads it at run time
@@ -95,6 +95,7 @@ class Monitor(_Strict):
         left_out: products that no other is compared with.
         thresholds: of the levels watch and alarm.
         planned: expected outcomes at which a test of a product closes and a new one opens.
+        fewest: outcomes of a product that it takes for any level.
         unit_shape: shape of the gamma prior of units; null for the method of moments.
     """
 
@@ -105,6 +106,7 @@ class Monitor(_Strict):
     left_out: tuple[str, ...] = ()
     thresholds: Thresholds = Field(default_factory=Thresholds)
     planned: PositiveFloat = 20.0
+    fewest: PositiveInt = 1
     unit_shape: PositiveFloat | None = None
 
 

@@ -1,7 +1,8 @@
 """Reported-through days: up to which day what happened to the patients of a unit is known by now.
 
-A unit's is the day on which it last recorded an operation, less the days within which nine in ten of its operations
-were recorded. Of those days the latest but one is taken, so that no single odd date moves it. Deaths, which come from
+A unit's is the day on which it last recorded an operation, less the days within which nine in ten of the operations
+that it recorded in the last year were recorded. Of those days the latest but one is taken, so that no single odd date
+moves it. What was recorded after more than a year was imported, and says nothing of the lag. Deaths, which come from
 elsewhere, have such a day of their own, and nobody is followed beyond it: those not yet known to be dead would count
 as at risk. A unit that has recorded nothing for a year has closed, so its patients are followed, wherever they go
 now, as far as others are, less that year.
@@ -23,11 +24,12 @@ SILENT = 365
 """Days without a report after which a unit is taken to have closed."""
 
 _MOST = 0.9
-_LONGEST = 3653  # a lag longer than ten years says no more than one of ten
+_AHEAD = 3653  # of others: so far may a unit's calendar run
+_QUARTER, _QUARTERS = 91, 5  # the lag is that of the last five quarters, the present one among them
 _FEW = 30  # deaths, below which their days lie too far apart to tell a day
 
 Kind = Literal["recorded", "lag"]
-_DEATHS = ""
+_DEATHS = "(deaths)"
 _BEFORE_ALL = -OPEN
 
 
@@ -35,55 +37,68 @@ class Report(NamedTuple):
     """What is counted.
 
     Attributes:
-        unit: which; empty for deaths.
+        unit: which; "(deaths)" for these.
         kind: recorded on a day, or so many days after it happened.
         number: the day or the days.
+        quarter: of the days after it happened, in which 91 days it was recorded.
     """
 
     unit: str
     kind: Kind
     number: int
+    quarter: int = 0
 
 
 class _Reports:
     """How many were recorded on each day, and after how many days."""
 
     def __init__(self) -> None:
-        self.counts: dict[Kind, dict[int, int]] = {"recorded": {}, "lag": {}}
-        self.totals: Counter[Kind] = Counter()
+        self.recorded: dict[int, int] = {}
+        self.lags: dict[int, dict[int, int]] = {}  # by quarter
+        self.total = 0
         self._latest = _BEFORE_ALL
 
-    def put(self, kind: Kind, number: int, count: int) -> None:
+    def count(self, kind: Kind, number: int, quarter: int) -> int:
+        """How many there are."""
+        return (self.recorded if kind == "recorded" else self.lags.get(quarter, {})).get(number, 0)
+
+    def put(self, kind: Kind, number: int, quarter: int, count: int) -> None:
         """Let there be so many."""
-        counts = self.counts[kind]
-        self.totals[kind] += count - counts.get(number, 0)
-        if count:
-            counts[number] = count
-        else:
-            del counts[number]
-        if kind == "recorded" and (count or number == self._latest):
-            self._latest = max(self._latest, number) if count else max(counts, default=_BEFORE_ALL)
+        if kind == "lag":
+            _set(self.lags.setdefault(quarter, {}), number, count)
+            return
+        self.total += count - self.recorded.get(number, 0)
+        _set(self.recorded, number, count)
+        if count or number == self._latest:
+            self._latest = max(self._latest, number) if count else max(self.recorded, default=_BEFORE_ALL)
 
     def lag(self) -> int | None:
-        """Days within which nine in ten were recorded; None where nothing was."""
-        wanted, so_far = _MOST * self.totals["lag"], 0
-        for lag, count in sorted(self.counts["lag"].items()):
+        """Days within which nine in ten were recorded in the last year; None where less than one was."""
+        day = self._day() if self.total > 1 else self._latest
+        if not self.total:
+            return None
+        recent: Counter[int] = Counter()
+        for quarter in range(day // _QUARTER - _QUARTERS + 1, day // _QUARTER + 1):
+            recent.update(self.lags.get(quarter, {}))
+        wanted, so_far = _MOST * recent.total(), 0
+        for lag, count in sorted(recent.items()):
             so_far += count
             if so_far >= wanted:
                 return lag
-        return None
+        return SILENT  # all was imported
 
     def through(self) -> int | None:
         """The latest day but one that anything was recorded on, less the lag; None where less than two were."""
-        lag, day = self.lag(), self._latest
-        if lag is None or self.totals["recorded"] < 2:  # noqa: PLR2004 - the latest but one
-            return None
-        recorded = self.counts["recorded"]
-        if recorded[day] == 1:
+        lag = self.lag()
+        return None if lag is None or self.total < 2 else self._day() - lag  # noqa: PLR2004 - the latest but one
+
+    def _day(self) -> int:
+        day = self._latest
+        if self.recorded[day] == 1:
             day -= 1
-            while day not in recorded:  # most often the day before is
+            while day not in self.recorded:  # most often the day before is
                 day -= 1
-        return day - lag
+        return day
 
 
 class Clock:
@@ -100,8 +115,7 @@ class Clock:
 
     def take(self, changes: Iterable[Change]) -> dict[Report, int]:
         """Take changes; returns of each count that is another one now how much it is."""
-        recorded: defaultdict[tuple[str, int], int] = defaultdict(int)
-        lags: defaultdict[tuple[str, int], int] = defaultdict(int)
+        added: defaultdict[tuple[str, Kind, int, int], int] = defaultdict(int)
         deaths = self._deaths
         for change in changes:
             for exposure, sign in ((change.before, -1), (change.after, 1)):
@@ -109,25 +123,22 @@ class Clock:
                     continue
                 start = exposure.start
                 known = start if exposure.recorded is None else exposure.recorded
-                recorded[exposure.unit, known] += sign
-                lags[exposure.unit, _lag(start, known)] += sign
+                added[exposure.unit, "recorded", known, 0] += sign
+                if known - start <= SILENT:
+                    added[exposure.unit, "lag", max(known - start, 0), known // _QUARTER] += sign
                 if exposure.end_reason in deaths and exposure.end is not None and exposure.end_recorded is not None:
-                    recorded[_DEATHS, exposure.end_recorded] += sign
-                    lags[_DEATHS, _lag(exposure.end, exposure.end_recorded)] += sign
-        kinds: tuple[tuple[Kind, dict[tuple[str, int], int]], ...] = (("recorded", recorded), ("lag", lags))
-        numbers = {
-            Report(unit, kind, number): self._count(unit, kind, number) + more
-            for kind, added in kinds
-            for (unit, number), more in added.items()
-            if more
-        }
+                    end, known = exposure.end, exposure.end_recorded
+                    added[_DEATHS, "recorded", known, 0] += sign
+                    if known - end <= SILENT:
+                        added[_DEATHS, "lag", max(known - end, 0), known // _QUARTER] += sign
+        numbers = {Report(*of): self._count(Report(*of)) + more for of, more in added.items() if more}
         self.put(numbers)
         return numbers
 
     def put(self, numbers: Mapping[Report, int]) -> None:
         """Let counts be what they are said to be."""
         for report, count in numbers.items():
-            self._units.setdefault(report.unit, _Reports()).put(report.kind, report.number, count)
+            self._units.setdefault(report.unit, _Reports()).put(report.kind, report.number, report.quarter, count)
         for unit in {report.unit for report in numbers}:
             self._through[unit] = self._units[unit].through()
 
@@ -141,20 +152,24 @@ class Clock:
         own = {unit: day for unit, day in self._through.items() if day is not None and unit != _DEATHS}
         if not own:
             return dict.fromkeys(unit for unit in self._units if unit != _DEATHS)
-        latest = sorted(own.values())[-2:][0]  # but one, where there are two
+        # the latest but one, so that no unit whose calendar runs ahead closes all others; of two either may have closed
+        latest = sorted(own.values())[-2 if len(own) > 2 else -1]  # noqa: PLR2004 - likewise
         least = latest - SILENT
         deaths = self._units.get(_DEATHS)
-        most = latest + _LONGEST
+        most = latest + _AHEAD
         known = self._through.get(_DEATHS)
-        if deaths is not None and known is not None and deaths.totals["recorded"] >= _FEW:
+        if deaths is not None and known is not None and deaths.total >= _FEW:
             most = max(known, least)
         units = (unit for unit in self._units if unit != _DEATHS)
         return {unit: min(max(own.get(unit, least), least), most) for unit in units}
 
-    def _count(self, unit: str, kind: Kind, number: int) -> int:
-        reports = self._units.get(unit)
-        return 0 if reports is None else reports.counts[kind].get(number, 0)
+    def _count(self, report: Report) -> int:
+        reports = self._units.get(report.unit)
+        return 0 if reports is None else reports.count(report.kind, report.number, report.quarter)
 
 
-def _lag(happened: int, recorded: int) -> int:
-    return min(max(recorded - happened, 0), _LONGEST)
+def _set(counts: dict[int, int], number: int, count: int) -> None:
+    if count:
+        counts[number] = count
+    else:
+        counts.pop(number, None)

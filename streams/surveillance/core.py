@@ -215,8 +215,9 @@ class _Look:
         seen, self.stream = self._seen()
         self.look = Look(at, seen)
         had = {one.level for one in self._live.levels} if self._live else set()
+        enough = seen.observed >= monitor.fewest
         self._new: list[Level] = [
-            level for level in LEVELS if level not in had and seen.statistic >= getattr(seen, level)
+            level for level in LEVELS if enough and level not in had and seen.statistic >= getattr(seen, level)
         ]
 
     @property

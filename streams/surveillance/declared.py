@@ -74,6 +74,7 @@ def _watched(name: str, declared: DeclaredMonitor, group: DeclaredExposure) -> W
             baseline=Baseline(declared.baseline, declared.rates),
             levels=Levels(table.per_year, table.watch, table.alarm, declared.planned),
             unit_shape=declared.unit_shape,
+            fewest=declared.fewest,
         ),
         exposures=declared.exposures,
         specific=declared.outcome == "specific",

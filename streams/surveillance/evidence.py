@@ -110,6 +110,7 @@ class Path:
         tested: the statistic on each.
         thresholds: those of each level.
         time: days at risk up to each, not weighed.
+        fewest: outcomes that it takes for any level.
     """
 
     days: Ints
@@ -117,10 +118,12 @@ class Path:
     tested: Tested
     thresholds: Mapping[Level, Floats]
     time: Floats
+    fewest: int = 1
 
     def crossed(self, level: Level) -> int | None:
         """The first day on which the level was reached; None where it never was."""
-        at = np.flatnonzero(self.tested.statistic >= self.thresholds[level])
+        reached = self.tested.statistic >= self.thresholds[level]
+        at = np.flatnonzero(reached & (self.compared.observed >= self.fewest))
         return int(self.days[at[0]]) if at.size else None
 
     def highest(self, level: Level) -> Standing:
@@ -306,7 +309,7 @@ def hindsight(
     days[days == OPEN] = last
     thresholds = monitor.levels.thresholds(per_year(compared.due, days, first))
     tested = stream_by_stream(compared, monitor.levels.planned, resumed.stream if resumed else None)
-    return Path(days, compared, tested, thresholds, raw.time.sum(axis=1))
+    return Path(days, compared, tested, thresholds, raw.time.sum(axis=1), monitor.fewest)
 
 
 def known_days(sums: PersonTime, product: str) -> tuple[int, int]:

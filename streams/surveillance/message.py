@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from streams.surveillance.watch import Watch
 
 _EVENT = "signal"
+_MOST = 500  # of a path in one message: earlier points are in earlier messages, and hindsight can be worked out anew
 
 
 def message_of(registry: str, generation: str, watch: Watch, stated: Stated) -> bytes:
@@ -39,14 +40,14 @@ def message_of(registry: str, generation: str, watch: Watch, stated: Stated) -> 
             **signal.at._asdict(),
             "versions": [one._asdict() for one in signal.versions],
             "levels": [_level(one) for one in signal.levels],
-            "known": [{**look.at._asdict(), **look.point._asdict()} for look in signal.known],
-            "hindsight": [point._asdict() for point in signal.hindsight],
+            "known": [{**look.at._asdict(), **look.point._asdict()} for look in signal.known[-_MOST:]],
+            "hindsight": [point._asdict() for point in signal.hindsight[-_MOST:]],
             "comparator": [{**signal.comparator._asdict(), "left_out": list(signal.comparator.left_out)}],
             "units": [_unit(one, watch.clock.lag(one.unit)) for one in signal.units],
             "methods": [one._asdict() for one in signal.beside.methods],
             "rejected": signal.beside.rejected,
             "bounds": list(signal.beside.bounds),
-            "happened": [one._asdict() for one in signal.beside.happened],
+            "happened": [one._asdict() for one in signal.beside.happened[-_MOST:]],
             "lots": [one._asdict() for one in signal.beside.lots],
             "erased": _erased(signal),
         },

@@ -21,6 +21,8 @@ class Monitor:
         baseline: what products are held against.
         levels: from which statistic on a product is at which level.
         unit_shape: shape of the gamma prior of units; None for the method of moments.
+        fewest: outcomes of a product that it takes for any level: one alone may come to any statistic, where next to
+            nothing was to be expected as yet.
         others: thresholds of the methods that are shown beside and raise no level.
     """
 
@@ -29,4 +31,5 @@ class Monitor:
     baseline: Baseline
     levels: Levels = field(default_factory=Levels)
     unit_shape: float | None = None
+    fewest: int = 1
     others: OtherThresholds = field(default_factory=OtherThresholds)

@@ -201,8 +201,12 @@ class PartitionRun(Generic[T]):
         """
         epoch, topic = self._epoch(), self._source.identity()
         low, high = self._source.ends(self.partition)
-        if (self._position.epoch, self._position.topic) == (epoch, topic) and low <= self._position.offset <= high:
-            return self._position.offset
+        # Where the log has forgotten all that was read, the last thing was the end of a transaction, that nobody reads.
+        forgotten = low == high == self._position.offset + 1
+        if (self._position.epoch, self._position.topic) == (epoch, topic) and (
+            low <= self._position.offset <= high or forgotten
+        ):
+            return max(low, self._position.offset)
         self._position = self._position._replace(offset=BEGINNING, epoch=epoch, topic=topic)
         offset, first = self._first()
         filled: int | None = -1

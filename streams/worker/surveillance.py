@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from schemas import topics
-from schemas.codec import NotARegistrationError, decode_event
+from schemas.codec import NotARegistrationError, decode_event, is_present, released_version
 from streams.step import Output, Step
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.kept import sorted_out
@@ -32,7 +32,18 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _EVENT = "exposure_batch"
+_WIRE = b"\x00"  # what every record in the wire format begins with
 _fields_of = itemgetter(*Exposure._fields)
+
+
+class NewerExposuresError(Exception):
+    """Exposures are written in a way that is not known here."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"{topic} has exposures that are written in a way which is not known here: `guldadra process` is newer. "
+            "Deploy the same version, then start `guldadra surveillance` again"
+        )
 
 
 class Surveillance:
@@ -70,10 +81,20 @@ class Surveillance:
         }
 
     def decode(self, value: bytes | None) -> Batch:
-        """See ``Work``."""
+        """See ``Work``.
+
+        Raises:
+            NewerExposuresError: it must not be left out.
+        """
         if value is None:
             raise NotARegistrationError("the message has no value")
-        return decode_event(_EVENT, value)
+        try:
+            return decode_event(_EVENT, value)
+        except NotARegistrationError:
+            # a difference that is left out is a wrong count for ever, and journeys that are newer may write another
+            if value.startswith(_WIRE) and not is_present(_EVENT, value) and released_version(_EVENT, value) is None:
+                raise NewerExposuresError(self.source) from None
+            raise
 
     def size(self, message: Batch) -> int:
         """See ``Work``; of exposures."""

@@ -32,7 +32,7 @@ SEEN = Seen(Look(Version(3, 1 << 48), played()[1][-1].signal.known[0].point), St
 
 def test_bins_and_reports_come_back_and_those_of_nothing_are_deleted() -> None:
     numbers = dict(zip(KINDS, (1, 30, 2), strict=True))
-    reports = {Report("U", "recorded", 11_000): 4, Report("U", "lag", 0): 4, Report("", "lag", 3_653): 1}
+    reports = {Report("U", "recorded", 11_000): 4, Report("U", "lag", 0): 4, Report("(deaths)", "lag", 300, 7): 1}
     records = [bin_record("cup", kind, number) for kind, number in numbers.items()]
     records += [report_record("cup", report, number) for report, number in reports.items()]
     (name, kept), *more = sorted_out((key, value) for key, value in records if value is not None).items()

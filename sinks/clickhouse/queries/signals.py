@@ -86,6 +86,7 @@ class SignalReading:
         signals: as they stand: alarms first, then by the statistic they have in hindsight; withdrawn ones last.
         history: of the one signal that was asked for, all that became of it, in order.
         unresolved: outcomes of the registry that fit no operation.
+        elsewhere: signals that were stated of other generations.
     """
 
     registry: str
@@ -94,6 +95,7 @@ class SignalReading:
     signals: Sequence[StatedSignal]
     history: Sequence[Became] = ()
     unresolved: int = 0
+    elsewhere: int = 0
 
 
 def read_signals(client: Client, definition: RegistryDefinition) -> SignalReading:
@@ -108,7 +110,12 @@ def read_signals(client: Client, definition: RegistryDefinition) -> SignalReadin
     through = progress(client, definition.name, definition.generation)
     found = _stated(client, definition, "")
     found.sort(key=lambda one: (one.state == "withdrawn", one.level != "alarm", -_statistic(one), one.id))
-    return SignalReading(definition.name, definition.generation, through, found)
+    elsewhere: int = client.rows(
+        f"SELECT uniqExact(id) FROM {sql.table(sql.database_of(definition.name), 'signals')} "
+        "WHERE generation != {generation:String}",
+        {"generation": definition.generation},
+    )[0][0]
+    return SignalReading(definition.name, definition.generation, through, found, elsewhere=elsewhere)
 
 
 def read_signal(client: Client, definition: RegistryDefinition, signal: str) -> SignalReading:

@@ -1,5 +1,6 @@
 -- Signals of surveillance: every message, for a signal's history is its messages and is never edited. What stands is
--- the row of the highest (through, message); a replay writes the same row again.
+-- the row of the highest (through, message); a replay writes the same row again. They stay when their generation is
+-- dropped: history is no cache.
 CREATE TABLE IF NOT EXISTS $database.signals
 (
     generation LowCardinality(String) COMMENT 'Which definitions the exposures were made by',
@@ -27,11 +28,11 @@ CREATE TABLE IF NOT EXISTS $database.signals
         partition UInt16, version UInt64, day Date32, observed UInt32, expected Float64, statistic Float64,
         watch Float64, alarm Float64, tail Float64, rate Nullable(Float64), lower Nullable(Float64),
         upper Nullable(Float64), basis String))
-        COMMENT 'The known path: each look, in the order of submissions. It only grows',
+        COMMENT 'The known path: each look, in the order of submissions. It only grows; a message has the last 500 of it',
     hindsight Array(Tuple(
         day Date32, observed UInt32, expected Float64, statistic Float64, watch Float64, alarm Float64,
         tail Float64, rate Nullable(Float64), lower Nullable(Float64), upper Nullable(Float64), basis String))
-        COMMENT 'The hindsight path: each day with an outcome, by event date with all data, and now',
+        COMMENT 'The hindsight path: each day with an outcome, by event date with all data, and now; the last 500',
     comparator Array(Tuple(
         basis String, component_years Float64, observed UInt32, matched UInt32,
         matching_ratio Nullable(Float64), left_out Array(String)))
@@ -49,7 +50,7 @@ CREATE TABLE IF NOT EXISTS $database.signals
     bounds Array(Float64) COMMENT 'The statistic if 0, 1, 2, ... outcomes that fit no operation were the product''s',
     happened Array(Tuple(
         unit String, start Date32, stop Date32, number UInt32))
-        COMMENT 'First outcomes: what signals of one case have in common, told without names',
+        COMMENT 'First outcomes, the last 500: what signals of one case have in common, told without names',
     lots Array(Tuple(
         lot String, exposures UInt32, component_years Float64, observed UInt32, expected Float64,
         statistic Float64)) COMMENT 'Lots that had outcomes, the highest statistic first: whether it is a lot',
