@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.database import EmbeddedDatabase
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from streams.control import KafkaConfig
 
 pytest_plugins = ["tests.kafka_fixtures"]
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing of whether it is right
+settings.load_profile("untimed")
 
 REAL_KAFKA = os.environ.get("GULDADRA_REAL_KAFKA") == "1"
 WHY_SKIPPED = "needs a real Kafka broker (Java 17, Maven): `make test-kafka`, `make faults`"

@@ -132,6 +132,7 @@ def test_the_state_adds_up(guldadra: Shell, published: Ran) -> None:
         ("intake", True, None),
         ("load", True, None),
         *((f"process-{registry}", True, None) for registry in ("biologics", "hip", "hiv", "metabolic", "senior_alert")),
+        ("surveillance-hip", True, None),
     ]
     assert [(row["registry"], row["partition"]) for row in found["partitions"]] == [
         (registry, partition)
@@ -250,14 +251,14 @@ def test_topics_are_made_once_and_a_log_begins_once(guldadra: Shell, stack: Embe
     guldadra("migrate", name)
     made = guldadra("topics", "create", name)
     assert made.code == 0
-    parts = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts", "reviews")
-    assert made.out.splitlines()[-9:] == [
+    parts = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts", "signals", "reviews")
+    assert made.out.splitlines()[-10:] == [
         *(f"{part}.{name}: made" for part in parts),
         f"{name}: the log begins, epoch 0",
     ]
     again = guldadra("topics", "create", name)
     assert again.code == 0
-    assert again.out.splitlines()[-8:] == [f"{part}.{name}: is as it must be" for part in parts]
+    assert again.out.splitlines()[-9:] == [f"{part}.{name}: is as it must be" for part in parts]
     assert guldadra("topics", "check", name).code == 0
 
     restored = guldadra("restore", name)

@@ -140,7 +140,7 @@ def test_what_surveillance_keeps_is_made_again_and_shown_is_what_it_keeps(tmp_pa
         accounts = check_surveillance(stack.client, kafka, definition, patience_s=30, wait=time.sleep)
         assert [(one.different, one.behind, one.shown) for one in accounts] == [(0, "", ())] * 4
         assert accounts[0].kinds
-        return [one.id for one in read_signals(stack.client, definition).signals]
+        return sorted(one.id for one in read_signals(stack.client, definition).signals)
 
     with EmbeddedStack(Settings(), folder, lambda _: None, journeys=["hip"]) as stack:
         for number in range(1, 9):
