@@ -246,8 +246,9 @@ def set_signals_aside(client: Client, registry: str, epoch: int) -> None:
     """
     table = sql.table(sql.database_of(registry), "signals")
     of_this_life = "position(generation, '.') = 0"
+    # within, for beside the new generation WHERE would mean that
     client.command(
-        f"INSERT INTO {table} SELECT * REPLACE (concat(generation, '.{epoch}') AS generation) FROM {table} FINAL "
-        f"WHERE {of_this_life}"
+        f"INSERT INTO {table} SELECT * REPLACE (concat(generation, '.{epoch}') AS generation) "
+        f"FROM (SELECT * FROM {table} FINAL WHERE {of_this_life})"
     )
     client.command(f"ALTER TABLE {table} DELETE WHERE {of_this_life} SETTINGS mutations_sync = 2")
