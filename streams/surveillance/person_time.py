@@ -215,7 +215,8 @@ class PersonTime:
         return bins.column("stratum")[rows] * INTERVALS + interval_of(age)
 
     def _is_left_out(self, rows: Ints) -> NDArray[np.bool_]:
-        left_out = np.array([product in self.left_out for product in self.bins.products.all], dtype=np.bool_)
+        left_out = np.zeros(len(self.bins.products.all) + 1, dtype=np.bool_)  # the last is of those never met
+        left_out[[self.bins.products.find(product) for product in self.left_out]] = True
         found: NDArray[np.bool_] = left_out[self.bins.column("product")[rows]]
         return found
 
