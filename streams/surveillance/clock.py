@@ -61,6 +61,12 @@ class _Reports:
         if kind == "recorded" and (count or number == self._latest):
             self._latest = max(self._latest, number) if count else max(counts, default=0)
 
+    def add(self, kind: Kind, number: int, more: int) -> int:
+        """Let there be so many more; returns how many there are."""
+        count = self.counts[kind].get(number, 0) + more
+        self.put(kind, number, count)
+        return count
+
     def lag(self) -> int | None:
         """Days within which nine in ten were recorded; None where nothing was."""
         wanted, so_far = _MOST * self.totals["lag"], 0
@@ -92,7 +98,7 @@ class Clock:
 
     def __init__(self, deaths: frozenset[str]) -> None:
         self._deaths = deaths
-        self._units: dict[str, _Reports] = {}
+        self._units: defaultdict[str, _Reports] = defaultdict(_Reports)
         self._through: dict[str, int | None] = {}
 
     def take(self, changes: Iterable[Change]) -> dict[Report, int]:
@@ -104,29 +110,30 @@ class Clock:
             for exposure, sign in ((change.before, -1), (change.after, 1)):
                 if exposure is None:
                     continue
-                start = exposure.start
-                known = start if exposure.recorded is None else exposure.recorded
-                recorded[exposure.unit, known] += sign
-                lags[exposure.unit, _lag(start, known)] += sign
+                unit, start, known = exposure.unit, exposure.start, exposure.recorded
+                if known is None:
+                    known = start
+                recorded[unit, known] += sign
+                lag = known - start
+                lags[unit, lag if 0 <= lag <= _LONGEST else _lag(start, known)] += sign
                 if exposure.end_reason in deaths and exposure.end is not None and exposure.end_recorded is not None:
                     recorded[_DEATHS, exposure.end_recorded] += sign
                     lags[_DEATHS, _lag(exposure.end, exposure.end_recorded)] += sign
         kinds: tuple[tuple[Kind, dict[tuple[str, int], int]], ...] = (("recorded", recorded), ("lag", lags))
         numbers = {
-            Report(unit, kind, number): self._count(unit, kind, number) + more
+            Report(unit, kind, number): self._units[unit].add(kind, number, more)
             for kind, added in kinds
             for (unit, number), more in added.items()
             if more
         }
-        self.put(numbers)
+        self._follow({report.unit for report in numbers})
         return numbers
 
     def put(self, numbers: Mapping[Report, int]) -> None:
         """Let counts be what they are said to be."""
         for report, count in numbers.items():
-            self._units.setdefault(report.unit, _Reports()).put(report.kind, report.number, count)
-        for unit in {report.unit for report in numbers}:
-            self._through[unit] = self._units[unit].through()
+            self._units[report.unit].put(report.kind, report.number, count)
+        self._follow({report.unit for report in numbers})
 
     def lag(self, unit: str) -> int | None:
         """Days within which a unit recorded nine in ten of its operations; None where it has none."""
@@ -148,9 +155,9 @@ class Clock:
         units = (unit for unit in self._units if unit != _DEATHS)
         return {unit: min(max(own.get(unit, least), least), most) for unit in units}
 
-    def _count(self, unit: str, kind: Kind, number: int) -> int:
-        reports = self._units.get(unit)
-        return 0 if reports is None else reports.counts[kind].get(number, 0)
+    def _follow(self, units: Iterable[str]) -> None:
+        for unit in units:
+            self._through[unit] = self._units[unit].through()
 
 
 def _lag(happened: int, recorded: int) -> int:
