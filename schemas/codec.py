@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import fastavro
 from fastavro.schema import to_parsing_canonical_form
 
-from schemas.compiled import NotPlainAvroError
+from schemas.compiled import NotPlainAvroError, in_order, shape_of
 from schemas.compiled_reader import compile_reader
 from schemas.compiled_writer import compile_writer
 
@@ -134,30 +134,37 @@ def plain_schema(schema: Mapping[str, Any]) -> Schema:
 
 
 class _Event:
-    """One of the platform's own records: its present version, and the versions before it."""
+    """One of the platform's own records: its present version, and the versions before it.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of the record.
+        tuples: whether it is read as tuples, not as dicts and lists.
+    """
+
+    def __init__(self, name: str, *, tuples: bool = False) -> None:
         folder = files("schemas") / "events"
         present = json.loads((folder / f"{name}.avsc").read_text(encoding="utf-8"))
         self.header = wire_header(fingerprint(present))
         self.encode = compile_writer(present)
-        self.readers: dict[bytes, Callable[[bytes], dict[str, Any]]] = {self.header: compile_reader(present)}
+        self.readers: dict[bytes, Callable[[bytes], Any]] = {self.header: compile_reader(present, tuples=tuples)}
         self.released: dict[bytes, int] = {}  # by header, the number of a version before
         for path in (folder / "released").iterdir() if (folder / "released").is_dir() else ():
             if path.name.startswith(f"{name}."):
                 version = json.loads(path.read_text(encoding="utf-8"))
                 header = wire_header(fingerprint(version))
-                self.readers.setdefault(header, _older_reader(version, present))
+                self.readers.setdefault(header, _older_reader(version, present, tuples=tuples))
                 self.released[header] = int(path.name.split(".")[1])
 
 
-def _older_reader(version: Schema, present: Schema) -> Callable[[bytes], dict[str, Any]]:
+def _older_reader(version: Schema, present: Schema, *, tuples: bool) -> Callable[[bytes], Any]:
     """Reads an earlier version: whether the bytes are sound is seen first, for fastavro fails in many ways."""
     read, resolve = compile_reader(version), _resolver(plain_schema(version), plain_schema(present))
+    shape = shape_of(present)
 
-    def read_older(payload: bytes) -> dict[str, Any]:
+    def read_older(payload: bytes) -> Any:  # noqa: ANN401 - a dict, or a tuple
         read(payload)
-        return resolve(payload)
+        record = resolve(payload)
+        return in_order(shape, record) if tuples else record
 
     return read_older
 
@@ -190,7 +197,18 @@ def decode_event(name: str, message: bytes) -> dict[str, Any]:
     Raises:
         NotARegistrationError: the bytes are not such a record.
     """
-    read = _event(name).readers.get(message[:HEADER_BYTES])
+    record: dict[str, Any] = _decoded(_event(name), name, message)
+    return record
+
+
+def decode_event_as_tuples(name: str, message: bytes) -> tuple[Any, ...]:
+    """As ``decode_event``, but for what comes in great numbers: tuples, a record's values in its schema's order."""
+    record: tuple[Any, ...] = _decoded(_event(name, tuples=True), name, message)
+    return record
+
+
+def _decoded(event: _Event, name: str, message: bytes) -> Any:  # noqa: ANN401 - a dict, or a tuple
+    read = event.readers.get(message[:HEADER_BYTES])
     if read is None:
         raise NotARegistrationError(f"the message is not a {name}")
     try:

@@ -133,6 +133,17 @@ def least_bytes(shape: Shape) -> int:
     return _LEAST_BYTES[shape.kind] if isinstance(shape, Plain) else 1
 
 
+def in_order(shape: Shape, value: Any) -> Any:  # noqa: ANN401 - what the schema says
+    """A datum of the shape with tuples for its records and lists: a record's values in the order of its fields."""
+    if value is None or isinstance(shape, Plain):
+        return value
+    if isinstance(shape, Nullable):
+        return in_order(shape.inner, value)
+    if isinstance(shape, ListOf):
+        return tuple(in_order(shape.items, item) for item in value)
+    return tuple(in_order(field, value[name]) for name, field in shape.fields)
+
+
 class Source:
     """The source of one function, line by line.
 

@@ -36,8 +36,10 @@ from schemas.compiled import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+_RECURRING_TEXT = Plain("string", recurring=True)
 _MOST_KNOWN = 10_000
 _LONGEST_KNOWN = 64
+_MOST_KNOWN_DAYS = 50_000  # more than a century's
 
 TOO_EARLY = "the payload ends too early"
 LEFT_OVER = "the payload has bytes after the registration"
@@ -61,7 +63,7 @@ class Reader(Protocol):
         """The datum; raises NotPlainAvroError, and nothing else for any bytes."""
 
 
-def compile_reader(schema: AvroType, *, fields: Sequence[str] | None = None) -> Reader:
+def compile_reader(schema: AvroType, *, fields: Sequence[str] | None = None, tuples: bool = False) -> Reader:
     """A function that reads exactly one datum of the schema, which fills the whole of the bytes.
 
     Args:
@@ -69,6 +71,7 @@ def compile_reader(schema: AvroType, *, fields: Sequence[str] | None = None) -> 
             and milliseconds are read a little quicker.
         fields: of a record, the fields wanted. Then the datum is a list of their values, in this order. The
             rest is still checked (its text for length only, not for being UTF-8) but not built.
+        tuples: of a record the values in the order of the schema, and the items of a list, as a tuple.
 
     Raises:
         ValueError: the schema has something unsupported, or ``fields`` names no field of it.
@@ -88,9 +91,9 @@ def compile_reader(schema: AvroType, *, fields: Sequence[str] | None = None) -> 
         )
         with source.block("try:"):
             if isinstance(shape, Record):
-                _read_record(source, shape, "datum", fields)
+                _read_record(source, shape, "datum", fields, tuples=tuples)
             else:
-                _read(source, shape, "datum")
+                _read(source, shape, "datum", tuples=tuples)
         source.add(
             "except FAULTS as error:",
             "    raise broken_rule(error, stream.tell() > size) from None",
@@ -102,36 +105,40 @@ def compile_reader(schema: AvroType, *, fields: Sequence[str] | None = None) -> 
     return cast("Reader", source.function("read", _TOOLS))
 
 
-def _read(source: Source, shape: Shape, value: str) -> None:
+def _read(source: Source, shape: Shape, value: str, *, tuples: bool) -> None:
     """Add the reading of one value into the variable ``value``."""
     if isinstance(shape, Record):
-        _read_record(source, shape, value, None)
+        _read_record(source, shape, value, None, tuples=tuples)
     elif isinstance(shape, ListOf):
         item, add = source.variable("item"), source.variable("add")
         source.add(f"{value} = []", f"{add} = {value}.append")
         with _each_item(source, shape):
-            _read(source, shape.items, item)
+            _read(source, _RECURRING_TEXT if shape.recurring else shape.items, item, tuples=tuples)
             source.add(f"{add}({item})")
+        if tuples:
+            source.add(f"{value} = tuple({value})")
     elif isinstance(shape, Nullable):
         with _when_not_null(source, shape, f"{value} = None"):
-            _read(source, shape.inner, value)
+            _read(source, shape.inner, value, tuples=tuples)
     else:
         text = _READ_RECURRING if shape.recurring else _READ_PLAIN[shape]
         source.add(*text.replace("VALUE", value).strip().splitlines())
 
 
-def _read_record(source: Source, shape: Record, value: str, wanted: Sequence[str] | None) -> None:
+def _read_record(source: Source, shape: Record, value: str, wanted: Sequence[str] | None, *, tuples: bool) -> None:
     parts: dict[str, str] = {}
     for name, field in shape.fields:
         if wanted is None or name in wanted:
             part = source.variable("v")
             source.add(f"# {part} is {name!a}")
-            _read(source, field, part)
+            _read(source, field, part, tuples=tuples)
             parts[name] = part
         else:
             source.add(f"# {name!a} is passed over")
             _pass(source, field)
-    if wanted is None:
+    if wanted is None and tuples:
+        source.add(f"{value} = ({''.join(f'{part}, ' for part in parts.values())})")
+    elif wanted is None:
         source.add(f"{value} = {{{', '.join(f'{name!a}: {part}' for name, part in parts.items())}}}")
     else:
         source.add(f"{value} = [{', '.join(parts[name] for name in wanted)}]")
@@ -239,12 +246,11 @@ _LONG = (
     .replace("BITS", "64")
 )
 _GUESSED_3 = """
-x = more(3)
-n = CONTINUED_0[x[0]] + CONTINUED_1[x[1]] + LAST_2[x[2]]
-if n < 0:
+VALUE = DAYS[more(3)]
+if VALUE is None:
     back(-3, 1)
     n = unsigned(more, 32)
-VALUE = ~(n >> 1) if n & 1 else n >> 1
+    VALUE = ~(n >> 1) if n & 1 else n >> 1
 """
 _GUESSED_6 = """
 x = more(6)
@@ -299,6 +305,19 @@ class _Texts(dict[bytes, str]):
                 self.clear()
             self[utf8] = text
         return text
+
+
+class _Days(dict[bytes, int | None]):
+    """Varints of three bytes that come again and again, as dates do; None for three bytes that are not one."""
+
+    def __missing__(self, three: bytes) -> int | None:
+        n = _CONTINUED[0][three[0]] + _CONTINUED[1][three[1]] + _LAST_2[three[2]]
+        if n < 0:
+            return None
+        if len(self) >= _MOST_KNOWN_DAYS:
+            self.clear()
+        day = self[three] = ~(n >> 1) if n & 1 else n >> 1
+        return day
 
 
 def _unsigned(more: Callable[[int], bytes], bits: int) -> int:
@@ -391,6 +410,7 @@ _TOOLS = {
     "END": _END,
     "len": len,
     "range": range,
+    "tuple": tuple,
     "float32": Struct("<f").unpack,
     "float64": Struct("<d").unpack,
     "length": _length,
@@ -399,6 +419,7 @@ _TOOLS = {
     "rest": _rest,
     "unsigned": _unsigned,
     "TEXTS": _Texts(),
+    "DAYS": _Days(),
     "TOO_EARLY": TOO_EARLY,
     "LEFT_OVER": LEFT_OVER,
     "LONGER_THAN_NEEDED": LONGER_THAN_NEEDED,

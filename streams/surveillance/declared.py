@@ -46,7 +46,10 @@ class Watched:
         if not self.specific:
             return change
         patient, registration_id, before, after, opted_out = change
-        return Change(patient, registration_id, _own(before), _own(after), opted_out)
+        own_before, own_after = _own(before), _own(after)
+        if own_before is before and own_after is after:
+            return change
+        return Change(patient, registration_id, own_before, own_after, opted_out)
 
 
 def watched_by(definition: RegistryDefinition) -> dict[str, Watched]:
@@ -87,6 +90,8 @@ def _own(exposure: Exposure | None) -> Exposure | None:
     if exposure is None:
         return None
     own = exposure.specific, exposure.first_specific
+    if own == (exposure.outcomes, exposure.first_outcome):
+        return exposure  # as most are, since they have none
     return Exposure._make((*exposure[:_OUTCOMES], *own, *exposure[_OUTCOMES + len(own) :]))
 
 

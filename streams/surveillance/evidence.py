@@ -220,14 +220,15 @@ class _Group:
 
     def __init__(self, sums: PersonTime) -> None:
         many, cells = len(sums.bins.units.all), sums.cells
-        self._unit_time = sums.unit_time[:many, :cells].astype(np.float64)
+        # a row for each cell: of some cells all units are read then, one after the other
+        self._time = sums.unit_time[:many, :cells].T.astype(np.float64, order="C")
         unit_events = sums.unit_events[:many, :cells].astype(np.float64)
-        self.time, self.events = self._unit_time.sum(axis=0), unit_events.sum(axis=0)
+        self.time, self.events = self._time.sum(axis=1), unit_events.sum(axis=0)
         self._unit_events = unit_events.sum(axis=1)
-        self._is_used = self._unit_time.any(axis=0)
+        self._is_used = self._time.any(axis=1)
         self._hazard = hazard_of(Experience(self.time[None], self.events[None]))[0]
-        self._due = fine(self._unit_time * self._hazard)
-        self._all_due = self._due.sum(axis=1)
+        self._due = fine(self._time * self._hazard[:, None])
+        self._all_due = self._due.sum(axis=0)
 
     def without(self, own: Own, hazard: Floats, *, is_in: bool) -> tuple[Floats, Floats]:
         """First outcomes of all but one product, by unit, and how many their hazard expects there.
@@ -240,15 +241,16 @@ class _Group:
         if not is_in:
             return self._unit_events, self._all_due / FINE
         # the others' hazard is that of all wherever the product has not been; so only the rest is worked out anew
-        column = np.full(hazard.size, -1)
         differs = (hazard != self._hazard) & self._is_used
-        differs[own.cell[own.time != 0]] = True
+        at = np.flatnonzero(own.time)
+        its_cell, its_unit = own.cell.ravel()[at], own.unit[at // INTERVALS]
+        differs[its_cell] = True
         cells = np.flatnonzero(differs)
-        column[cells] = np.arange(cells.size)
-        time = self._unit_time[:, cells]
-        row, interval = np.nonzero(own.time)
-        time[own.unit[row], column[own.cell[row, interval]]] -= own.time[row, interval]
-        due = self._all_due - self._due[:, cells].sum(axis=1) + fine(time * hazard[cells]).sum(axis=1)
+        row = np.cumsum(differs) - 1
+        time = self._time[cells]
+        time.reshape(-1)[row[its_cell] * time.shape[1] + its_unit] -= own.time.ravel()[at]
+        time *= hazard[cells, None]
+        due = self._all_due - differs.astype(np.float64) @ self._due + fine(time).sum(axis=0)
         events = np.bincount(own.unit, own.events.sum(axis=1), self._unit_events.size)
         return self._unit_events - events, due / FINE
 

@@ -21,6 +21,7 @@ day of a bound closes the interval before, as its person-time does. One on the d
 INTERVALS = len(BOUNDS)
 
 _NEXT = np.append(BOUNDS[1:], 1 << 31)
+_OF_AGE = np.searchsorted(BOUNDS[1:], np.arange(BOUNDS[-1] + 2), side="left")  # looked up, not searched for each time
 
 
 class Spans(NamedTuple):
@@ -41,7 +42,7 @@ class Spans(NamedTuple):
 
 def interval_of(age: Ints) -> Ints:
     """The interval of an outcome so many days after its operation."""
-    return np.searchsorted(BOUNDS[1:], age, side="left")
+    return np.take(_OF_AGE, age, mode="clip")
 
 
 def spans(start: Ints, since: Ints, until: Ints) -> Spans:
@@ -54,7 +55,7 @@ def spans(start: Ints, since: Ints, until: Ints) -> Spans:
     """
     rows = np.flatnonzero(until > since)
     start, since, until = start[rows].astype(np.int64), since[rows], until[rows]
-    first = np.searchsorted(BOUNDS[1:], since - start, side="right")
+    first = interval_of(since - start + 1)  # time on the day of a bound is the next one's
     many = interval_of(until - start) - first + 1
     at = np.repeat(np.arange(rows.size), many)
     interval = first[at] + np.arange(at.size) - np.repeat(np.cumsum(many) - many, many)

@@ -64,6 +64,7 @@ class PersonTime:
         self.left_out: frozenset[str] = frozenset()
         self._through: dict[str, int] = {}
         self._by_day = _ByDay()
+        self._outcomes: tuple[Ints, Ints, Floats] | None = None  # of all that others are compared with
 
     @property
     def cells(self) -> int:
@@ -74,6 +75,7 @@ class PersonTime:
         """Take what is to be added to the numbers of some kinds of exposure; returns what they are now."""
         rows, added = self.bins.add(numbers)
         self._make_room()
+        self._outcomes = None
         self._add_rows(rows, added, own=True, shared=~self._is_left_out(rows))
         return dict(zip(numbers, self.bins.column("count")[rows].tolist(), strict=True))
 
@@ -98,12 +100,16 @@ class PersonTime:
             else:
                 self._through[one] = day
         new = self.through_by_unit()
-        unit, stop, start = bins.column("unit"), bins.column("stop"), bins.column("start")
-        low, high = np.minimum(old, new)[unit], np.maximum(old, new)[unit]
-        rows = np.flatnonzero((low < high) & (stop > low) & (start < high))
-        sign = np.where(new > old, 1, -1)[unit[rows]]
-        since, until = np.maximum(start[rows], low[rows]), np.minimum(stop[rows], high[rows])
-        weight = bins.column("count")[rows] * sign
+        low, high = np.minimum(old, new).astype(np.int32), np.maximum(old, new).astype(np.int32)
+        sign = np.where(new > old, 1, -1).astype(np.int32)
+        first = low[low < high].min(initial=OPEN)
+        rows = np.flatnonzero(bins.column("stop") > first)  # nothing moves of those that stopped before
+        unit = bins.column("unit")[rows]
+        since = np.maximum(bins.column("start")[rows], low[unit])
+        until = np.minimum(bins.column("stop")[rows], high[unit])
+        moves = np.flatnonzero(until > since)
+        rows, since, until, unit = rows[moves], since[moves], until[moves], unit[moves]
+        weight = bins.column("count")[rows] * sign[unit]
         self._add_time(rows, since, until, weight, own=True, shared=~self._is_left_out(rows))
         return set(moved)
 
@@ -112,6 +118,8 @@ class PersonTime:
         new = frozenset(products)
         changed = self.left_out ^ new
         self.left_out = new
+        if changed:
+            self._outcomes = None
         for product in changed:
             rows = self.bins.rows_of(self.bins.products.find(product))
             weight = self.bins.column("count")[rows].astype(np.int64) * (-1 if product in new else 1)
@@ -152,10 +160,8 @@ class PersonTime:
 
     def events_on(self, days: Ints, rows: Ints) -> Floats:
         """First outcomes of some exposures up to each of some days, by cell."""
-        bins = self.bins
-        rows = rows[bins.column("event")[rows] == 1]
-        stop, count = bins.column("stop")[rows], bins.column("count")[rows].astype(np.float64)
-        return come_by(days, stop, count, column=self._event_cell(rows), columns=self.cells)
+        when, cell, count = self._outcomes_of(rows[self.bins.column("event")[rows] == 1])
+        return come_by(days, when, count, column=cell, columns=self.cells)
 
     def time_by(self, part: Ints, parts: int, rows: Ints) -> NDArray[np.int64]:
         """Days at risk of some exposures, by part and cell; ``part`` tells of which each row is."""
@@ -178,9 +184,13 @@ class PersonTime:
 
     def compared_on(self, days: Ints) -> tuple[Floats, Floats]:
         """Days at risk and first outcomes of all products that others are compared with, up to each of some days."""
-        rows = np.flatnonzero(self.bins.column("event"))
-        rows = rows[~self._is_left_out(rows)]
-        return self._by_day.up_to(days, self.cells), self.events_on(days, rows)
+        if self._outcomes is None:
+            rows = np.flatnonzero(self.bins.column("event"))
+            rows = rows[~self._is_left_out(rows)]
+            self._outcomes = self._outcomes_of(rows)
+        when, cell, count = self._outcomes
+        events = come_by(days, when, count, column=cell, columns=self.cells)
+        return self._by_day.up_to(days, self.cells), events
 
     def _add_rows(self, rows: Ints, weight: Ints, *, own: bool, shared: NDArray[np.bool_]) -> None:
         start = self.bins.column("start")[rows]
@@ -206,14 +216,21 @@ class PersonTime:
         _accumulate(self.unit_time, bins.column("unit")[row], cell, days * with_others)
         self._by_day.add(cell, found.enter, found.leave, many * with_others)
 
+    def _outcomes_of(self, rows: Ints) -> tuple[Ints, Ints, Floats]:
+        """Day, cell and number of the first outcomes of some kinds, all of which have one."""
+        bins = self.bins
+        return bins.column("stop")[rows], self._event_cell(rows), bins.column("count")[rows].astype(np.float64)
+
     def _event_cell(self, rows: Ints) -> Ints:
         bins = self.bins
         age = bins.column("stop")[rows] - bins.column("start")[rows]
         return bins.column("stratum")[rows] * INTERVALS + interval_of(age)
 
     def _is_left_out(self, rows: Ints) -> NDArray[np.bool_]:
-        places = [self.bins.products.find(product) for product in self.left_out]
-        return np.isin(self.bins.column("product")[rows], places)
+        left_out = np.zeros(len(self.bins.products.all) + 1, dtype=np.bool_)  # the last is of those never met
+        left_out[[self.bins.products.find(product) for product in self.left_out]] = True
+        found: NDArray[np.bool_] = left_out[self.bins.column("product")[rows]]
+        return found
 
     def _make_room(self) -> None:
         places, units, cells = len(self.bins.places.all), len(self.bins.units.all), self.cells

@@ -6,13 +6,12 @@ failure the worker takes the partition over anew, and they are made again of wha
 
 from __future__ import annotations
 
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
 from schemas import topics
-from schemas.codec import NotARegistrationError, decode_event, is_present, released_version
+from schemas.codec import NotARegistrationError, decode_event_as_tuples, is_present, released_version
 from streams.step import Output, Step
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.kept import sorted_out
@@ -27,13 +26,21 @@ if TYPE_CHECKING:
     from streams.step import Read
     from streams.surveillance.declared import Watched
 
-    Batch = Mapping[str, Any]
-
 log = structlog.get_logger(__name__)
 
 _EVENT = "exposure_batch"
 _WIRE = b"\x00"  # what every record in the wire format begins with
-_fields_of = itemgetter(*Exposure._fields)
+
+
+class Batch(NamedTuple):
+    """What one transaction changed in the exposures of a group: the fields of ``ExposureBatch`` in their order."""
+
+    registry: str
+    generation: str
+    partition: int
+    version: int
+    group: str
+    changes: tuple[tuple[Any, ...], ...]
 
 
 class NewerExposuresError(Exception):
@@ -89,7 +96,7 @@ class Surveillance:
         if value is None:
             raise NotARegistrationError("the message has no value")
         try:
-            return decode_event(_EVENT, value)
+            return Batch._make(decode_event_as_tuples(_EVENT, value))
         except NotARegistrationError:
             # a difference that is left out is a wrong count for ever, and journeys that are newer may write another
             if value.startswith(_WIRE) and not is_present(_EVENT, value) and released_version(_EVENT, value) is None:
@@ -98,18 +105,18 @@ class Surveillance:
 
     def size(self, message: Batch) -> int:
         """See ``Work``; of exposures."""
-        return len(message["changes"])
+        return len(message.changes)
 
     def first_version(self, message: Batch) -> int | None:
         """See ``Work``; the log of exposures is read from where it begins."""
-        return message["version"]  # type: ignore[no-any-return]  # a long
+        return message.version
 
     def step(self, partition: int, messages: Sequence[tuple[int, Batch]], after: int, read: Read) -> Step:  # noqa: ARG002 - what is kept is in memory
         """See ``Work``: each monitor takes the messages of its group together."""
         by_group: dict[str, list[Told]] = {}
         for _, batch in messages:
-            if batch["generation"] == self._generation:
-                by_group.setdefault(batch["group"], []).append(_told(batch))
+            if batch.generation == self._generation:
+                by_group.setdefault(batch.group, []).append(_told(batch))
         watches = self._watches.setdefault(partition, {})
         said = self._said()
         writes: dict[bytes, bytes | None] = {}
@@ -144,20 +151,20 @@ class Surveillance:
 
 
 def _told(batch: Batch) -> Told:
-    return Told(Version(batch["partition"], batch["version"]), [_change(one) for one in batch["changes"]])
+    return Told(Version(batch.partition, batch.version), [_change(*one) for one in batch.changes])
 
 
-def _change(change: Mapping[str, Any]) -> Change:
-    before, after = change["before"], change["after"]
+def _change(
+    patient: str,
+    registration_id: str,
+    before: tuple[tuple[Any, ...], ...],
+    after: tuple[tuple[Any, ...], ...],
+    opted_out: bool,
+) -> Change:
     return Change(
-        change["patient"],
-        change["registration_id"],
-        _exposure(before[0]) if before else None,
-        _exposure(after[0]) if after else None,
-        change["opted_out"],
+        patient,
+        registration_id,
+        Exposure._make(before[0]) if before else None,
+        Exposure._make(after[0]) if after else None,
+        opted_out,
     )
-
-
-def _exposure(state: Mapping[str, Any]) -> Exposure:
-    product, lot, unit, side, by, *others = _fields_of(state)
-    return Exposure._make((product, lot, unit, side, tuple(by), *others))

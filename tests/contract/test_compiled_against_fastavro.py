@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import plain_schema
-from schemas.compiled import NotPlainAvroError
+from schemas.compiled import NotPlainAvroError, in_order, shape_of
 from schemas.compiled_reader import compile_reader
 from schemas.compiled_writer import compile_writer
 
@@ -203,6 +203,23 @@ def test_broken_bytes_of_any_schema_are_refused_or_read_alike(data: st.DataObjec
 def test_noise_is_refused_or_read_alike(data: st.DataObject, schema: Any, noise: bytes) -> None:
     small = st.binary(max_size=12) | st.lists(st.sampled_from([0, 1, 2, 4, 128, 255]), max_size=20).map(bytes)
     refuse_or_agree(schema, data.draw(small | st.just(noise)))
+
+
+def in_tuples(value: Any) -> Any:
+    """Dicts as tuples of their values, lists as tuples."""
+    if isinstance(value, dict | list):
+        return tuple(in_tuples(part) for part in (value.values() if isinstance(value, dict) else value))
+    return value
+
+
+@given(data=st.data(), schema=schemas)
+@settings(quick, max_examples=150)
+def test_a_reading_as_tuples_has_the_same_values_in_the_order_of_the_schema(data: st.DataObject, schema: Any) -> None:
+    payload = fastavro_bytes(schema, data.draw(values(schema)))
+    whole = fastavro_value(schema, payload)
+    read = compile_reader(schema, tuples=True)(payload)
+    assert exactly(read) == exactly(in_tuples(whole))
+    assert exactly(in_order(shape_of(schema), whole)) == exactly(read)
 
 
 @given(data=st.data(), schema=schemas)

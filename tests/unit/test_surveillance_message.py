@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import decode_event
+from schemas.codec import NotARegistrationError, decode_event
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.declared import Watched
 from streams.surveillance.kept import Stated
 from streams.surveillance.message import message_of
 from streams.surveillance.signals import Erased, Version
 from streams.surveillance.watch import Told, Watch
+from streams.worker.surveillance import NewerExposuresError, Surveillance
 from tests.unit.test_surveillance_interop import _EXPECTED, CLINICS, history, monitor
 
 EPOCH = 1 << 48
@@ -127,3 +128,12 @@ def test_what_is_not_known_is_null_and_what_is_no_more_is_told() -> None:
     assert found["erased"] == [
         {"persons": 2, "outcomes": 1, "frozen_version": EPOCH + 25, "frozen_statistic": frozen.point.statistic}
     ]
+
+
+def test_exposures_that_are_written_in_a_way_not_known_are_never_left_out() -> None:
+    work = Surveillance("hip", "0123456789ab", {})
+    with pytest.raises(NewerExposuresError, match=r"exposures\.hip has exposures .* Deploy the same version"):
+        work.decode(b"\x00\x12\x34\x56\x78 of another version")
+    for junk in (b"junk", b"", None):
+        with pytest.raises(NotARegistrationError):
+            work.decode(junk)

@@ -1,0 +1,54 @@
+"""Exposures as surveillance reads them: by the order of the schema's fields, in its present and earlier versions."""
+
+from __future__ import annotations
+
+import io
+import json
+from importlib.resources import files
+from typing import Any
+
+import fastavro
+import pytest
+
+from schemas.codec import decode_event, decode_event_as_tuples, fingerprint, plain_schema, wire_header
+from streams.surveillance.bins import Change, Exposure
+from streams.worker.surveillance import Batch
+
+EVENTS = files("schemas") / "events"
+PRESENT = json.loads((EVENTS / "exposure_batch.avsc").read_text(encoding="utf-8"))
+STATE: dict[str, Any] = {
+    "product": "CUP", "lot": "L1", "unit": "Lund", "side": "left", "by": ["F", "55-64"], "start": 15_000,
+    "end": 16_000, "end_reason": "revision", "outcomes": 3, "first_outcome": 15_900, "specific": 2,
+    "first_specific": 15_950, "unknown": 1, "carried_until": None, "recorded": 15_020, "end_recorded": 16_030,
+}  # fmt: skip
+BATCH = {
+    "registry": "hip", "generation": "g", "partition": 1, "version": 77, "group": "cup",
+    "changes": [{"patient": "p", "registration_id": "r", "before": [], "after": [STATE], "opted_out": False}],
+}  # fmt: skip
+
+
+def names(record: dict[str, Any]) -> list[str]:
+    return [field["name"] for field in record["fields"]]
+
+
+def test_tuples_are_named_as_the_schema_orders_them() -> None:
+    change = PRESENT["fields"][-1]["type"]["items"]
+    before, after = (field["type"]["items"] for field in change["fields"] if field["name"] in {"before", "after"})
+    assert names(PRESENT) == list(Batch._fields)
+    assert names(change) == list(Change._fields)
+    assert names(before) == names(after) == list(Exposure._fields)
+
+
+@pytest.mark.parametrize("version", ["exposure_batch.avsc", "released/exposure_batch.1.avsc"])
+def test_every_version_is_read_in_the_present_order(version: str) -> None:
+    schema = json.loads(EVENTS.joinpath(version).read_text(encoding="utf-8"))
+    payload = io.BytesIO()
+    fastavro.schemaless_writer(payload, plain_schema(schema), BATCH)
+    message = wire_header(fingerprint(schema)) + payload.getvalue()
+
+    read = Batch._make(decode_event_as_tuples("exposure_batch", message))
+
+    (_, _, before, after, _) = read.changes[0]
+    state = decode_event("exposure_batch", message)["changes"][0]["after"][0]
+    assert (read.group, read.version, before) == ("cup", 77, ())
+    assert Exposure._make(after[0])._asdict() == {**state, "by": ("F", "55-64")}
