@@ -250,7 +250,7 @@ class _Group:
         time = self._time[cells]
         time.reshape(-1)[row[its_cell] * time.shape[1] + its_unit] -= own.time.ravel()[at]
         time *= hazard[cells, None]
-        due = self._all_due - differs.astype(np.float64) @ self._due + fine(time).sum(axis=0)
+        due = self._all_due - self._due[cells].sum(axis=0) + fine(time).sum(axis=0)
         events = np.bincount(own.unit, own.events.sum(axis=1), self._unit_events.size)
         return self._unit_events - events, due / FINE
 
