@@ -147,13 +147,25 @@ def batch(registry: str, record: Record, generation: str = GENERATION) -> bytes:
     return encode_event("exposure_batch", said)
 
 
-def tell(kafka: KafkaConfig, registry: str, messages: Iterable[Record], generation: str = GENERATION) -> None:
-    """Send messages, each to the partition of its group."""
-    producer = Producer(dict(kafka))
+def tell(
+    kafka: KafkaConfig,
+    registry: str,
+    messages: Iterable[Record],
+    generation: str = GENERATION,
+    *,
+    in_a_transaction: bool = False,
+) -> None:
+    """Send messages, each to the partition of its group; as journeys do, in a transaction."""
+    producer = Producer({**kafka, **({"transactional.id": registry} if in_a_transaction else {})})
+    if in_a_transaction:
+        producer.init_transactions()
+        producer.begin_transaction()
     for record in messages:
         producer.produce(
             topics.exposures(registry), batch(registry, record, generation), partition=GROUPS.index(record[0])
         )
+    if in_a_transaction:
+        producer.commit_transaction()
     producer.flush()
 
 

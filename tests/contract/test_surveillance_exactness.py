@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_END, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from deploy.deadletters import read_dead_letters
@@ -113,6 +113,25 @@ def test_a_new_life_of_the_registry_s_log_does_not_have_it_read_again(kafka: Kaf
     with watching(kafka, registry) as worker:  # nor does the next process, which has never known another life
         wait_until_caught_up(worker)
         assert worker.health.registrations == 0
+    assert_undisturbed(kafka, registry, messages)
+
+
+def test_a_log_that_has_forgotten_only_what_was_read_is_gone_on_with(kafka: KafkaConfig, registry: str) -> None:
+    messages = both_groups(10)
+    half = len(messages) // 2
+    tell(kafka, registry, messages[:half], in_a_transaction=True)
+    with watching(kafka, registry) as worker:
+        wait_until_caught_up(worker)
+    # a quiet month: all that was read is gone, and what stood behind it, the end of the transaction, too
+    name = topics.exposures(registry)
+    everything = [TopicPartition(name, number, OFFSET_END) for number in range(len(GROUPS))]
+    admin = AdminClient(dict(kafka))
+    for forgotten in admin.delete_records(everything).values():
+        forgotten.result(30)
+    with watching(kafka, registry) as worker:
+        wait_until_caught_up(worker)
+        tell(kafka, registry, messages[half:], in_a_transaction=True)
+        wait_for(lambda: kept_versions(kafka, registry) == versions_of(registry, messages), "the rest")
     assert_undisturbed(kafka, registry, messages)
 
 
