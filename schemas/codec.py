@@ -37,6 +37,10 @@ class NotARegistrationError(ValueError):
     """The bytes are no registration; the message is the rule they break, never a value."""
 
 
+class UnknownVersionError(NotARegistrationError):
+    """The bytes are in the wire format, but of a schema that is not known here: whoever wrote them may be newer."""
+
+
 def canonical_form(schema: Mapping[str, Any]) -> str:
     """Avro's parsing canonical form: what matters for reading bytes, nothing else."""
     return str(to_parsing_canonical_form(fastavro.parse_schema(json.loads(json.dumps(schema)))))
@@ -196,6 +200,7 @@ def decode_event(name: str, message: bytes) -> dict[str, Any]:
 
     Raises:
         NotARegistrationError: the bytes are not such a record.
+        UnknownVersionError: nor of any version of it that is known.
     """
     record: dict[str, Any] = _decoded(_event(name), name, message)
     return record
@@ -210,7 +215,8 @@ def decode_event_as_tuples(name: str, message: bytes) -> tuple[Any, ...]:
 def _decoded(event: _Event, name: str, message: bytes) -> Any:  # noqa: ANN401 - a dict, or a tuple
     read = event.readers.get(message[:HEADER_BYTES])
     if read is None:
-        raise NotARegistrationError(f"the message is not a {name}")
+        in_wire_format = len(message) > HEADER_BYTES and message[0] == 0
+        raise (UnknownVersionError if in_wire_format else NotARegistrationError)(f"the message is not a {name}")
     try:
         return read(message[HEADER_BYTES:])
     except ValueError as error:

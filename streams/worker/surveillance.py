@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import structlog
 
 from schemas import topics
-from schemas.codec import NotARegistrationError, decode_event_as_tuples, is_present, released_version
+from schemas.codec import NotARegistrationError, UnknownVersionError, decode_event_as_tuples
 from streams.step import Output, Step
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.kept import sorted_out
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _EVENT = "exposure_batch"
-_WIRE = b"\x00"  # what every record in the wire format begins with
 
 
 class Batch(NamedTuple):
@@ -97,11 +96,9 @@ class Surveillance:
             raise NotARegistrationError("the message has no value")
         try:
             return Batch._make(decode_event_as_tuples(_EVENT, value))
-        except NotARegistrationError:
+        except UnknownVersionError:
             # a difference that is left out is a wrong count for ever, and journeys that are newer may write another
-            if value.startswith(_WIRE) and not is_present(_EVENT, value) and released_version(_EVENT, value) is None:
-                raise NewerExposuresError(self.source) from None
-            raise
+            raise NewerExposuresError(self.source) from None
 
     def size(self, message: Batch) -> int:
         """See ``Work``; of exposures."""
