@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.indicators import AsJson, Until, told_in_words
+from deploy.cli.indicators import AsJson, Registry, Until, told_in_words
 from deploy.cli.start import start
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ class State(StrEnum):
     dead = "dead"
 
 
-Registry = Annotated[str, typer.Argument(help="The registry's name.")]
 Signal = Annotated[
     str, typer.Argument(metavar="SIGNAL", help="group/product/number, or a notice's id or its beginning.")
 ]

@@ -10,11 +10,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.indicators import told_in_words
+from deploy.cli.indicators import AsJson, Registry, told_in_words
 from deploy.cli.start import start
-
-Registry = Annotated[str, typer.Argument(help="The registry's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_to(parent: typer.Typer) -> None:

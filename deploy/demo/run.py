@@ -192,6 +192,9 @@ def _result(
     accepted = sum(result.accepted or 0 for result in sent)
     wait_until(lambda: archived_in(stack.client, REGISTRY, ranges) == accepted, _LOADED_PATIENCE_S)
     stack.check()
+    # these wait until the journeys have everything
+    findings = [read_findings(stack.client, definition) for definition in definitions.values()]
+    signal = read_signal(stack.client, definitions[REGISTRY], COMPONENT)
     return DemoResult(
         published=sum(result.published for result in sent),
         accepted=accepted,
@@ -202,19 +205,18 @@ def _result(
         company_view=company_view(stack.client, definitions[REGISTRY], until=LAST_DAY),
         coverage=read_coverage(stack.client, definitions[REGISTRY], place="region", until=LAST_DAY),
         compliance=read_compliance(stack.client, definitions[REGISTRY], until=LAST_DAY),
-        # these wait until the journeys have everything
-        findings=[read_findings(stack.client, definition) for definition in definitions.values()],
+        findings=findings,
         carriers=read_carriers(stack.client, definitions[REGISTRY], Affected(COMPONENT), until=LAST_DAY),
         signals=read_signals(stack.client, definitions[REGISTRY]),
-        signal=read_signal(stack.client, definitions[REGISTRY], COMPONENT),
-        follow_up=_follow_up(stack.client, definitions[REGISTRY]),
+        signal=signal,
+        follow_up=_follow_up(stack.client, definitions[REGISTRY], signal),
         seconds=round(time.monotonic() - started, 2),
     )
 
 
-def _follow_up(client: Client, definition: RegistryDefinition) -> FollowUp:
-    signals = read_signal(client, definition, COMPONENT).signals
-    subject = find_subject(client, definition.name, signals[0].id, alarm_days(signals))
+def _follow_up(client: Client, definition: RegistryDefinition, reading: SignalReading) -> FollowUp:
+    (signal,) = reading.signals
+    subject = find_subject(client, definition.name, signal.id, alarm_days(reading.signals))
     return read_follow_up(client, definition, subject, until=LAST_DAY)
 
 

@@ -145,8 +145,10 @@ class Buffer:
     @property
     def waves(self) -> list[list[TableRows]]:
         """The same, in the order to insert them: whoever finds a registration in the archive finds it in its form."""
-        archive = [rows for rows in self.tables if rows.layout.name == _ARCHIVED]
-        rest = [rows for rows in self.tables if rows.layout.name != _ARCHIVED]
+        rest: list[TableRows] = []
+        archive: list[TableRows] = []
+        for rows in self.tables:
+            (archive if rows.layout.name == _ARCHIVED else rest).append(rows)
         return [wave for wave in (rest, archive) if wave]
 
     def take(self, read: Read) -> None:

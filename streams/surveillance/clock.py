@@ -73,10 +73,10 @@ class _Reports:
             self._latest = max(self._latest, number) if count else max(self.recorded, default=_BEFORE_ALL)
 
     def lag(self) -> int | None:
-        """Days within which nine in ten were recorded in the last year; None where less than one was."""
-        day = self._day() if self.total > 1 else self._latest
+        """Days within which nine in ten were recorded in the last year; None where nothing was."""
         if not self.total:
             return None
+        day = self._day()
         recent: Counter[int] = Counter()
         for quarter in range(day // _QUARTER - _QUARTERS + 1, day // _QUARTER + 1):
             recent.update(self.lags.get(quarter, {}))
@@ -93,8 +93,9 @@ class _Reports:
         return None if lag is None or self.total < 2 else self._day() - lag  # noqa: PLR2004 - the latest but one
 
     def _day(self) -> int:
+        """The latest but one; of one alone, its day."""
         day = self._latest
-        if self.recorded[day] == 1:
+        if self.recorded[day] == 1 < self.total:
             day -= 1
             while day not in self.recorded:  # most often the day before is
                 day -= 1
@@ -131,7 +132,7 @@ class Clock:
                     added[_DEATHS, "recorded", known, 0] += sign
                     if known - end <= SILENT:
                         added[_DEATHS, "lag", max(known - end, 0), known // _QUARTER] += sign
-        numbers = {Report(*of): self._count(Report(*of)) + more for of, more in added.items() if more}
+        numbers = {(of := Report(*key)): self._count(of) + more for key, more in added.items() if more}
         self.put(numbers)
         return numbers
 
