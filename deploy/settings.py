@@ -12,7 +12,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -40,6 +40,19 @@ _OF_THE_TESTS = ("bench_rounds", "fault_rounds", "real_kafka", "no_skips")
 
 class SettingsError(Exception):
     """A setting is wrong or missing; the message names it."""
+
+
+class ProviderSettings(BaseModel):
+    """The provider of identities; see ``sinks.portal.portal.Provider``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str = Field(pattern=r"^https?://", description="its address (OpenID Connect)")
+    client_id: str = Field(min_length=1, description="what it calls the portal")
+    client_secret: SecretStr = SecretStr("")
+    audience: str = Field("", description="what an API token must be for; empty: the client id")
+    strong_levels: tuple[str, ...] = Field((), description="values of acr that are a strong log-in")
+    claims: dict[str, str] = Field(default_factory=dict, description="our name of a claim, then the provider's")
 
 
 class Settings(BaseSettings):
@@ -82,6 +95,12 @@ class Settings(BaseSettings):
     group: str = Field("", description="consumer group of intake or loader; empty: the process's own")
     host: str = Field("127.0.0.1", description="address that metrics and health answer on")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0: any free one")
+    provider: ProviderSettings | None = Field(None, description="who says who somebody is, in the portal")
+    portal_port: int = Field(8640, ge=0, le=65535, description="port of the portal and the API")
+    portal_secret: SecretStr = Field(SecretStr(""), description="signs the portal's cookies, 32 characters or more")
+    portal_https: bool = Field(True, description="whether browsers reach the portal over https (by a proxy before it)")
+    portal_proxies: str = Field("", description="addresses of proxies whose X-Forwarded-For is believed")
+    portal_smallest: int = Field(5, ge=1, description="the fewest people that a company is shown in a cell")
     health: dict[str, str] = Field(default_factory=dict, description="where processes answer /health, by name")
     refusal_limit: int = Field(1_000, ge=0, description="stop a registry after so many refusals in a row; 0: never")
     refusal_share: float = Field(0.5, ge=0, le=1, description="stop it at a larger share refused; 0: never")

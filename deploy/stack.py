@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from sinks.clickhouse.client import Client
 
 PARTITIONS = 4
+PORTAL = ("-m", "deploy.cli", "serve")
+_COMMAND = ("-m", "deploy.cli")
 _READY_S = 60.0
 _LOADER_TELLS_EVERY_S = 1.2
 _FINISH_S = 30.0
@@ -62,6 +64,10 @@ class EmbeddedStack:
         folder: what the stack keeps: the database, the keys, the logs of its processes.
         tell: told in a few words what is going on.
         journeys: the registries whose journeys are kept, each by a process of its own; all where none are named.
+        portal: how the portal is started, after Python's own name; None for no portal.
+
+    Attributes:
+        portal_url: where the portal answers; empty without one.
     """
 
     def __init__(
@@ -71,12 +77,15 @@ class EmbeddedStack:
         tell: Callable[[str], None],
         *,
         journeys: Sequence[str] | None = None,
+        portal: Sequence[str] | None = None,
     ) -> None:
         self._folder = folder
         self._tell = tell
         self._definitions = settings.definitions()
         self._journeys = list(self._definitions if journeys is None else journeys)
         self._settings = settings
+        self._portal = portal
+        self.portal_url = ""
         self._parts = ExitStack()
         self._children: list[ChildProcess] = []
         self._health: dict[str, str] = {}
@@ -156,16 +165,18 @@ class EmbeddedStack:
                 write_key(new_key(), self.settings.key_path(definition.name))
         self._tell("starting intake, journeys, surveillance and loader")
         workers = {
-            "intake": ["intake"],
-            "load": ["load"],
-            **{f"process-{name}": ["process", name] for name in self._journeys},
+            "intake": [*_COMMAND, "intake"],
+            "load": [*_COMMAND, "load"],
+            **{f"process-{name}": [*_COMMAND, "process", name] for name in self._journeys},
             **{
-                f"surveillance-{name}": ["surveillance", name]
+                f"surveillance-{name}": [*_COMMAND, "surveillance", name]
                 for name in self._journeys
                 if self._definitions[name].monitors.monitors
             },
         }
         self._health = self._start_workers(workers)
+        if self._portal is not None:
+            self._start_portal(self._portal)
         announce(
             self._folder,
             RunningStack(
@@ -193,7 +204,7 @@ class EmbeddedStack:
             epoch = 0 if highest is None else highest + 1
             begin_epoch(kafka, name, PARTITIONS, epoch, by="embedded stack", reason="the stack has started")
 
-    def _start_workers(self, workers: Mapping[str, list[str]]) -> dict[str, str]:
+    def _start_workers(self, workers: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """Start our own processes beside each other; where each answers its health."""
         started: list[tuple[ChildProcess, str]] = []
         health: dict[str, str] = {}
@@ -205,12 +216,22 @@ class EmbeddedStack:
         self._parts.callback(self._ask_workers_to_end)
         return health
 
+    def _start_portal(self, command: Sequence[str]) -> None:
+        """The portal, which has no lag that anybody waits for."""
+        self._tell("starting the portal")
+        metrics, port = stable_ports(2)
+        self.portal_url = f"http://{HOST}:{port}"
+        child = self._start_worker(
+            "portal", command, metrics, PORTAL_PORT=port, PORTAL_HTTPS="false", HEALTH=json.dumps(self._health)
+        )
+        child.wait_until_ready(partial(self._answers, f"http://{HOST}:{metrics}/health"), _READY_S)
+
     def _ask_workers_to_end(self) -> None:
         """All at once, so that the end of one need not wait for that of another."""
         for child in self._children:
             child.ask_to_end()
 
-    def _start_worker(self, name: str, command: list[str], port: int) -> ChildProcess:
+    def _start_worker(self, name: str, command: Sequence[str], port: int, **more: object) -> ChildProcess:
         given: Mapping[str, object] = {
             "BOOTSTRAP": self.settings.bootstrap,
             "CONFIG": os.devnull,  # all that it says is here
@@ -234,10 +255,11 @@ class EmbeddedStack:
             "SESSION_TIMEOUT_S": _SESSION_S,
             "STATE": "",  # in memory: the broker's memory is gone with it, so there would be nothing to recover from
             "LOG_FORMAT": "json",
+            **more,
         }
         child = ChildProcess(
             name,
-            [sys.executable, "-m", "deploy.cli", *command],
+            [sys.executable, *command],
             self._folder / "logs" / f"{name}.log",
             env={f"{PREFIX}{key}": str(value) for key, value in given.items()},
         )

@@ -35,6 +35,7 @@ def add_to(parent: typer.Typer) -> None:
     parent.command(rich_help_panel="Processes")(process)
     parent.command(rich_help_panel="Processes")(surveillance)
     parent.command(rich_help_panel="Processes")(load)
+    parent.command(rich_help_panel="Processes")(serve)
 
 
 def intake(registries: Registries = None) -> None:
@@ -152,6 +153,18 @@ def load(
             loaders.run(housekeeping.run)
 
 
+def serve() -> None:
+    """Serve the portal and the API, on GULDADRA_HOST and GULDADRA_PORTAL_PORT.
+
+    People log in by OpenID Connect: set GULDADRA_PROVIDER__ISSUER, …__CLIENT_ID and …__CLIENT_SECRET, and
+    GULDADRA_PORTAL_SECRET. Without a provider it shows what registries publish, and nobody can log in. Put a proxy with
+    https before it; GULDADRA_PORTAL_HTTPS=false is for loopback only. SIGTERM ends it after the answers in hand.
+    """
+    from deploy.serving import serve as answer
+
+    answer(start(process=True))
+
+
 def up() -> None:
     """Run everything on this machine: broker, database, intake and loader. Ctrl-C ends it.
 
@@ -159,16 +172,17 @@ def up() -> None:
     """
     from rich.console import Console
 
-    from deploy.stack import EmbeddedStack
+    from deploy.stack import PORTAL, EmbeddedStack
 
     settings = start(bootstrap="", clickhouse_url="")
     console = Console(stderr=True)
     with (
         stop_on_signal() as stop,
-        EmbeddedStack(settings, settings.data, lambda words: console.print(f"… {words}")) as stack,
+        EmbeddedStack(settings, settings.data, lambda words: console.print(f"… {words}"), portal=PORTAL) as stack,
     ):
         console.print(
             f"running: broker {stack.settings.bootstrap}, ClickHouse {stack.settings.clickhouse_url}\n"
+            f"the portal, with what registries publish: {stack.portal_url}\n"
             "in another terminal: `guldadra publish hip FILE`, `guldadra company hip`, `guldadra status`\n"
             "Ctrl-C ends it",
             soft_wrap=True,

@@ -144,8 +144,13 @@ def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: t
     definitions = settings.definitions((REGISTRY, *_OTHERS))
     definition = definitions[REGISTRY]
     with EmbeddedStack(
-        settings, options.folder, lambda words: console.print(f"… {words}"), journeys=list(definitions)
+        settings,
+        options.folder,
+        lambda words: console.print(f"… {words}"),
+        journeys=list(definitions),
+        portal=("-m", "deploy.demo.portal"),
     ) as stack:
+        console.print(f"the portal, to watch it from the company's and the clinic's side: {stack.portal_url}")
         console.print("… inventing three years of a national hip register (1999 to 2001)")
         plan = HistoryPlan(primaries=options.primaries)
         invented = history.generate(plan)
@@ -262,7 +267,8 @@ def _stay(
 ) -> None:
     """Go on with a few registrations a second until told to stop."""
     console.print(
-        "Staying, with new registrations flowing in; Ctrl-C ends it. In another terminal:\n"
+        f"Staying, with new registrations flowing in; Ctrl-C ends it. The portal: {stack.portal_url}\n"
+        "In another terminal:\n"
         f"    export GULDADRA_DATA={stack.settings.data.absolute()}\n"
         f"    guldadra company hip --component {COMPONENT}\n"
         "    guldadra indicators hip\n"

@@ -1,0 +1,96 @@
+"""The wiring of `guldadra serve`: settings, ClickHouse and Kafka given to the portal, and the portal to uvicorn."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from deploy.observe import Observed
+from deploy.settings import PREFIX, SettingsError
+from deploy.voice import ReviewVoice
+from sinks.portal.app import create_app
+from sinks.portal.portal import Choices, Portal, Provider
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deploy.settings import Settings
+    from sinks.portal.identity import Person
+
+_KEEP_OPEN_S = 5
+_LAST_REQUESTS_S = 10
+
+
+def serve(settings: Settings, *, ready: Sequence[Person] = ()) -> None:
+    """Answer until told to stop.
+
+    Args:
+        settings: as loaded.
+        ready: identities to choose from, in the demo.
+
+    Raises:
+        SettingsError: one is wrong or missing; the message names it.
+        DatabaseError: the database does not answer.
+    """
+    choices = choices_of(settings, ready)
+    definitions = settings.definitions()
+    with settings.clickhouse() as client:
+        voice = ReviewVoice(settings.kafka_config(), client, definitions, time.time)
+        portal = Portal(definitions, client, choices, time.time, voice, settings.health)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(portal),
+                host=settings.host,
+                port=settings.portal_port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_OPEN_S,
+                timeout_graceful_shutdown=_LAST_REQUESTS_S,
+                forwarded_allow_ips=settings.portal_proxies or None,
+            )
+        )
+
+        def health() -> tuple[bool, dict[str, Any]]:
+            return server.started, {"process": "serve", "lag": 0, "registries": sorted(definitions)}
+
+        with Observed(settings.host, settings.metrics_port, health):
+            server.run()
+
+
+def choices_of(settings: Settings, ready: Sequence[Person] = ()) -> Choices:
+    """What is decided about the portal.
+
+    Raises:
+        SettingsError: one setting is wrong or missing.
+    """
+    said = settings.provider
+    provider = None
+    if said is not None:
+        provider = Provider(
+            issuer=said.issuer,
+            client_id=said.client_id,
+            client_secret=said.client_secret.get_secret_value(),
+            audience=said.audience,
+            strong_levels=frozenset(said.strong_levels),
+            claims=said.claims,
+        )
+    secret = settings.portal_secret.get_secret_value()
+    if provider is not None and not secret:
+        raise SettingsError(
+            f"{PREFIX}PORTAL_SECRET: set it to 32 characters or more, the same for every portal process"
+        )
+    try:
+        return Choices(
+            secret=secret or secrets.token_urlsafe(48),  # without a provider nobody has a session worth keeping
+            provider=provider,
+            ready=tuple(ready),
+            https=settings.portal_https,
+            host=settings.host,
+            smallest=settings.portal_smallest,
+        )
+    except ValueError as error:
+        raise SettingsError(f"the portal cannot start: {error}") from error

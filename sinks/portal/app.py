@@ -1,0 +1,201 @@
+"""The portal as an application: its routes, each behind the table of access, and what is answered where it refuses."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the signature at run time
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from sinks.clickhouse.errors import DatabaseError
+from sinks.clickhouse.generations import GenerationError
+from sinks.clickhouse.queries.cell_sums import CannotBeReadError
+from sinks.portal import live, login
+from sinks.portal.api.problems import problem
+from sinks.portal.charts.drawing import script
+from sinks.portal.guard import AskError, ForgedError, NotFoundError, RefusedError, ensure_guarded, person_of_session
+from sinks.portal.headers import Headers, Limits
+from sinks.portal.pages import start
+from sinks.portal.pages.layout import show
+from sinks.portal.pages.pieces import Link
+from sinks.portal.portal import Asked, Portal
+from sinks.portal.texts import language_of, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import httpx
+    from fastapi import APIRouter
+
+log = structlog.get_logger(__name__)
+
+_OPEN = frozenset({*login.OPEN, "/static", "/static/vega.js", "/health", "/api/v1/openapi.json"})
+_API = "/api/"
+
+
+def create_app(
+    portal: Portal, more: Sequence[APIRouter] = (), *, provider: httpx.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """The application.
+
+    Args:
+        portal: its surroundings.
+        more: further routes, such as the feeds'.
+        provider: how the provider's keys are reached; the network where left out.
+
+    Raises:
+        LookupError: a route is not behind the table of access.
+    """
+    choices = portal.choices
+    app = FastAPI(
+        title="Guldådra",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        middleware=[
+            Middleware(Headers, https=choices.https),
+            Middleware(
+                SessionMiddleware,
+                secret_key=choices.secret,
+                session_cookie="__Host-guldadra" if choices.https else "guldadra",
+                max_age=choices.session_s,
+                same_site="lax",
+                https_only=choices.https,
+            ),
+            Middleware(Limits, a_minute=choices.requests_a_minute),
+        ],
+    )
+    app.state.portal = portal
+    app.state.bearer = login.Bearer(choices.provider, provider)
+    app.state.oauth = login.oauth(choices.provider)
+    app.state.news = live.News(portal.client)
+    for routes in (login.router(), live.router(), start.router(), *more):
+        app.include_router(routes)
+
+    @app.get("/static/vega.js", include_in_schema=False)
+    def vega() -> Response:
+        return Response(script(), media_type="text/javascript", headers={"cache-control": "public, max-age=86400"})
+
+    @app.get("/health", include_in_schema=False)
+    def health() -> dict[str, bool]:
+        portal.client.rows("SELECT 1")
+        return {"ok": True}
+
+    app.mount("/static", StaticFiles(directory=str(files("sinks.portal") / "static")), name="static")
+    ensure_guarded(app.routes, _OPEN)
+    _with_answers(app)
+    return app
+
+
+def _with_answers(app: FastAPI) -> None:
+    """What is answered where something cannot be."""
+    answers = {
+        RefusedError: _refused,
+        NotFoundError: _not_found,
+        ForgedError: _forged,
+        AskError: _senseless,
+        CannotBeReadError: _senseless,
+        GenerationError: _senseless,
+        RequestValidationError: _senseless,
+        HTTPException: _of_starlette,
+        DatabaseError: _away,
+    }
+    for kind, answer in answers.items():
+        app.add_exception_handler(kind, answer)  # type: ignore[arg-type] # each takes the kind it is for
+
+
+async def _refused(request: Request, error: RefusedError) -> Response:
+    reason = error.refused.reason
+    unknown = reason == "log in"
+    if _is_api(request):
+        response = problem(401 if unknown else 403, "not allowed", _WHY[reason])
+        if unknown:
+            response.headers["www-authenticate"] = "Bearer"
+        return response
+    if unknown and request.method == "GET" and request.url.path != "/auth/callback":
+        onwards = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?{urlencode({'next': onwards})}", 303)
+    return _message(request, 403, "You may not see this", _WHY[reason], reason=reason)
+
+
+_WHY = {
+    "log in": "You are not logged in, or your log-in has run out.",
+    "role": "Your account's role does not allow it.",
+    "not yours": "It belongs to another company, unit or registry than your account is bound to.",
+    "strong log-in": "This is near to persons, and takes a strong log-in of the last fifteen minutes.",
+    "purpose": "This is near to persons. The reading is written down, with what it is for.",
+}
+
+
+async def _not_found(request: Request, _: NotFoundError) -> Response:
+    return _answer(request, 404, "There is no such page", "Nothing is at this address.")
+
+
+async def _forged(request: Request, _: ForgedError) -> Response:
+    return _answer(
+        request,
+        403,
+        "The form is too old",
+        "It does not belong to this log-in. Go back, load the page anew, and send it again.",
+    )
+
+
+async def _senseless(request: Request, error: Exception) -> Response:
+    said = "; ".join(_fault(one) for one in error.errors()) if isinstance(error, RequestValidationError) else str(error)
+    return _answer(request, 400, "This cannot be answered", said)
+
+
+def _fault(one: Any) -> str:  # noqa: ANN401 - pydantic's
+    return f"{'.'.join(str(step) for step in one['loc'][1:])}: {one['msg']}"
+
+
+async def _of_starlette(request: Request, error: HTTPException) -> Response:
+    if error.status_code == 404:  # noqa: PLR2004 - not found
+        return await _not_found(request, NotFoundError())
+    return _answer(request, error.status_code, "This cannot be answered", str(error.detail))
+
+
+async def _away(request: Request, error: DatabaseError) -> Response:
+    log.error("the database does not answer", error=str(error), path=request.url.path)
+    return _answer(request, 503, "The database does not answer", "Nothing is lost. Try again in a minute.")
+
+
+def _answer(request: Request, status: int, title: str, said: str) -> Response:
+    return problem(status, title, said) if _is_api(request) else _message(request, status, title, said)
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith(_API)
+
+
+def _message(request: Request, status: int, title: str, said: str, *, reason: str = "") -> Response:
+    t = texts(
+        language_of(
+            request.query_params.get("lang", ""),
+            request.cookies.get("lang", ""),
+            request.headers.get("accept-language", ""),
+        )
+    )
+    asked = Asked(request, request.app.state.portal, "start", t, person_of_session(request))
+    again = f"/login?again=1&{urlencode({'next': str(request.url.replace(scheme='', netloc=''))})}"
+    links = [Link(t("Log in again"), again)] if reason == "strong log-in" else []
+    return show(
+        asked,
+        "message.html",
+        status=status,
+        title=t(title),
+        said=[t(said)],
+        purpose_needed=reason == "purpose" and request.method == "GET",
+        kept=[(name, value) for name, value in request.query_params.multi_items() if name != "purpose"],
+        links=[*links, Link(t("To the start"), "/")],
+    )

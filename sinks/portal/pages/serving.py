@@ -1,0 +1,60 @@
+"""From a function that makes a page to its addresses: the page, and each of its tables and charts as a file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from sinks.portal.charts.drawing import png_of, svg_of
+from sinks.portal.guard import NotFoundError, through
+from sinks.portal.pages.files import csv_of
+from sinks.portal.pages.layout import show_page
+from sinks.portal.portal import Asked  # noqa: TC001 - FastAPI reads the signature at run time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import APIRouter
+
+    from sinks.portal.pages.pieces import Page
+
+
+def add_page(routes: APIRouter, path: str, area: str, make: Callable[[Asked], Page]) -> None:
+    """Serve a page.
+
+    Args:
+        routes: where it is added.
+        path: its address; ``{registry}`` and ``{unit}`` in it are checked by the table of access.
+        area: the row of that table.
+        make: the page of a request; run in a thread of its own, since it asks the database.
+    """
+
+    async def page(asked: Asked = through(area)) -> Response:
+        return show_page(asked, await run_in_threadpool(make, asked))
+
+    async def piece(name: str, kind: str, asked: Asked = through(area)) -> Response:
+        return await run_in_threadpool(_piece, asked, make, name, kind)
+
+    routes.add_api_route(path, page, methods=["GET"], include_in_schema=False)
+    routes.add_api_route(f"{path}/files/{{name}}.{{kind}}", piece, methods=["GET"], include_in_schema=False)
+
+
+def _piece(asked: Asked, make: Callable[[Asked], Page], name: str, kind: str) -> Response:
+    """A chart or table of a page as a file."""
+    page = make(asked)
+    chart, table = page.chart(name), page.table(name)
+    if kind == "csv" and table is not None:
+        headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+        return Response(csv_of(table), media_type="text/csv; charset=utf-8", headers=headers)
+    if chart is None:
+        raise NotFoundError
+    if kind == "svg":
+        return Response(svg_of(chart.spec), media_type="image/svg+xml")
+    if kind == "png":
+        return Response(png_of(chart.spec), media_type="image/png")
+    if kind == "json":
+        return Response(json.dumps(chart.spec), media_type="application/json")
+    raise NotFoundError
