@@ -21,6 +21,7 @@ COMMANDS = {
     "up": "Ctrl-C ends it",
     "intake": "a receipt for every",
     "load": "into ClickHouse",
+    "serve": "People log in by OpenID Connect",
     "publish": "Exit 0: all accepted; 1: some refused; 2: could not run",
     "process": "from it indicators, exposures and lists, exactly",
     "surveillance": "Watch every product that the registry",
