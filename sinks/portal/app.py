@@ -33,7 +33,7 @@ from sinks.portal.texts import language_of, texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import httpx
+    import httpx2
     from fastapi import APIRouter
 
 log = structlog.get_logger(__name__)
@@ -43,14 +43,14 @@ _API = "/api/"
 
 
 def create_app(
-    portal: Portal, more: Sequence[APIRouter] = (), *, provider: httpx.AsyncBaseTransport | None = None
+    portal: Portal, more: Sequence[APIRouter] = (), *, provider: httpx2.AsyncBaseTransport | None = None
 ) -> FastAPI:
     """The application.
 
     Args:
         portal: its surroundings.
         more: further routes, such as the feeds'.
-        provider: how the provider's keys are reached; the network where left out.
+        provider: how the provider is reached; the network where left out.
 
     Raises:
         LookupError: a route is not behind the table of access.
@@ -77,7 +77,7 @@ def create_app(
     )
     app.state.portal = portal
     app.state.bearer = login.Bearer(choices.provider, provider)
-    app.state.oauth = login.oauth(choices.provider)
+    app.state.oauth = login.oauth(choices.provider, provider)
     app.state.news = live.News(portal.client)
     for routes in (login.router(), live.router(), start.router(), *more):
         app.include_router(routes)

@@ -11,7 +11,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import structlog
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.starlette_client import OAuth
@@ -94,7 +94,7 @@ async def _callback(request: Request) -> Response:
         token: Mapping[str, Any] = await client.authorize_access_token(request)
         claims = renamed(token.get("userinfo") or {}, provider)
         person = person_of(claims, strong_levels=provider.strong_levels)
-    except (OAuthError, ClaimsError, JoseError, httpx.HTTPError) as error:
+    except (OAuthError, ClaimsError, JoseError, httpx2.HTTPError) as error:
         log.warning(
             "a log-in failed", error=type(error).__name__, reason=str(error) if isinstance(error, ClaimsError) else ""
         )
@@ -131,7 +131,7 @@ class Bearer:
         transport: how the provider is reached; the network where left out.
     """
 
-    def __init__(self, provider: Provider | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, provider: Provider | None, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._provider = provider
         self._transport = transport
         self._keys: KeySet | None = None
@@ -149,7 +149,7 @@ class Bearer:
         try:
             claims = await self._claims_of(token, self._provider)
             return person_of(renamed(claims, self._provider), strong_levels=self._provider.strong_levels)
-        except (JoseError, ClaimsError, ValueError, httpx.HTTPError) as error:
+        except (JoseError, ClaimsError, ValueError, httpx2.HTTPError) as error:
             raise RefusedError(Refused("log in")) from error
 
     async def _claims_of(self, token: str, provider: Provider) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Bearer:
         async with self._fetching:
             age = time.monotonic() - self._fetched
             if self._keys is None or age > (_ASKED_AGAIN_AFTER_S if anew else _KEYS_FOR_S):
-                async with httpx.AsyncClient(transport=self._transport, timeout=10) as http:
+                async with httpx2.AsyncClient(transport=self._transport, timeout=10) as http:
                     found = await http.get(_metadata(provider))
                     keys = await http.get(found.raise_for_status().json()["jwks_uri"])
                 self._keys = KeySet.import_key_set(keys.raise_for_status().json())
@@ -189,7 +189,7 @@ def _metadata(provider: Provider) -> str:
     return provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
 
 
-def oauth(provider: Provider | None) -> Any:  # noqa: ANN401 - authlib is not typed
+def oauth(provider: Provider | None, transport: httpx2.AsyncBaseTransport | None = None) -> Any:  # noqa: ANN401 - authlib is not typed
     """The client of the code flow; None without a provider."""
     if provider is None:
         return None
@@ -201,6 +201,7 @@ def oauth(provider: Provider | None) -> Any:  # noqa: ANN401 - authlib is not ty
         client_kwargs={
             "scope": "openid profile",
             "code_challenge_method": "S256",
+            **({} if transport is None else {"transport": transport}),
             **({} if provider.client_secret else {"token_endpoint_auth_method": "none"}),
         },
     )
