@@ -75,6 +75,13 @@ def mean(n: int, total: int, squares: int, resolution: float) -> Estimate:
     if n == 1:
         return Estimate(n, value)
     sd = sqrt((squares * n - total * total) / (n * (n - 1))) * resolution  # whole numbers until here: no loss
+    return mean_of(n, value, sd)
+
+
+def mean_of(n: int, value: float, sd: float | None) -> Estimate:
+    """A mean with its limits, from two values on."""
+    if sd is None or n == 1:
+        return Estimate(n, value)
     half = float(stdtrit(n - 1, _UPPER_TAIL)) * sd / sqrt(n)
     return Estimate(n, value, value - half, value + half, sd=sd)
 
