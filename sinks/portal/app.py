@@ -28,7 +28,7 @@ from sinks.portal.pages import question, start
 from sinks.portal.pages.layout import show
 from sinks.portal.pages.pieces import Link
 from sinks.portal.portal import Asked, Portal
-from sinks.portal.texts import language_of, texts
+from sinks.portal.texts import language_of, marked, texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,34 +125,34 @@ async def _refused(request: Request, error: RefusedError) -> Response:
     if unknown and request.method == "GET" and request.url.path != "/auth/callback":
         onwards = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?{urlencode({'next': onwards})}", 303)
-    return _message(request, 403, "You may not see this", _WHY[reason], reason=reason)
+    return _message(request, 403, marked("You may not see this"), _WHY[reason], reason=reason)
 
 
 _WHY = {
-    "log in": "You are not logged in, or your log-in has run out.",
-    "role": "Your account's role does not allow it.",
-    "not yours": "It belongs to another company, unit or registry than your account is bound to.",
-    "strong log-in": "This is near to persons, and takes a strong log-in of the last fifteen minutes.",
-    "purpose": "This is near to persons. The reading is written down, with what it is for.",
+    "log in": marked("You are not logged in, or your log-in has run out."),
+    "role": marked("Your account's role does not allow it."),
+    "not yours": marked("It belongs to another company, unit or registry than your account is bound to."),
+    "strong log-in": marked("This is near to persons, and takes a strong log-in of the last fifteen minutes."),
+    "purpose": marked("This is near to persons. The reading is written down, with what it is for."),
 }
 
 
 async def _not_found(request: Request, _: NotFoundError) -> Response:
-    return _answer(request, 404, "There is no such page", "Nothing is at this address.")
+    return _answer(request, 404, marked("There is no such page"), marked("Nothing is at this address."))
 
 
 async def _forged(request: Request, _: ForgedError) -> Response:
     return _answer(
         request,
         403,
-        "The form is too old",
-        "It does not belong to this log-in. Go back, load the page anew, and send it again.",
+        marked("The form is too old"),
+        marked("It does not belong to this log-in. Go back, load the page anew, and send it again."),
     )
 
 
 async def _senseless(request: Request, error: Exception) -> Response:
     said = "; ".join(_fault(one) for one in error.errors()) if isinstance(error, RequestValidationError) else str(error)
-    return _answer(request, 400, "This cannot be answered", said)
+    return _answer(request, 400, marked("This cannot be answered"), said)
 
 
 def _fault(one: Any) -> str:  # noqa: ANN401 - pydantic's
@@ -162,12 +162,14 @@ def _fault(one: Any) -> str:  # noqa: ANN401 - pydantic's
 async def _of_starlette(request: Request, error: HTTPException) -> Response:
     if error.status_code == 404:  # noqa: PLR2004 - not found
         return await _not_found(request, NotFoundError())
-    return _answer(request, error.status_code, "This cannot be answered", str(error.detail))
+    return _answer(request, error.status_code, marked("This cannot be answered"), str(error.detail))
 
 
 async def _away(request: Request, error: DatabaseError) -> Response:
     log.error("the database does not answer", error=str(error), path=request.url.path)
-    return _answer(request, 503, "The database does not answer", "Nothing is lost. Try again in a minute.")
+    return _answer(
+        request, 503, marked("The database does not answer"), marked("Nothing is lost. Try again in a minute.")
+    )
 
 
 def _answer(request: Request, status: int, title: str, said: str) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse
 from sinks.portal.access import may
 from sinks.portal.guard import token_against_forgery
 from sinks.portal.pages.pieces import Column, Hidden, Link
-from sinks.portal.texts import HIDDEN, LANGUAGES, NOTHING, texts
+from sinks.portal.texts import HIDDEN, LANGUAGES, NOTHING, marked, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -97,18 +97,18 @@ def navigation(asked: Asked) -> Sequence[tuple[str, Sequence[Link]]]:
 
 
 _PLACES: Sequence[tuple[str, str, str]] = (
-    ("company", "/company", "Company database"),
-    ("clinic", "/clinic/{unit}", "Clinic"),
-    ("signals", "/signals", "Signals"),
-    ("question", "/question", "Question"),
-    ("indicators", "/indicators", "Indicators"),
-    ("coverage", "/coverage", "Coverage"),
-    ("flow", "/flow", "Flow"),
-    ("compliance", "/compliance", "Requirements"),
-    ("access log", "/access", "Readings"),
-    ("published", "/published", "Published"),
-    ("variables", "/variables", "Variables"),
-    ("monitors", "/monitors", "Monitors"),
+    ("company", "/company", marked("Company database")),
+    ("clinic", "/clinic/{unit}", marked("Clinic")),
+    ("signals", "/signals", marked("Signals")),
+    ("question", "/question", marked("Question")),
+    ("indicators", "/indicators", marked("Indicators")),
+    ("coverage", "/coverage", marked("Coverage")),
+    ("flow", "/flow", marked("Flow")),
+    ("compliance", "/compliance", marked("Requirements")),
+    ("access log", "/access", marked("Readings")),
+    ("published", "/published", marked("Published")),
+    ("variables", "/variables", marked("Variables")),
+    ("monitors", "/monitors", marked("Monitors")),
 )
 _WATCHING = frozenset({"company", "signals", "monitors"})
 

@@ -12,6 +12,7 @@ from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.question import PLACES, TESTS, TIMES, askable, codes_of, groupable, parse, summable
 from sinks.portal.pages.pieces import HIDDEN, Column, Fact, Field, Form, Link, Option, Page, Section, Table
 from sinks.portal.pages.serving import add_page
+from sinks.portal.texts import marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -257,22 +258,22 @@ def _fields_table(asked: Asked, form: DeclaredForm) -> Table:
 
 
 _NAMES = {
-    "unit": "unit",
-    "county": "county",
-    "region": "region",
-    "month": "month",
-    "quarter": "quarter",
-    "year": "year",
+    "unit": marked("unit"),
+    "county": marked("county"),
+    "region": marked("region"),
+    "month": marked("month"),
+    "quarter": marked("quarter"),
+    "year": marked("year"),
 }
 _TESTS = {
-    "eq": "is",
-    "ne": "is not",
-    "gt": "is above",
-    "gte": "is at least",
-    "lt": "is below",
-    "lte": "is at most",
-    "in": "is one of (with commas)",
-    "starts_with": "starts with",
-    "contains": "has among it",
-    "known": "is known (true or false)",
+    "eq": marked("is"),
+    "ne": marked("is not"),
+    "gt": marked("is above"),
+    "gte": marked("is at least"),
+    "lt": marked("is below"),
+    "lte": marked("is at most"),
+    "in": marked("is one of (with commas)"),
+    "starts_with": marked("starts with"),
+    "contains": marked("has among it"),
+    "known": marked("is known (true or false)"),
 }
