@@ -174,7 +174,7 @@ async def _away(request: Request, error: DatabaseError) -> Response:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    log.exception("a fault of ours", path=request.url.path, exc_info=error)
+    log.error("a fault of ours", path=request.url.path, exc_info=error)
     return _answer(
         request,
         500,
