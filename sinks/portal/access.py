@@ -106,7 +106,7 @@ def may(
     row = ACCESS.get(area)
     if row is None or person.role not in row.roles:
         return Refused("log in" if person.role == "public" and row is not None else "role")
-    if not _is_theirs(person, registry, unit, company):
+    if "public" not in row.roles and not _is_theirs(person, registry, unit, company):
         return Refused("not yours")
     if row.strong and not (person.strong and 0 <= now - person.since <= STRONG_FOR_S):
         return Refused("strong log-in")

@@ -20,6 +20,7 @@ from sinks.clickhouse.errors import DatabaseError
 from sinks.clickhouse.generations import GenerationError
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.portal import live, login
+from sinks.portal.api import routes as api
 from sinks.portal.api.problems import problem
 from sinks.portal.charts.drawing import script
 from sinks.portal.guard import AskError, ForgedError, NotFoundError, RefusedError, ensure_guarded, person_of_session
@@ -79,7 +80,7 @@ def create_app(
     app.state.bearer = login.Bearer(choices.provider, provider)
     app.state.oauth = login.oauth(choices.provider, provider)
     app.state.news = live.News(portal.client)
-    for routes in (login.router(), live.router(), start.router(), question.router(), *more):
+    for routes in (login.router(), live.router(), start.router(), question.router(), api.router(), *more):
         app.include_router(routes)
 
     @app.get("/static/vega.js", include_in_schema=False)

@@ -84,6 +84,12 @@ def test_what_is_of_others_is_refused(role: str, area: str, where: Mapping[str, 
     assert asked(area, PEOPLE[role], **where) == "not yours"
 
 
+@pytest.mark.parametrize("person", EVERYBODY.values(), ids=EVERYBODY)
+def test_what_is_public_is_so_for_those_bound_elsewhere_too(person: Person) -> None:
+    for area in ("variables", "monitors", "published"):
+        assert asked(area, person, registry="metabolic") == ""
+
+
 def test_what_is_ones_own_is_not() -> None:
     assert asked("company", PEOPLE["company"], company="Nordfalk Ortopedi") == ""
     assert asked("clinic", PEOPLE["clinic"], unit="U02") == ""

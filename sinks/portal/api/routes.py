@@ -1,0 +1,182 @@
+"""The API's addresses, version 1: the same answers as on the pages, for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response  # noqa: TC002 - FastAPI reads the signature at run time
+
+from sinks.clickhouse.queries.answer import answer
+from sinks.clickhouse.queries.cell_sums import Cut
+from sinks.clickhouse.queries.indicators import read_indicators
+from sinks.clickhouse.queries.question import codes_of, parse
+from sinks.clickhouse.queries.signals import read_signals
+from sinks.portal.access import Refused
+from sinks.portal.api.answers import MOST_AT_ONCE, PageOf, answered, page_of
+from sinks.portal.api.records import (
+    AnswerPage,
+    AnswerRecord,
+    IndicatorRecord,
+    RegistryRecord,
+    SignalRecord,
+    VariableRecord,
+)
+from sinks.portal.guard import RefusedError, through
+from sinks.portal.pages.question import smallest_of
+from sinks.portal.portal import Asked  # noqa: TC001 - FastAPI reads the signature at run time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import BaseModel
+
+PREFIX = "/api/v1"
+Cursor = Annotated[str | None, Query(max_length=2_000, description="As an earlier answer gave it as next.")]
+Limit = Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many rows at most.")]
+Names = Annotated[list[str], Query(max_length=50)]
+_PROBLEMS = {
+    status: {"description": said, "content": {"application/problem+json": {}}}
+    for status, said in {
+        400: "What is asked makes no sense; detail says what does.",
+        401: "No token, or none that counts.",
+        403: "The account may not.",
+        404: "There is no such registry or thing.",
+        429: "Too many requests; Retry-After says when to come again.",
+        503: "The database does not answer; try again.",
+    }.items()
+}
+
+
+def router() -> APIRouter:
+    """The routes."""
+    routes = APIRouter(prefix=PREFIX, responses=_PROBLEMS)  # type: ignore[arg-type] # by status
+    routes.add_api_route("/registries", _registries, response_model=PageOf[RegistryRecord], summary="All registries")
+    of = "/registries/{registry}"
+    routes.add_api_route(
+        f"{of}/variables", _variables, response_model=PageOf[VariableRecord], summary="The variable catalogue"
+    )
+    routes.add_api_route(
+        f"{of}/published", _published, response_model=PageOf[IndicatorRecord], summary="The nation's indicators by year"
+    )
+    routes.add_api_route(
+        f"{of}/indicators", _indicators, response_model=PageOf[IndicatorRecord], summary="Indicators, cut as wanted"
+    )
+    routes.add_api_route(f"{of}/question", _question, response_model=AnswerPage, summary="An ad-hoc question")
+    routes.add_api_route(
+        f"{of}/signals", _signals, response_model=PageOf[SignalRecord], summary="Signals as they stand"
+    )
+    return routes
+
+
+async def _answer(asked: Asked, make: Callable[[], BaseModel]) -> Response:
+    return await run_in_threadpool(lambda: answered(asked.request, make()))
+
+
+async def _registries(cursor: Cursor = None, limit: Limit = 100, asked: Asked = through("start")) -> Response:
+    """Every registry that this portal serves."""
+    rows = [RegistryRecord.of(one) for one in asked.portal.definitions.values()]
+    return await _answer(asked, lambda: page_of(rows, lambda row: [row.name], cursor=cursor, limit=limit))
+
+
+async def _variables(
+    registry: str,  # noqa: ARG001 - of the address
+    cursor: Cursor = None,
+    limit: Limit = MOST_AT_ONCE,
+    asked: Asked = through("variables"),
+) -> Response:
+    """Every variable of every form, with what it means."""
+    definition = asked.definition
+    rows = [
+        VariableRecord(
+            form=form.name,
+            field=field.name,
+            kind=field.kind,
+            meaning=field.doc,
+            measured_in=field.unit,
+            nullable=field.nullable,
+            repeated=field.repeated,
+            codes=list(codes_of(definition, field)),
+        )
+        for form in definition.forms.values()
+        for field in form.fields
+    ]
+    return await _answer(asked, lambda: page_of(rows, lambda row: [row.form, row.field], cursor=cursor, limit=limit))
+
+
+async def _published(
+    registry: str,  # noqa: ARG001 - of the address
+    cursor: Cursor = None,
+    limit: Limit = MOST_AT_ONCE,
+    asked: Asked = through("published"),
+) -> Response:
+    """What the registry publishes: the nation's indicators, by year."""
+    return await _answer(asked, lambda: _read(asked, (), Cut(), cursor, limit))
+
+
+async def _indicators(
+    *,
+    registry: str,  # noqa: ARG001 - of the address
+    name: Names = [],  # noqa: B006 - FastAPI copies it
+    place: Literal["unit", "county", "region", "nation"] = "nation",
+    per: Literal["month", "quarter", "year", "rolling", "all"] = "year",
+    breakdown: Names = [],  # noqa: B006 - likewise
+    unit: Annotated[str | None, Query(max_length=100, description="One's own unit, small numbers included.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = MOST_AT_ONCE,
+    asked: Asked = through("indicators"),
+) -> Response:
+    """Indicators with their limits. Numbers about too few are null, and so are those that would give them away."""
+    if unit is not None and unit not in asked.person.units_of(asked.definition.name):
+        raise RefusedError(Refused("not yours"))
+    cut = Cut(place, per, tuple(breakdown), unit)
+    return await _answer(asked, lambda: _read(asked, tuple(name), cut, cursor, limit))
+
+
+def _read(asked: Asked, names: tuple[str, ...], cut: Cut, cursor: str | None, limit: int) -> PageOf[IndicatorRecord]:
+    found = read_indicators(asked.client, asked.definition, names, cut=cut)
+    rows = [IndicatorRecord.of(row) for row in found.rows]
+    return page_of(
+        rows,
+        IndicatorRecord.place_in_order,
+        cursor=cursor,
+        limit=limit,
+        as_of=found.until.isoformat() if found.until else None,
+        through=dict(found.through),
+    )
+
+
+async def _question(registry: str, asked: Asked = through("question")) -> Response:  # noqa: ARG001 - of the address
+    """Answer a question, such as ``form=measurement&where=value:gt:150&by=unit``; with the people behind the answer."""
+
+    def make() -> AnswerPage:
+        definition = asked.definition
+        question = parse(definition, asked.request.query_params.multi_items())
+        own = asked.person.units_of(definition.name)
+        found = answer(asked.client, definition, question, smallest=smallest_of(asked), own=own)
+        return AnswerPage(
+            rows=[AnswerRecord.of(row, question) for row in found.rows],
+            total=AnswerRecord.of(found.total, question),
+            hidden=found.hidden,
+            link=urlencode(question.as_query()),
+        )
+
+    return await _answer(asked, make)
+
+
+async def _signals(
+    registry: str,  # noqa: ARG001 - of the address
+    cursor: Cursor = None,
+    limit: Limit = 100,
+    asked: Asked = through("signals"),
+) -> Response:
+    """Every signal as it stands, withdrawn ones too."""
+
+    def make() -> PageOf[SignalRecord]:
+        found = read_signals(asked.client, asked.definition)
+        rows = [SignalRecord.of(one) for one in found.signals]
+        return page_of(rows, lambda row: [row.id], cursor=cursor, limit=limit, through=dict(found.through))
+
+    return await _answer(asked, make)
