@@ -76,7 +76,7 @@ def control(
         language: of numbers and months.
     """
     rows = [{**one._asdict(), "day": one.day.isoformat()} for one in points]
-    time = {"field": "day", "type": "temporal", "axis": axis("", grid=False), "scale": {"type": "utc"}}
+    time = {"field": "day", "type": "temporal", "axis": axis("", grid=False, tickCount=8), "scale": {"type": "utc"}}
     value = {"field": "value", "type": "quantitative", "axis": axis(value_title, share=share), "scale": {"zero": False}}
     limits = [
         {
@@ -185,7 +185,7 @@ def lines(
         step: whether a value holds until the next, as survival does.
         language: of numbers and months.
     """
-    time = {"field": "day", "type": "temporal", "axis": axis("", grid=False), "scale": {"type": "utc"}}
+    time = {"field": "day", "type": "temporal", "axis": axis("", grid=False, tickCount=8), "scale": {"type": "utc"}}
     value = {"field": "value", "type": "quantitative", "axis": axis(value_title, share=share)}
     which = {"field": "series", "type": "nominal", "title": None}
     colour = {**which, "scale": {"domain": list(series), "range": list(SERIES[: len(series)])}}
