@@ -24,7 +24,7 @@ from sinks.portal.api.problems import problem
 from sinks.portal.charts.drawing import script
 from sinks.portal.guard import AskError, ForgedError, NotFoundError, RefusedError, ensure_guarded, person_of_session
 from sinks.portal.headers import Headers, Limits
-from sinks.portal.pages import question, start
+from sinks.portal.pages import access_log, carriers, clinic, question, start
 from sinks.portal.pages.layout import show
 from sinks.portal.pages.pieces import Link
 from sinks.portal.portal import Asked, Portal
@@ -79,7 +79,16 @@ def create_app(
     app.state.bearer = login.Bearer(choices.provider, provider)
     app.state.oauth = login.oauth(choices.provider, provider)
     app.state.news = live.News(portal.client)
-    for routes in (login.router(), live.router(), start.router(), question.router(), *more):
+    for routes in (
+        login.router(),
+        live.router(),
+        start.router(),
+        question.router(),
+        clinic.router(),
+        carriers.router(),
+        access_log.router(),
+        *more,
+    ):
         app.include_router(routes)
 
     @app.get("/static/vega.js", include_in_schema=False)
