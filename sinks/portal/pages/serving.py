@@ -35,11 +35,11 @@ def add_page(routes: APIRouter, path: str, area: str, make: Callable[[Asked], Pa
     async def page(asked: Asked = through(area)) -> Response:
         return show_page(asked, await run_in_threadpool(make, asked))
 
-    async def piece(name: str, kind: str, asked: Asked = through(area)) -> Response:
-        return await run_in_threadpool(_piece, asked, make, name, kind)
+    async def file(piece: str, kind: str, asked: Asked = through(area)) -> Response:
+        return await run_in_threadpool(_piece, asked, make, piece, kind)
 
     routes.add_api_route(path, page, methods=["GET"], include_in_schema=False)
-    routes.add_api_route(f"{path}/files/{{name}}.{{kind}}", piece, methods=["GET"], include_in_schema=False)
+    routes.add_api_route(f"{path}/files/{{piece}}.{{kind}}", file, methods=["GET"], include_in_schema=False)
 
 
 def _piece(asked: Asked, make: Callable[[Asked], Page], name: str, kind: str) -> Response:
