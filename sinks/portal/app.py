@@ -118,6 +118,7 @@ def _with_answers(app: FastAPI) -> None:
         RequestValidationError: _senseless,
         HTTPException: _of_starlette,
         DatabaseError: _away,
+        Exception: _broken,
     }
     for kind, answer in answers.items():
         app.add_exception_handler(kind, answer)  # type: ignore[arg-type] # each takes the kind it is for
@@ -178,6 +179,16 @@ async def _away(request: Request, error: DatabaseError) -> Response:
     log.error("the database does not answer", error=str(error), path=request.url.path)
     return _answer(
         request, 503, marked("The database does not answer"), marked("Nothing is lost. Try again in a minute.")
+    )
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    log.exception("a fault of ours", path=request.url.path, exc_info=error)
+    return _answer(
+        request,
+        500,
+        marked("Something is wrong here"),
+        marked("The fault is ours, and is written down with the time. Nothing that was registered is lost."),
     )
 
 

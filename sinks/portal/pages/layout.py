@@ -62,10 +62,12 @@ def cell_text(t: Texts, column: Column, value: Any) -> str:  # noqa: ANN401 - of
     """A value as it is shown."""
     if isinstance(value, Hidden):
         return HIDDEN
-    if value is None or value == "":
-        return NOTHING if value is None else ""
+    if value is None:
+        return NOTHING
     if isinstance(value, Link):
         return value.text
+    if isinstance(value, str):
+        return value
     shown: Mapping[str, Callable[[], str]] = {
         "number": lambda: t.number(value),
         "decimal": lambda: t.number(value, column.digits),

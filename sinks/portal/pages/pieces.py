@@ -20,7 +20,7 @@ class Column:
     Attributes:
         name: in files.
         title: shown.
-        kind: of its values; numbers stand to the right.
+        kind: of its values; numbers stand to the right. A text among them stands as it is.
         digits: decimals of ``decimal`` and ``share``.
         note: what it means, where the title does not say.
     """
