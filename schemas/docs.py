@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from schemas.definition.form import CatalogueCodes, CodeList, form_of
+from schemas.definition.form import CatalogueCodes, CodeList
 from schemas.docs_derived import derived_catalogue
+from schemas.history import histories
 from schemas.markdown import row, table_head
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from schemas.definition.form import Form, FormField
     from schemas.definition.registry import RegistryDefinition
+    from schemas.history import History
 
 _COLUMNS = ("Variable", "Type", "Meaning", "Role", "Unit", "Range", "Codes", "Question", "Source", "History")
 
@@ -50,7 +50,7 @@ def _head(definition: RegistryDefinition) -> Iterator[str]:
 
 def _form(definition: RegistryDefinition, form: Form) -> Iterator[str]:
     released = definition.released.get(form.name, ())
-    versions = [_declared(form.name, version) for version in released]
+    told, gone = histories(definition, form)
     yield ""
     yield f"## {form.name}"
     yield ""
@@ -60,18 +60,11 @@ def _form(definition: RegistryDefinition, form: Form) -> Iterator[str]:
     yield ""
     yield from table_head(_COLUMNS)
     for field in form.fields:
-        yield row([*_described(field), _history([version.get(field.name) for version in versions], field)])
-    gone = sorted({name for version in versions for name in version} - {field.name for field in form.fields})
+        yield row([*_described(field), _history(told[field.name])])
     if gone:
         yield ""
-    for name in gone:
-        numbers = [number for number, version in enumerate(versions, start=1) if name in version]
-        last = versions[numbers[-1] - 1][name]
-        yield f"- No longer recorded: `{name}` ({_type(last)}), in versions {numbers[0]} to {numbers[-1]}. {last.doc}"
-
-
-def _declared(form: str, version: Mapping[str, Any]) -> dict[str, FormField]:
-    return {field.name: field for field in form_of(version, Path(f"{form}.avsc")).fields}
+    for field, first, last in gone:
+        yield f"- No longer recorded: `{field.name}` ({_type(field)}), in versions {first} to {last}. {field.doc}"
 
 
 def _described(field: FormField) -> list[str]:
@@ -107,24 +100,13 @@ def _codes(field: FormField) -> str:
             return f"{field.codes.system}: `{field.codes.pattern}`"
 
 
-def _history(versions: Sequence[FormField | None], present: FormField) -> str:
-    """Since which version, and what changed in which; ``versions`` has None where the variable was not there."""
-    first = next((number for number, field in enumerate(versions, start=1) if field), None)
-    if first is None:
+def _history(history: History) -> str:
+    """Since which version, and what changed in which."""
+    if history.since is None:
         return "not released"
-    told = [f"since {first}"]
-    for number, (before, after) in enumerate(pairwise([*versions, present]), start=2):
-        when = f"in {number}" if number <= len(versions) else "since then, not released"
-        if before and after and (changed := _changed(before, after)):
-            told.append(f"{changed} changed {when}")
-        elif before and not after:
-            told.append(f"left out {when}")
-        elif after and not before and number > first:
-            told.append(f"back {when}")
+    told = [f"since {history.since}"]
+    for change in history.changes:
+        when = f"in {change.version}" if change.version else "since then, not released"
+        what = f"{', '.join(change.parts)} changed" if change.what == "changed" else change.what
+        told.append(f"{what} {when}")
     return "; ".join(told)
-
-
-def _changed(before: FormField, after: FormField) -> str:
-    """The names of the columns in which two declarations of a variable differ."""
-    cells = zip(_COLUMNS, _described(before), _described(after), strict=False)
-    return ", ".join(column.lower() for column, was, now in cells if was != now)

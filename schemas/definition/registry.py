@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from schemas.definition.indicators import Indicators
 from schemas.definition.journey import JourneyRules
 from schemas.definition.monitors import Monitors
 from schemas.definition.text import Text
+from schemas.requirements import REQUIREMENTS, RequirementName, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,19 +41,28 @@ class Registry(_Strict):
     """``registry.yaml``.
 
     ``controller`` is the legal person answerable; without one intake refuses every registration.
-    ``notice`` is shown wherever the registry's data is shown. ``modules`` names shared forms.
+    ``notice`` is shown wherever the registry's data is shown. ``modules`` names shared forms. ``attested`` says how
+    requirements are fulfilled that no fact can tell (``schemas.requirements``).
     """
 
     name: Name
     title: Text
     controller: Annotated[str, Field(pattern=r"\S")] | None = None
-    stage: Literal["new", "newly established", "established"]
+    stage: Stage
     modules: tuple[str, ...] = ("core",)
     purposes: tuple[str, ...] = ()
     opt_out: Text | None = None
     retention_years: int | None = Field(default=None, gt=0)
     tariff: Tariff | None = None
     notice: Text | None = None
+    attested: dict[RequirementName, Text] = Field(default_factory=dict)
+
+    @field_validator("attested")
+    @classmethod
+    def _by_word_alone(cls, attested: dict[RequirementName, Text]) -> dict[RequirementName, Text]:
+        if by_facts := sorted(name for name in attested if not REQUIREMENTS[name].attested):
+            raise ValueError(f"{', '.join(by_facts)} is told by facts, not by the registry's word")
+        return attested
 
 
 @dataclass(frozen=True, slots=True)

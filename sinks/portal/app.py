@@ -25,7 +25,7 @@ from sinks.portal.api.problems import problem
 from sinks.portal.charts.drawing import script
 from sinks.portal.guard import AskError, ForgedError, NotFoundError, RefusedError, ensure_guarded, person_of_session
 from sinks.portal.headers import Headers, Limits
-from sinks.portal.pages import question, start
+from sinks.portal.pages import access_log, carriers, clinic, question, start
 from sinks.portal.pages.layout import show
 from sinks.portal.pages.pieces import Link
 from sinks.portal.portal import Asked, Portal
@@ -41,6 +41,14 @@ log = structlog.get_logger(__name__)
 
 _OPEN = frozenset({*login.OPEN, "/static", "/static/vega.js", "/health", "/api/v1/openapi.json"})
 _API = "/api/"
+_MODULES = (
+    start,
+    question,
+    clinic,
+    carriers,
+    access_log,
+    api,
+)
 
 
 def create_app(
@@ -80,7 +88,7 @@ def create_app(
     app.state.bearer = login.Bearer(choices.provider, provider)
     app.state.oauth = login.oauth(choices.provider, provider)
     app.state.news = live.News(portal.client)
-    for routes in (login.router(), live.router(), start.router(), question.router(), api.router(), *more):
+    for routes in (login.router(), live.router(), *(module.router() for module in _MODULES), *more):
         app.include_router(routes)
 
     @app.get("/static/vega.js", include_in_schema=False)

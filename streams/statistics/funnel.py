@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.special import gammainccinv, gammaincinv, ndtri
+from scipy.special import betaincinv, gammainccinv, gammaincinv, ndtri
 
 from streams.statistics.case_mix import CaseMix, case_mix
 from streams.statistics.checked import column, numbers, one_of, same_length
@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["CaseMix", "Overdispersion", "case_mix", "overdispersion", "poisson_funnel_limits"]
+__all__ = [
+    "Between",
+    "CaseMix",
+    "Overdispersion",
+    "binomial_funnel_limits",
+    "case_mix",
+    "overdispersion",
+    "poisson_funnel_limits",
+    "variance_between",
+]
 
 _FEWEST_UNITS = 2
 _MOST_TRIMMED = 0.5
@@ -67,6 +76,47 @@ class Overdispersion:
             return _pair(np.exp(-half), np.exp(half))
         half = z * np.sqrt(1 / (4 * counts) + self.tau2)
         return _pair(np.maximum(1 - half, 0.0) ** 2, (1 + half) ** 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """How much the values of units vary beyond chance, on a scale where they are about normal.
+
+    Attributes:
+        phi: mean of the squared z-scores; about 1 where only chance is at work.
+        tau2: variance between units; 0 where phi shows none.
+    """
+
+    phi: float
+    tau2: float
+
+
+def binomial_funnel_limits(share: float, of: ArrayLike, *, level: float) -> tuple[Floats, Floats] | tuple[float, float]:
+    """Exact limits of the share of a unit where only chance is at work.
+
+    With p the share of all, n of a unit and a = 1 - level they are Clopper and Pearson's for np found of n: the
+    quantiles a/2 of Beta(np, n - np + 1) and 1 - a/2 of Beta(np + 1, n - np). With np fixed and n large they are those
+    of ``poisson_funnel_limits``.
+
+    Args:
+        share: of all units together, above 0 and below 1.
+        of: how many each share is of, above 0; a scalar or an array.
+        level: two-sided level, between 0 and 1; usually 0.95 and 0.998.
+
+    Returns:
+        Lower and upper limits, of the shape of ``of``, or floats for a scalar.
+
+    Raises:
+        ValueError: an argument, which the message names, is empty, NaN, infinite or out of range.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share must be above 0 and below 1, is {share}")
+    number = numbers("of", of)
+    if np.any(number <= 0):
+        raise ValueError("of must be above 0")
+    tail = (1 - checked_level(level, name="level")) / 2
+    found = share * number
+    return _pair(betaincinv(found, number - found + 1, tail), betaincinv(found + 1, number - found, 1 - tail))
 
 
 def poisson_funnel_limits(expected: ArrayLike, *, level: float) -> tuple[Floats, Floats] | tuple[float, float]:
@@ -118,8 +168,7 @@ def overdispersion(
     if found.min() < 0:
         raise ValueError("observed must not be negative")
     one_of("method", method, ("SHMI", "CQC"))
-    if not 0 <= trim < _MOST_TRIMMED:
-        raise ValueError(f"trim must be at least 0 and below {_MOST_TRIMMED}, is {trim}")
+    _checked_trim(trim)
     if method == "SHMI":
         with np.errstate(divide="ignore"):
             z = np.log(found / awaited) * np.sqrt(awaited)
@@ -135,9 +184,50 @@ def overdispersion(
         z, weight = np.clip(z, *np.quantile(z, (trim, 1 - trim))), 4 * awaited
     if z.size < _FEWEST_UNITS:
         raise ValueError("observed must leave two units or more to compare")
+    between = _between(z, weight)
+    return Overdispersion(between.phi, between.tau2, method, z.size)
+
+
+def variance_between(values: ArrayLike, std_errs: ArrayLike, *, centre: float, trim: float = 0.10) -> Between:
+    """Estimates the variance between units, little moved by outliers, from values that are about normal.
+
+    z = (value - centre)/s, drawn in to its quantiles at trim and 1 - trim (winsorised); then with weights w = 1/s² over
+    I units φ = Σz²/I and τ² = max(0, (Iφ - (I - 1)) / (Σw - Σw²/Σw)). Shares are about normal as arcsin √p with
+    s = 1/(2√n), ratios O/E as √(O/E) with s = 1/(2√E), means with s their standard errors.
+
+    Args:
+        values: of each unit.
+        std_errs: their standard errors by chance alone, above 0; as many.
+        centre: what they are held against, on the same scale.
+        trim: the part drawn in at each end, from 0 to below 0.5.
+
+    Returns:
+        The estimate.
+
+    Raises:
+        ValueError: an argument, which the message names, is empty, NaN, infinite or out of range; the two have
+            different lengths; or there are fewer than two units.
+    """
+    found, errors = column("values", values), column("std_errs", std_errs)
+    same_length(values=found, std_errs=errors)
+    if np.any(errors <= 0):
+        raise ValueError("std_errs must be above 0")
+    _checked_trim(trim)
+    if found.size < _FEWEST_UNITS:
+        raise ValueError("values must be of two units or more")
+    z = (found - centre) / errors
+    return _between(np.clip(z, *np.quantile(z, (trim, 1 - trim))), errors**-2)
+
+
+def _between(z: Floats, weight: Floats) -> Between:
     total = float(z @ z)
     tau2 = max(0.0, (total - (z.size - 1)) / float(weight.sum() - weight @ weight / weight.sum()))
-    return Overdispersion(total / z.size, tau2, method, z.size)
+    return Between(total / z.size, tau2)
+
+
+def _checked_trim(trim: float) -> None:
+    if not 0 <= trim < _MOST_TRIMMED:
+        raise ValueError(f"trim must be at least 0 and below {_MOST_TRIMMED}, is {trim}")
 
 
 def _ranks(values: Floats) -> Floats:

@@ -59,6 +59,7 @@ class Table:
         rows: a value for each column; None where there is none, ``HIDDEN`` where it is not shown.
         note: stands below.
         marked: rows that stand out, by their place.
+        file_name: what its file is called, without the kind; the name where empty.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Table:
     rows: Sequence[Sequence[Any]]
     note: str = ""
     marked: frozenset[int] = frozenset()
+    file_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

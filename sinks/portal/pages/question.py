@@ -12,7 +12,7 @@ from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.question import PLACES, TESTS, TIMES, askable, codes_of, groupable, parse, summable
 from sinks.portal.pages.pieces import HIDDEN, Column, Fact, Field, Form, Link, Option, Page, Section, Table
 from sinks.portal.pages.serving import add_page
-from sinks.portal.texts import marked
+from sinks.portal.texts import NOTHING, marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -111,10 +111,10 @@ def _to_ask(asked: Asked, form: DeclaredForm, question: Question | None) -> Iter
             t("mean and quartiles of"),
             "select",
             question.value if question else "",
-            [Option("", "–"), *(Option(one.name, _named(one)) for one in summable(form))],  # noqa: RUF001 - a dash
+            [Option("", NOTHING), *(Option(one.name, _named(one)) for one in summable(form))],
         ),
         *(
-            Field("by", t("keep apart by"), "select", chosen, [Option("", "–"), *(Option(*one) for one in places)])  # noqa: RUF001 - likewise
+            Field("by", t("keep apart by"), "select", chosen, [Option("", NOTHING), *(Option(*one) for one in places)])
             for chosen in [*(question.by if question else ()), "", "", ""][:3]
         ),
         Field(
@@ -131,7 +131,7 @@ def _to_ask(asked: Asked, form: DeclaredForm, question: Question | None) -> Iter
             t("whose persons also have"),
             "select",
             also.form if also else "",
-            [Option("", "–"), *(Option(one.name, one.doc or one.name) for one in others)],  # noqa: RUF001 - likewise
+            [Option("", NOTHING), *(Option(one.name, one.doc or one.name) for one in others)],
         ),
     ]
     if also is not None:
@@ -145,7 +145,7 @@ def _to_ask(asked: Asked, form: DeclaredForm, question: Question | None) -> Iter
 def _conditions(
     t: Texts, name: str, title: str, form: DeclaredForm, said: Sequence[AskedOf], *, more: int = _MORE
 ) -> Iterator[Field]:
-    fields = [Option("", "–"), *(Option(one.name, _named(one)) for one in askable(form))]  # noqa: RUF001 - likewise
+    fields = [Option("", NOTHING), *(Option(one.name, _named(one)) for one in askable(form))]
     tests = [Option(one, t(_TESTS[one])) for one in TESTS]
     for one in (*said, *(None for _ in range(more))):
         yield Field(f"{name}_field", title, "select", one.field if one else "", fields)

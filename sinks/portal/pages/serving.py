@@ -47,7 +47,7 @@ def _piece(asked: Asked, make: Callable[[Asked], Page], name: str, kind: str) ->
     page = make(asked)
     chart, table = page.chart(name), page.table(name)
     if kind == "csv" and table is not None:
-        headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+        headers = {"content-disposition": f'attachment; filename="{table.file_name or name}.csv"'}
         return Response(csv_of(table), media_type="text/csv; charset=utf-8", headers=headers)
     if chart is None:
         raise NotFoundError

@@ -19,7 +19,10 @@ async function draw(place) {
     const [embed, answer] = await Promise.all([loadVega(), fetch(place.dataset.spec)]);
     if (!answer.ok) return;
     const drawing = document.createElement("div");
-    await embed(drawing, await answer.json(), { ast: true, actions: false, renderer: "svg" });
+    const spec = await answer.json();
+    // letters stay as large on a phone and on a wall screen: the chart is drawn as wide as its place
+    if (typeof spec.width === "number") spec.width = Math.max(300, Math.min(place.clientWidth, 1400));
+    await embed(drawing, spec, { ast: true, actions: false, renderer: "svg" });
     const image = place.querySelector("img");
     drawing.setAttribute("role", "img");
     drawing.setAttribute("aria-label", image ? image.alt : "");
