@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import AsyncIterator  # noqa: TC003 - FastAPI reads the signature at run time
 from typing import TYPE_CHECKING, NoReturn
 
 from fastapi import Depends
@@ -44,36 +45,42 @@ class AskError(ValueError):
     """What is asked makes no sense; the message, in the person's language, says what does."""
 
 
-def area(name: str) -> Callable[[Request], Awaitable[Asked]]:
+def area(name: str) -> Callable[[Request], AsyncIterator[Asked]]:
     """What a route depends on: the request, once the row ``name`` of the table has let it through.
 
     The registry, unit and company are those of the address (``{registry}``, ``{unit}``, ``{company}``).
     """
 
-    async def let_through(request: Request) -> Asked:
-        portal: Portal = request.app.state.portal
-        person = await person_asking(request)
-        purpose = await _checked_purpose(request, person)
-        definition = None
-        if (registry := request.path_params.get("registry")) is not None:
-            definition = portal.definitions.get(registry)
-        unit, company = (str(request.path_params.get(part, "")) for part in ("unit", "company"))
-        refused = may(
-            person, name, registry=registry or "", unit=unit, company=company, purpose=purpose, now=int(portal.now())
-        )
-        if refused is not None:
-            raise RefusedError(refused)
-        if registry is not None and definition is None:
-            raise NotFoundError
-        language = language_of(
-            request.query_params.get("lang", ""),
-            request.cookies.get("lang", ""),
-            request.headers.get("accept-language", ""),
-        )
-        return Asked(request, portal, name, texts(language), person, definition, unit, purpose)
+    async def let_through(request: Request) -> AsyncIterator[Asked]:
+        try:
+            yield await _asked(request, name)
+        finally:
+            await request.close()  # the files of a form
 
     setattr(let_through, _ASKED_FOR, name)
     return let_through
+
+
+async def _asked(request: Request, name: str) -> Asked:
+    portal: Portal = request.app.state.portal
+    person = await person_asking(request)
+    purpose = await _checked_purpose(request, person)
+    registry = request.path_params.get("registry")
+    unit, company = (str(request.path_params.get(part, "")) for part in ("unit", "company"))
+    refused = may(
+        person, name, registry=registry or "", unit=unit, company=company, purpose=purpose, now=int(portal.now())
+    )
+    if refused is not None:
+        raise RefusedError(refused)
+    definition = portal.definitions.get(registry) if registry is not None else None
+    if registry is not None and definition is None:
+        raise NotFoundError
+    language = language_of(
+        request.query_params.get("lang", ""),
+        request.cookies.get("lang", ""),
+        request.headers.get("accept-language", ""),
+    )
+    return Asked(request, portal, name, texts(language), person, definition, unit, purpose)
 
 
 def through(name: str) -> Asked:
