@@ -192,8 +192,8 @@ class PersonTime:
         if weight is None:
             weight = bins.column("count")[rows].astype(np.float64)
         place = part[found.row] * self.cells + cell
-        time: NDArray[Any] = np.bincount(place, weight[found.row] * (found.leave - found.enter), parts * self.cells)
-        return time.reshape(parts, self.cells)
+        time = np.bincount(place, weight[found.row] * (found.leave - found.enter), parts * self.cells)
+        return time.reshape(parts, self.cells).astype(np.float64, copy=False)  # of nothing it would be whole numbers
 
     def events_by(self, part: Ints, parts: int, rows: Ints) -> NDArray[np.int64]:
         """First outcomes of some exposures, likewise."""

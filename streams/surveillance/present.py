@@ -194,5 +194,8 @@ class _Group:
 
 def _by_cell(own: Sequence[Own], cells: int) -> tuple[Floats, Floats]:
     """Days at risk and first outcomes: a row for each, a column for each cell."""
-    time = np.array([np.bincount(one.cell.ravel(), one.time.ravel(), cells) for one in own])
-    return time, np.array([np.bincount(one.cell.ravel(), one.events.ravel(), cells) for one in own])
+    time, events = (
+        np.array([np.bincount(one.cell.ravel(), part.ravel(), cells) for one, part in parts], dtype=np.float64)
+        for parts in ([(one, one.time) for one in own], [(one, one.events) for one in own])
+    )
+    return time, events
