@@ -11,6 +11,7 @@ from rich.table import Table
 from deploy.tables import HIGHLIGHTED
 from schemas.definition.form import CatalogueCodes
 from schemas.definition.monitors import BETWEEN
+from schemas.subjects import subject_of
 from schemas.version import epoch_and_offset
 
 if TYPE_CHECKING:
@@ -218,8 +219,12 @@ def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most
     """How many persons carry a product at each unit, and the first ``most`` of them, where any are asked for."""
     group = next((one.group for one in reading.carriers), None)
     affected = reading.affected
-    name = product_name(definition, group, affected.product) if group else affected.product
-    what = f"{name}, lot {', '.join(affected.lots)}" if affected.lots else name
+    what = subject_name(definition, group, affected.product) if group else affected.product
+    kind = subject_of(affected.product).kind
+    if kind == "unit":
+        what = f"what {what} put in"
+    elif affected.lots and kind != "lot":
+        what = f"{what}, lot {', '.join(affected.lots)}"
     title = f"{definition.registry.title.en}: who carries {what}"
     counts = plain_table(title)
     counts.add_column("unit")
@@ -300,6 +305,18 @@ def product_name(definition: RegistryDefinition, group: str, product: str) -> st
         known = declared.catalogue if isinstance(declared, CatalogueCodes) else None
         names.append("" if known is None else definition.catalogues[known].rows.get(code, {}).get("name", ""))
     return BETWEEN.join(name or code for name, code in zip(names, codes, strict=True))
+
+
+def subject_name(definition: RegistryDefinition, group: str, label: str) -> str:
+    """What a product, or whatever else a label says, is called."""
+    subject = subject_of(label)
+    if subject.kind == "product":
+        return product_name(definition, group, label)
+    if subject.kind == "lot":
+        return f"{product_name(definition, group, subject.name)}, lot {subject.lot}"
+    if subject.kind == "unit":
+        return place_name(definition, "unit", subject.name, Words("en"))
+    return f"{subject.kind} {subject.name}"
 
 
 def plain_table(title: str) -> Table:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deploy.indicator_tables import Words, place_name, plain_table, product_name
+from deploy.indicator_tables import Words, place_name, plain_table, subject_name
 from deploy.review_tables import decisions_table, progress_line
+from deploy.subject_words import against, products_table
 from deploy.tables import HIGHLIGHTED
 from schemas.version import epoch_and_offset
 from streams.surveillance.cases import Place, Summary, cases
@@ -28,8 +29,8 @@ _MOST_OF_A_PATH = 12
 _MOST_LOTS = 5
 _PATH = ("reop.", "expected", "statistic", "watch", "alarm", "per 100", "95 % limits", "P(≥)")
 _BASES = {
-    "contemporary": "contemporary: against all others of its kind",
-    "conditional": "conditional: against the others, which are few themselves",
+    "contemporary": "contemporary: against {against}",
+    "conditional": "conditional: against {against}, which are few themselves",
     "prior": "prior: against the declared rate, for the others have had no outcome",
     "flat": "flat: against the declared rate",
     "declared": "declared: against the declared rates",
@@ -45,11 +46,11 @@ def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Tab
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("watch from", "alarm from"):
         table.add_column(heading, no_wrap=True)
-    for attached, one in _by_case(reading.signals):
+    for attached, one in _by_case(definition, reading.signals):
         last = one.hindsight[-1]
         days = {level["level"]: _day(level["day"]) for level in one.levels}
         style = HIGHLIGHTED if one.level == "alarm" and one.state != "withdrawn" else None
-        name = product_name(definition, one.group, one.product)
+        name = subject_name(definition, one.group, one.product)
         table.add_row(
             f"{'└ ' if attached else ''}{one.id}\n  {name}{_where(one)}", one.level, one.state, f"{last['observed']}",
             f"{last['expected']:.3g}", f"{last['statistic']:.2f}", days.get("watch", ""), days.get("alarm", ""),
@@ -57,25 +58,27 @@ def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Tab
         )  # fmt: skip
     table.caption = (
         "watch from, alarm from: the day on which it would have fired with all that is known now; what was known when: "
-        "--show SIGNAL. At a unit: without it, the product would not be at watch. └: of the case above, for they have "
-        "half of their outcomes or more in common"
+        "--show SIGNAL. At a unit: without that, it would not be at watch. └: of the case above, for they have half of "
+        "their outcomes or more in common"
     )
     return table
 
 
-def _by_case(signals: Sequence[StatedSignal]) -> Iterable[tuple[bool, StatedSignal]]:
+def _by_case(definition: RegistryDefinition, signals: Sequence[StatedSignal]) -> Iterable[tuple[bool, StatedSignal]]:
     """Each signal, and whether it is of the case of the one before; those that are withdrawn last."""
     by_id = {one.id: one for one in signals}
-    for case in cases(_summary(one) for one in signals if one.state != "withdrawn"):
+    for case in cases(_summary(definition, one) for one in signals if one.state != "withdrawn"):
         yield False, by_id[case.lead.id]
         yield from ((True, by_id[one.id]) for one in case.attached)
     yield from ((False, one) for one in signals if one.state == "withdrawn")
 
 
-def _summary(signal: StatedSignal) -> Summary:
+def _summary(definition: RegistryDefinition, signal: StatedSignal) -> Summary:
+    exposure = definition.monitors.exposures[signal.group]
+    level = "construct" if signal.of == "product" and len(exposure.product) > 1 else signal.of
     happened = {Place(one["unit"], one["start"], one["stop"]): one["number"] for one in signal.happened}
     exposures = sum(one["exposures"] for one in signal.units)
-    return Summary(signal.id, signal.hindsight[-1]["statistic"], exposures, happened)
+    return Summary(signal.id, level, signal.hindsight[-1]["statistic"], exposures, happened)
 
 
 def signal_tables(
@@ -85,11 +88,14 @@ def signal_tables(
     (signal,) = reading.signals
     yield "\n".join(_heading(definition, signal, reading.unresolved))
     yield _levels(signal)
-    yield _path("would have fired on: by event date, with all that is known now", signal.hindsight, known=False)
-    yield _path("known then: in the order of submissions, never changed", signal.known, known=True)
+    others = against(signal.of)
+    yield _path("would have fired on: by event date, with all that is known now", signal.hindsight, others, known=False)
+    yield _path("known then: in the order of submissions, never changed", signal.known, others, known=True)
     yield _units(definition, signal, follow_up.reading)
     if signal.lots:
         yield _lots(signal)
+    if signal.by_product:
+        yield products_table(definition, signal.group, signal.by_product)
     if signal.methods:
         yield _methods(signal)
     yield _history(reading.history)
@@ -99,7 +105,7 @@ def signal_tables(
 
 
 def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: int) -> Iterable[str]:
-    name = product_name(definition, signal.group, signal.product)
+    name = subject_name(definition, signal.group, signal.product)
     yield f"[bold]{signal.id}: {name}[/]: {signal.level}, {signal.state}; {_cause(signal)}"
     for reason in signal.reasons:
         yield f"withdrawn, for {reason}"
@@ -111,8 +117,8 @@ def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: i
     (comparator,) = signal.comparator
     if comparator["observed"]:
         yield (
-            f"all others: {comparator['observed']:,} first outcomes in {comparator['component_years']:,.1f} "
-            f"component-years, {comparator['matched']:,} of them where the product has experience"
+            f"{against(signal.of)}: {comparator['observed']:,} first outcomes in {comparator['component_years']:,.1f} "
+            f"component-years, {comparator['matched']:,} of them where {_its(signal)} has experience"
         )
     if comparator["left_out"]:
         yield f"not among the others: {', '.join(comparator['left_out'])}"
@@ -122,7 +128,7 @@ def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: i
         told = min(unresolved, len(signal.bounds) - 1)
         more = "" if told == unresolved else " or more"
         yield (
-            f"{unresolved} outcomes fit no operation; were all this product's, the statistic would be "
+            f"{unresolved} outcomes fit no operation; were all this {signal.of}'s, the statistic would be "
             f"{signal.bounds[told]:.2f}{more}"
         )
     yield f"monitor {signal.monitor}, declared as {signal.definition}"
@@ -144,7 +150,7 @@ def _levels(signal: StatedSignal) -> Table:
     return table
 
 
-def _path(title: str, path: Sequence[Part], *, known: bool) -> Table:
+def _path(title: str, path: Sequence[Part], others: str, *, known: bool) -> Table:
     table = plain_table(title)
     table.add_column("day", no_wrap=True)
     for heading in _PATH:
@@ -160,7 +166,8 @@ def _path(title: str, path: Sequence[Part], *, known: bool) -> Table:
             _place(point["partition"], point["version"]) if known else point["basis"],
             style=HIGHLIGHTED if point["statistic"] >= point["watch"] else None,
         )  # fmt: skip
-    bases = [_BASES[basis] for basis in dict.fromkeys(str(point["basis"]) for point in path) if basis in _BASES]
+    known_bases = [basis for basis in dict.fromkeys(str(point["basis"]) for point in path) if basis in _BASES]
+    bases = [_BASES[basis].format(against=others) for basis in known_bases]
     left_out = len(path) - _MOST_OF_A_PATH
     table.caption = "; ".join(
         [
@@ -238,14 +245,18 @@ def _history(history: Sequence[Became]) -> Table:
     return table
 
 
+def _its(signal: StatedSignal) -> str:
+    return f"the {signal.of}"
+
+
 def _cause(signal: StatedSignal) -> str:
     where = _where(signal)
-    return f"the product{where}: without that unit it would not be at watch" if where else "the product"
+    return f"{_its(signal)}{where}: without that unit it would not be at watch" if where else _its(signal)
 
 
 def _where(signal: StatedSignal) -> str:
-    """The unit that it hangs on; empty where it is the product."""
-    return f" at {signal.units[0]['unit']}" if signal.cause == "unit" and signal.units else ""
+    """The unit that it hangs on; empty where it is not a unit's doing, or of a unit anyway."""
+    return f" at {signal.units[0]['unit']}" if signal.cause == "unit" and signal.of != "unit" and signal.units else ""
 
 
 def _place(partition: int, version: int) -> str:

@@ -120,7 +120,7 @@ def _account(client: Client, definition: RegistryDefinition, watched: Watched, k
     stated = last_stated(client, registry, generation, monitor)
     differences = (*held.differences, *_unlike_stated(kept, stated))
     behind = _behind(kept.versions, there, loaded)
-    return MonitorAccount(monitor, held.kinds, held.reports, held.products, len(differences), differences, behind)
+    return MonitorAccount(monitor, held.kinds, held.reports, held.subjects, len(differences), differences, behind)
 
 
 _BY = Exposure._fields.index("by")

@@ -146,19 +146,20 @@ def _monitors(definition: RegistryDefinition) -> Iterator[str]:
     yield from ("", "## Monitors", "")
     yield from table_head(_MONITOR_COLUMNS)
     for name, monitor in definition.monitors.monitors.items():
-        levels = monitor.thresholds
-        yield row(
-            [
-                code(name),
-                code(monitor.exposures),
-                monitor.outcome,
-                monitor.baseline,
-                _numbers(monitor.rates),
-                _numbers(levels.watch),
-                _numbers(levels.alarm),
-                ", ".join(map(code, monitor.left_out)),
-            ]
-        )
+        beside = ((f"{code(name)}, each {kind}", own.thresholds) for kind, own in monitor.streams.items())
+        for stream, levels in ((code(name), monitor.thresholds), *beside):
+            yield row(
+                [
+                    stream,
+                    code(monitor.exposures),
+                    monitor.outcome,
+                    monitor.baseline,
+                    _numbers(monitor.rates),
+                    _numbers(levels.watch),
+                    _numbers(levels.alarm),
+                    ", ".join(map(code, monitor.left_out)),
+                ]
+            )
 
 
 def _pairs(definition: RegistryDefinition) -> Iterator[str]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from schemas.definition.coverage_checks import UNITS
 from schemas.definition.monitors import BETWEEN
 from schemas.identity import PSEUDONYM, hides_identity_number
 from schemas.rules import DAYS_HELD, LONGEST_TEXT, MOMENTS_HELD, Fault, check_of
+from schemas.subjects import MAKERS, products_of, subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,7 +53,7 @@ _BOUNDS = {
 
 
 class SignalId(NamedTuple):
-    """A signal: monitor group, product, and how many signals of the product there were before."""
+    """A signal: monitor group, product or another subject's label, and how many signals of it there were before."""
 
     group: str
     product: str
@@ -63,7 +65,7 @@ class SignalId(NamedTuple):
 
 
 def signal_id(text: str) -> SignalId | None:
-    """The signal that a text names, or None; a product's code may have a slash or " + " in it."""
+    """The signal that a text names, or None; a label may have a slash or " + " in it."""
     found = _SIGNAL.fullmatch(text)
     return SignalId(found[1], found[2], int(found[3])) if found else None
 
@@ -75,11 +77,21 @@ def is_notice_id(text: str) -> bool:
 
 def group_of(definition: RegistryDefinition, product: str) -> str | None:
     """The first monitor group that follows such a product, as monitors.yaml and the catalogues have it."""
-    return next((group for group in definition.monitors.exposures if follows(definition, group, product)), None)
+    return next((group for group in definition.monitors.exposures if _names(definition, group, product)), None)
 
 
-def follows(definition: RegistryDefinition, group: str, product: str) -> bool:
-    """Whether a product, or each of a construct's, is one that the group's form may name."""
+def follows(definition: RegistryDefinition, group: str, label: str) -> bool:
+    """Whether a subject's label is one that the group may have: of a product, or each of a construct's, its form's."""
+    subject = subject_of(label)
+    if subject.kind == "unit":
+        units = definition.catalogues.get(UNITS)
+        return bool(subject.name) and (units is None or subject.name in units.rows)
+    if subject.kind in MAKERS:
+        return bool(products_of(definition, group, subject))
+    return _names(definition, group, subject.name) and (subject.kind != "lot" or bool(subject.lot))
+
+
+def _names(definition: RegistryDefinition, group: str, product: str) -> bool:
     exposure = definition.monitors.exposures[group]
     fields = {one.name: one for one in definition.forms[exposure.form].fields}
     codes = product.split(BETWEEN) if len(exposure.product) > 1 else [product]

@@ -13,13 +13,14 @@ from confluent_kafka import Producer
 
 from schemas import topics
 from schemas.codec import decode_event, encode_event
+from schemas.subjects import KINDS
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.declared import Watched
 from streams.surveillance.expected import Baseline
 from streams.surveillance.kept import Kept, sorted_out
 from streams.surveillance.levels import Levels
 from streams.surveillance.message import message_of
-from streams.surveillance.monitor import Monitor
+from streams.surveillance.monitor import Makers, Monitor
 from streams.surveillance.signals import Version
 from streams.surveillance.watch import Told, Watch
 from streams.worker import position
@@ -41,15 +42,18 @@ if TYPE_CHECKING:
 GENERATION = "0123456789ab"
 GROUPS = ("cups", "stems")
 """The groups of exposures; the partition of each is its place."""
-PRODUCTS, UNITS, STRATA = ("A", "B", "C"), ("U", "V", "W"), (("F",), ("M",))
+PRODUCTS, LOTS, UNITS, STRATA = ("A", "B", "C"), ("", "L1", "L2"), ("U", "V", "W"), (("F",), ("M",))
+MAKERS = Makers(family={"A": "F", "B": "F", "C": "G"}, company={"A": "X", "B": "X", "C": "X"})
+"""Who makes the products: a family of two, one of one, and a company that has them all."""
 Record = tuple[str, Told]
 """A message: the group that it is about, and what it says."""
 
 
 def watched(group: str, *, specific: bool = False, name: str = "") -> Watched:
-    """A monitor of a group whose levels are soon reached."""
+    """A monitor of a group that watches all kinds of subjects, and whose levels are soon reached."""
     levels = Levels(watch=(1.0,), alarm=(2.5,), planned=0.7)
-    monitor = Monitor(name or group.rstrip("s"), "a1b2", Baseline("contemporary", (2.0,)), levels)
+    monitor = Monitor(name or group.rstrip("s"), "a1b2", Baseline("contemporary", (2.0,)), levels, makers=MAKERS)
+    monitor = monitor.beside(dict.fromkeys(KINDS[1:], levels))
     return Watched(monitor, group, specific, frozenset({"death"}), frozenset())
 
 
@@ -69,7 +73,7 @@ def drawn(dice: random.Random) -> Exposure:
         outcome = None
     own = outcome if dice.random() < 0.5 else None
     return Exposure(
-        dice.choice(PRODUCTS), "", dice.choice(UNITS), "left", dice.choice(STRATA), start, end,
+        dice.choice(PRODUCTS), dice.choice(LOTS), dice.choice(UNITS), "left", dice.choice(STRATA), start, end,
         "" if end is None else "death", int(outcome is not None), outcome, specific=int(own is not None),
         first_specific=own, recorded=start + dice.randint(0, 30),
         end_recorded=None if end is None else end + dice.randint(0, 200),

@@ -202,10 +202,11 @@ def trace(
     """Who carries a product now: how many persons at each unit and, with --unit, whom this unit has to call.
 
     For a signal, say `guldadra trace hip --signal cup/CUP03/0 --unit U01`; for a recall without one, `guldadra trace
-    hip --product CUP03 --lot L7 --unit U01`: with a lot also those are told whose lot nobody knows. With --signal or
-    --notice it is whom that is about, and how it stands with each; with --product, what was last said of each, whatever
-    it was about. An exposure may be over and the product still be carried: a cup stays in when the head is exchanged. A
-    unit finds its patients by the registration ids that it gave.
+    hip --product CUP03 --lot L7 --unit U01`: with a lot, and of a lot's signal, also those are told whose lot nobody
+    knows. A family's or company's signal is about whoever carries one of its products, a unit's about all that the unit
+    put in. With --signal or --notice it is whom that is about, and how it stands with each; with --product, what was
+    last said of each, whatever it was about. An exposure may be over and the product still be carried: a cup stays in
+    when the head is exchanged. A unit finds its patients by the registration ids that it gave.
     """
     from deploy.indicator_tables import carrier_tables, origin_line
     from deploy.settings import SettingsError

@@ -76,7 +76,10 @@ def take_up(context: typer.Context, signal: Signal, reason: Reason = None, note:
 
 @review.command()
 def confirm(context: typer.Context, signal: Signal, reason: Reason = None, note: Note = None, by: By = None) -> None:
-    """Confirm a signal: it is the product (stage 3)."""
+    """Confirm a signal: it is the product, or what else it is of (stage 3).
+
+    No other is compared with the product any more, nor with those of the family or company that it is of.
+    """
     _decide(context, signal, "confirmed", reason, note, by)
 
 

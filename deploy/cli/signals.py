@@ -29,6 +29,10 @@ def signals(
 ) -> None:
     """Products that fail too often, live: each signal as it stands, the alarms first.
 
+    Where monitors.yaml says so, families, companies, lots and units are watched beside the products; their signals are
+    called cup/family:Falka/0, cup/company:…/0, cup/lot:CUP03:L7/0 and cup/unit:U11/0. Signals that share outcomes stand
+    together, under the one that explains most.
+
     With --show, say `guldadra signals hip --show cup/INTEROP/0`, all that speaks for it: when it could be known and by
     which submission, when it would have fired with all that is known now, what it is held against, every unit's
     numbers and how many persons it has to call, what other methods say, all that became of it, what was decided, and

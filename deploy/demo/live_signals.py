@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from deploy.indicator_tables import product_name
+from deploy.indicator_tables import subject_name
 from sinks.clickhouse.errors import DatabaseError
 from sinks.clickhouse.generations import GenerationError
 from sinks.clickhouse.queries.signals import read_signals
@@ -55,7 +55,7 @@ def signals_told(client: Client, definition: RegistryDefinition, tell: Callable[
 
 def _words(definition: RegistryDefinition, signal: StatedSignal, state: str) -> str:
     said = signal.levels[-1]
-    name = product_name(definition, signal.group, signal.product)
+    name = subject_name(definition, signal.group, signal.product)
     fired = f"; by event date on {said['day']}" if said["day"] else ""
     return (
         f"signal {signal.id} ({name}) is {state}: [bold]{signal.level}[/], {said['observed']} outcomes where "

@@ -19,6 +19,7 @@ from schemas.definition.journey import JourneyRules
 from schemas.definition.mapping import FormMapping
 from schemas.definition.monitors import Monitors
 from schemas.definition.registry import Registry, RegistryDefinition
+from schemas.definition.stream_checks import stream_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -104,19 +105,21 @@ def load_registry(folder: Path) -> RegistryDefinition:
     monitors = _declared(problems, Monitors, folder / "monitors.yaml")
     path = folder / "coverage.yaml"
     coverage = _attempt(problems, _read_coverage, path) if path.exists() else None
+    known = Known(forms, rules)
     if not problems:  # what stands in them is held against forms that are sound
-        known = Known(forms, rules)
         problems += [f"{folder / 'journey.yaml'}, {one}" for one in journey_problems(known)]
         problems += [f"{folder / 'indicators.yaml'}, {one}" for one in indicator_problems(known, indicators)]
         problems += [f"{folder / 'monitors.yaml'}, {one}" for one in monitor_problems(known, monitors)]
         problems += [f"{folder / 'monitors.yaml'}, {one}" for one in pair_problems(monitors, indicators)]
         problems += [f"{path}, {one}" for one in coverage_problems(known, coverage)] if coverage else []
+    sound = {name: catalogue for name, catalogue in catalogues.items() if catalogue is not None}
+    if not problems:  # of groups and fields that are there
+        problems += [f"{folder / 'monitors.yaml'}, {one}" for one in stream_problems(known, monitors, sound)]
     if problems or registry is None:
         raise DefinitionError(problems)
     generation = generation_of(forms, rules, indicators, monitors)
-    kept = {name: catalogue for name, catalogue in catalogues.items() if catalogue is not None}
     return RegistryDefinition(
-        folder, registry, forms, released, kept, mappings, rules, indicators, monitors, generation, coverage
+        folder, registry, forms, released, sound, mappings, rules, indicators, monitors, generation, coverage
     )
 
 

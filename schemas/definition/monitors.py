@@ -13,7 +13,12 @@ exposures:
     outcomes: {form: reoperation, attributed: true}
     specific: {components_removed: {contains: cup}}
 monitors:
-  cup: {exposures: cup, baseline: flat, rates: [2.0]}
+  cup:
+    exposures: cup
+    baseline: flat
+    rates: [2.0]
+    streams:                    # what is watched beside the products themselves
+      lot: {thresholds: {watch: [8.0], alarm: [16.0]}, fewest: 3}
 disproportionality:             # which pairs of drug and reaction are reported more often than the others
   reactions: {reports: reactions, drug: drug, reaction: reaction, exposures: drug, users: user}
 """
@@ -82,8 +87,36 @@ class Thresholds(_Strict):
     alarm: tuple[float, ...] = (6.6,)
 
 
+class OwnStream(_Strict):
+    """From when on one kind of stream that is watched beside the products is at a level.
+
+    A registry's false signals are counted over all its streams together, so each kind has thresholds of its own.
+
+    Attributes:
+        thresholds: of the levels watch and alarm.
+        planned: expected outcomes at which its test closes and a new one opens; the monitor's where left out.
+        fewest: outcomes that it takes for any level; likewise.
+    """
+
+    thresholds: Thresholds
+    planned: PositiveFloat | None = None
+    fewest: PositiveInt | None = None
+
+
 class Monitor(_Strict):
-    """How the products of one group of exposures are watched.
+    """How the products of one group of exposures are watched, and what beside them.
+
+    A product is always watched, a construct (a product of several fields) too. Beside them, where ``streams`` says so:
+
+    - family, company: all products of the group that their catalogue says are of it, against all others of the group,
+      as one, for as long as two or more of them are in use.
+    - lot: those of a product that are of one lot, against the product's other lots, whatever the baseline is; the rates
+      where these had no outcome. For as long as the product has two lots or more, those of no known lot as one.
+    - unit: all that the unit put in, but for products that no other is compared with, against what the other units put
+      in. A unit's signal says that it is the unit; it is for the clinic and the registry.
+
+    A confirmed signal of a product, family or company leaves all its products out of others' comparators; that of a
+    lot or unit leaves nothing out.
 
     Attributes:
         exposures: the group.
@@ -93,9 +126,10 @@ class Monitor(_Strict):
         rates: first outcomes per 100 component-years: one for all time, or one for each of the intervals. For
             contemporary it is the prior, used until the others have had an outcome.
         left_out: products that no other is compared with.
-        thresholds: of the levels watch and alarm.
+        thresholds: of the levels watch and alarm, for a product.
         planned: expected outcomes at which a test of a product closes and a new one opens.
         fewest: outcomes of a product that it takes for any level.
+        streams: what is watched beside the products; of what is left out nothing is.
         unit_shape: shape of the gamma prior of units; null for the method of moments.
     """
 
@@ -107,6 +141,7 @@ class Monitor(_Strict):
     thresholds: Thresholds = Field(default_factory=Thresholds)
     planned: PositiveFloat = 20.0
     fewest: PositiveInt = 1
+    streams: dict[Literal["family", "company", "lot", "unit"], OwnStream] = Field(default_factory=dict)
     unit_shape: PositiveFloat | None = None
 
 

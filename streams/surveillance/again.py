@@ -29,13 +29,13 @@ class Held(NamedTuple):
     Attributes:
         kinds: kinds of exposure, and how many there are of each.
         reports: counts of reports.
-        products: those with a signal: their hindsight paths, and whether they are at watch.
+        subjects: those with a signal: their hindsight paths, and whether they are at watch.
         differences: each in words.
     """
 
     kinds: int
     reports: int
-    products: int
+    subjects: int
     differences: tuple[str, ...]
 
 
@@ -51,15 +51,15 @@ def held_against(watched: Watched, kept: Kept, exposures: Iterable[Exposure]) ->
     wanted.confirmed = kept.confirmed  # what people said is not in the exposures
     stored, recomputed = Watch(watched, kept).state.sums, Watch(watched, wanted).state.sums
     differences = [*_unlike("exposures", kept.bins, wanted.bins), *_unlike("reports", kept.reports, wanted.reports)]
-    for product, stated in sorted(kept.stated.items()):
+    for label, stated in sorted(kept.stated.items()):
         erased = stated.signal.erased
         outcomes = erased.outcomes if erased else 0
-        paths = [hindsight(sums, watched.monitor, product, erased=outcomes) for sums in (stored, recomputed)]
+        paths = [hindsight(sums, watched.monitor, label, erased=outcomes) for sums in (stored, recomputed)]
         if paths[0].points() != paths[1].points():
-            differences.append(f"hindsight of {product}: {paths[0].points()[-1]}, recomputed {paths[1].points()[-1]}")
+            differences.append(f"hindsight of {label}: {paths[0].points()[-1]}, recomputed {paths[1].points()[-1]}")
         at_watch = [path.crossed("watch") for path in paths]
         if at_watch[0] != at_watch[1]:
-            differences.append(f"{product} at watch: from {at_watch[0]}, recomputed from {at_watch[1]}")
+            differences.append(f"{label} at watch: from {at_watch[0]}, recomputed from {at_watch[1]}")
     return Held(
         len(kept.bins.keys() | wanted.bins.keys()),
         len(kept.reports.keys() | wanted.reports.keys()),

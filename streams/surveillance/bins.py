@@ -173,6 +173,10 @@ class Bins:
         rows: NDArray[np.intp] = every[self.column("count")[every] != 0]
         return rows
 
+    def rows_at(self, unit: int) -> NDArray[np.intp]:
+        """The rows of a unit."""
+        return np.flatnonzero((self.column("unit") == unit) & (self.column("count") != 0))
+
     def places_of(self, product: int) -> Int32s:
         """The places that a product was ever at: a row of three for each, its number, and those of unit and stratum."""
         return np.array(self._places_of.get(product, ()), dtype=np.int32).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""Charts of one product over its exposures one by one: CUSUMs in continuous time, and an e-detector.
+"""Charts of one subject over its exposures one by one: CUSUMs in continuous time, and an e-detector.
 
 The cumulative hazard that they need is exact, whatever the strata and units: on every day each exposure adds the
 hazard of its own stratum and interval, times its unit's factor, as is now known of the comparator. So the intensity of
@@ -23,8 +23,9 @@ from streams.surveillance.running import come_by, grown_by
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.surveillance.evidence import Path, Present
+    from streams.surveillance.evidence import Path
     from streams.surveillance.person_time import PersonTime
+    from streams.surveillance.present import Present
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.integer]
@@ -72,17 +73,16 @@ class Charts(NamedTuple):
     detector: Chart
 
 
-def charts(sums: PersonTime, product: str, now: Present, path: Path) -> Charts:
-    """The charts of a product with all that is known now.
+def charts(sums: PersonTime, rows: Ints, now: Present, path: Path) -> Charts:
+    """The charts of a subject with all that is known now.
 
     Args:
         sums: what is known.
-        product: code of the product.
+        rows: of its exposures' kinds.
         now: how it stands.
         path: its hindsight path, whole.
     """
     bins = sums.bins
-    rows = bins.rows_of(bins.products.find(product))
     start, stop, count, stratum, unit = (
         bins.column(name)[rows] for name in ("start", "stop", "count", "stratum", "unit")
     )

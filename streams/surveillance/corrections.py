@@ -1,66 +1,91 @@
-"""What changes say of each product: a new outcome, a correction of its data, somebody who opted out."""
+"""What changes say of each subject: a new outcome, a correction of its data, somebody who opted out."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from streams.surveillance.bins import Change, Exposure
+    from streams.surveillance.monitor import Monitor
 
 _BEGAN = 6  # the first fields of an exposure, which nothing but a correction changes
 
 
 class Told:
-    """What some changes say.
+    """What some changes say of subjects, by their labels.
 
     Attributes:
-        changed: products of which anything is new.
-        touched: products with a new outcome, a correction, or somebody who opted out.
-        corrections: by product, what of its data was corrected.
-        taken: products that lost an outcome by a correction.
-        erased: by product, the persons who opted out.
-        erased_outcomes: by product, their first outcomes.
+        touched: those with a new outcome, a correction, or somebody who opted out.
+        corrections: what of their data was corrected.
+        taken: those that lost an outcome by a correction.
+        erased: the persons who opted out.
+        erased_outcomes: their first outcomes.
     """
 
-    def __init__(self, changes: Iterable[Change]) -> None:
-        self.changed: set[str] = set()
+    def __init__(self, changes: Iterable[Change], monitor: Monitor) -> None:
         self.touched: set[str] = set()
         self.corrections: defaultdict[str, list[str]] = defaultdict(list)
         self.taken: set[str] = set()
         self.erased: defaultdict[str, set[str]] = defaultdict(set)
         self.erased_outcomes: Counter[str] = Counter()
+        self._monitor = monitor
+        self._places: set[tuple[str, str, str]] = set()
         for change in changes:
-            if change.before is not None:
-                self.changed.add(change.before.product)
-                self._was(change, change.before)
-            if change.after is not None:
-                self.changed.add(change.after.product)
-                self._is(change.before, change.after)
+            _, _, before, after, opted_out = change
+            if after is not None:
+                self._places.add((after.product, after.lot, after.unit))
+                if after.first_outcome is not None and (before is None or before.first_outcome is None):
+                    self.touched.update(self._subjects(after))
+            if before is not None:
+                self._places.add((before.product, before.lot, before.unit))
+                if opted_out:
+                    self._left(change, before)
+                elif (what := _corrected(before, after)) is not None:
+                    self._was_corrected(change, before, what)
 
-    def _was(self, change: Change, before: Exposure) -> None:
-        product = before.product
-        had_outcome = before.first_outcome is not None
-        if change.opted_out:
-            self.touched.add(product)
-            self.erased[product].add(change.patient)
-            self.erased_outcomes[product] += had_outcome
-            return
+    def is_new(self, label: str) -> bool:
+        """Whether anything is said of a subject."""
+        subject, products = self._monitor.members(label)
+        if subject.kind == "unit":
+            return subject.name in self._units
+        if subject.kind == "lot":
+            return (subject.name, subject.lot) in self._lots
+        return not self._products.isdisjoint(products)
+
+    @cached_property
+    def _products(self) -> set[str]:
+        return {product for product, _, _ in self._places}
+
+    @cached_property
+    def _lots(self) -> set[tuple[str, str]]:
+        return {(product, lot) for product, lot, _ in self._places}
+
+    @cached_property
+    def _units(self) -> set[str]:
+        return {unit for _, _, unit in self._places}
+
+    def _subjects(self, exposure: Exposure) -> tuple[str, ...]:
+        return self._monitor.labels(exposure.product, exposure.lot, exposure.unit)
+
+    def _left(self, change: Change, before: Exposure) -> None:
+        for subject in self._subjects(before):
+            self.touched.add(subject)
+            self.erased[subject].add(change.patient)
+            self.erased_outcomes[subject] += before.first_outcome is not None
+
+    def _was_corrected(self, change: Change, before: Exposure, what: str) -> None:
         after = change.after
-        what = _corrected(before, after)
-        if what is None:
-            return
-        self.touched.add(product)
-        self.corrections[product].append(f"{change.registration_id} {what}")
-        if had_outcome and (after is None or after.product != product or after.first_outcome is None):
-            self.taken.add(product)
-
-    def _is(self, before: Exposure | None, after: Exposure) -> None:
-        new_outcome = after.first_outcome is not None and (before is None or before.first_outcome is None)
-        if new_outcome or (before is not None and before.product != after.product):
-            self.touched.add(after.product)
+        now = () if after is None else self._subjects(after)
+        had_outcome = before.first_outcome is not None
+        for subject in self._subjects(before):
+            self.corrections[subject].append(f"{change.registration_id} {what}")
+            if had_outcome and (after is None or after.first_outcome is None or subject not in now):
+                self.taken.add(subject)
+        self.touched.update(now, self._subjects(before))
 
 
 def _corrected(before: Exposure, after: Exposure | None) -> str | None:

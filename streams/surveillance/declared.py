@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 from schemas.definition.form import DEATH
 from schemas.definition.generation import deciding
+from schemas.subjects import MAKERS, made_by, product_field
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.expected import Baseline
 from streams.surveillance.levels import Levels
-from streams.surveillance.monitor import Monitor
+from streams.surveillance.monitor import Makers, Monitor
 
 if TYPE_CHECKING:
     from schemas.definition.monitors import Exposure as DeclaredExposure
     from schemas.definition.monitors import Monitor as DeclaredMonitor
+    from schemas.definition.monitors import Thresholds
     from schemas.definition.registry import RegistryDefinition
+    from schemas.subjects import Kind
 
 _LENGTH = 12
 _OUTCOMES = Exposure._fields.index("outcomes")  # and the first outcome follows
@@ -61,29 +64,42 @@ def watched_by(definition: RegistryDefinition) -> dict[str, Watched]:
     found = {}
     for name, declared in definition.monitors.monitors.items():
         group = definition.monitors.exposures[declared.exposures]
+        field = product_field(definition, declared.exposures)
+        makers = Makers(**{kind: made_by(field, definition.catalogues, kind) for kind in MAKERS})
         try:
-            found[name] = _watched(name, declared, group)
+            found[name] = _watched(name, declared, group, makers)
         except ValueError as error:
             raise ValueError(f"monitors.{name}: {error}") from error
     return found
 
 
-def _watched(name: str, declared: DeclaredMonitor, group: DeclaredExposure) -> Watched:
-    table = declared.thresholds
+def _watched(name: str, declared: DeclaredMonitor, group: DeclaredExposure, makers: Makers) -> Watched:
+    monitor = Monitor(
+        group=name,
+        definition=_hash_of(declared, group),
+        baseline=Baseline(declared.baseline, declared.rates),
+        levels=_levels(declared.thresholds, declared.planned),
+        unit_shape=declared.unit_shape,
+        fewest=declared.fewest,
+        makers=makers,
+    )
+    beside: dict[Kind, Levels] = {}
+    for kind, own in declared.streams.items():
+        try:
+            beside[kind] = _levels(own.thresholds, own.planned or declared.planned)
+        except ValueError as error:
+            raise ValueError(f"streams.{kind}: {error}") from error
     return Watched(
-        monitor=Monitor(
-            group=name,
-            definition=_hash_of(declared, group),
-            baseline=Baseline(declared.baseline, declared.rates),
-            levels=Levels(table.per_year, table.watch, table.alarm, declared.planned),
-            unit_shape=declared.unit_shape,
-            fewest=declared.fewest,
-        ),
+        monitor=monitor.beside(beside, {kind: own.fewest or declared.fewest for kind, own in declared.streams.items()}),
         exposures=declared.exposures,
         specific=declared.outcome == "specific",
         deaths=frozenset(end.reason for end in group.ends if end.form == DEATH),
         left_out=frozenset(declared.left_out),
     )
+
+
+def _levels(table: Thresholds, planned: float) -> Levels:
+    return Levels(table.per_year, table.watch, table.alarm, planned)
 
 
 def _own(exposure: Exposure | None) -> Exposure | None:
@@ -96,5 +112,5 @@ def _own(exposure: Exposure | None) -> Exposure | None:
 
 
 def _hash_of(declared: DeclaredMonitor, group: DeclaredExposure) -> str:
-    """Of all that is declared of a monitor, but for titles: they change no number."""
+    """Of all that is declared of a monitor, but for titles: they change no number. Nor are catalogues in it."""
     return hashlib.sha256(json.dumps([deciding(declared), deciding(group)]).encode()).hexdigest()[:_LENGTH]

@@ -1,4 +1,4 @@
-"""Outcomes within 30 days of an operation, exposure by exposure: the Bernoulli CUSUM of a product."""
+"""Outcomes within 30 days of an operation, exposure by exposure: the Bernoulli CUSUM of a subject."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from streams.surveillance.intervals import INTERVALS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.surveillance.evidence import Present
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.person_time import PersonTime
+    from streams.surveillance.present import Present
 
-    Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.integer]
 
 EARLY = 30
 """Days after an operation within which an outcome is one of the chart."""
@@ -28,7 +28,7 @@ ODDS_RATIO = 2.0
 _SMALLEST = 1e-9  # a probability that a unit's factor may make, and one less than the largest
 
 
-def early_outcomes(sums: PersonTime, monitor: Monitor, product: str, now: Present) -> Chart:
+def early_outcomes(sums: PersonTime, declared: Monitor, rows: Ints, compared: Ints, now: Present) -> Chart:
     """The Bernoulli CUSUM of outcomes within 30 days of an operation, on the 30th day of each exposure.
 
     Only exposures whose 30 days are reported through count, in the order of their first days; on one day those without
@@ -40,8 +40,9 @@ def early_outcomes(sums: PersonTime, monitor: Monitor, product: str, now: Presen
 
     Args:
         sums: what is known.
-        monitor: what is declared.
-        product: code of the product.
+        declared: what is declared of its kind.
+        rows: of the subject's exposures' kinds.
+        compared: those that it is held against.
         now: how it stands.
 
     Returns:
@@ -50,11 +51,10 @@ def early_outcomes(sums: PersonTime, monitor: Monitor, product: str, now: Presen
     bins = sums.bins
     start, unit = bins.column("start"), bins.column("unit")
     whole = start <= (sums.through_by_unit() - EARLY)[unit]
-    rows = bins.rows_of(bins.products.find(product))
     rows = rows[whole[rows]]
     if not rows.size:
         return Chart(rows, np.empty(0))
-    likely = _probabilities(sums, monitor, product, whole)
+    likely = _probabilities(sums, declared, compared[whole[compared]])
     odds = now.factors[unit[rows]] * (likely / (1 - likely))[bins.column("stratum")[rows]]
     probability = np.clip(odds / (1 + odds), _SMALLEST, 1 - _SMALLEST)
     failed = (bins.column("event")[rows] == 1) & (bins.column("stop")[rows] - start[rows] <= EARLY)
@@ -63,17 +63,15 @@ def early_outcomes(sums: PersonTime, monitor: Monitor, product: str, now: Presen
     return Chart(start[rows[order]] + EARLY, bernoulli_cusum(failed[order], probability[order], odds_ratio=ODDS_RATIO))
 
 
-def _probabilities(sums: PersonTime, monitor: Monitor, product: str, whole: Bools) -> Floats:
-    """The probability of an early outcome by stratum, from the kinds that are reported through for 30 days."""
+def _probabilities(sums: PersonTime, declared: Monitor, rows: Ints) -> Floats:
+    """The probability of an early outcome by stratum, of those compared with that are reported through for 30 days."""
     bins = sums.bins
-    strata, stratum = len(bins.strata.all), bins.column("stratum")
-    others = np.array([one != product and one not in sums.left_out for one in bins.products.all], dtype=np.bool_)
-    count = np.where(whole & others[bins.column("product")], bins.column("count"), 0)
-    exposures = np.bincount(stratum, weights=count, minlength=strata)
-    early = np.flatnonzero(bins.column("event"))
+    strata, stratum, count = len(bins.strata.all), bins.column("stratum"), bins.column("count")
+    exposures = np.bincount(stratum[rows], weights=count[rows], minlength=strata)
+    early = rows[bins.column("event")[rows] == 1]
     early = early[bins.column("stop")[early] - bins.column("start")[early] <= EARLY]
     events = np.bincount(stratum[early], weights=count[early], minlength=strata)
-    if monitor.baseline.kind != "contemporary" or not 0 < events.sum() < exposures.sum():
-        return -np.expm1(-EARLY * monitor.baseline.by_cell(sums.cells)[::INTERVALS])
+    if declared.baseline.kind != "contemporary" or not 0 < events.sum() < exposures.sum():
+        return -np.expm1(-EARLY * declared.baseline.by_cell(sums.cells)[::INTERVALS])
     likely: Floats = (events + events.sum() / exposures.sum()) / (exposures + 1)
     return likely

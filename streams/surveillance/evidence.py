@@ -1,4 +1,4 @@
-"""What speaks for a signal: the product as it stands now, and its hindsight path, by event date with all data.
+"""What speaks for a signal: the hindsight path of a subject, by event date with all data.
 
 Hindsight is a function of the exposures alone, whatever the order they came in. On each day with an outcome, and now,
 it has what had happened and was to be expected up to that day. Each unit's factor is that of all data.
@@ -6,31 +6,31 @@ it has what had happened and was to be expected up to that day. Each unit's fact
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence  # noqa: TC003 - msgspec reads what is kept of it at run time
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads what is kept of it at run time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from streams.statistics.rates import incidence_rate, poisson_tail
 from streams.surveillance.bins import OPEN
-from streams.surveillance.expected import FINE, Comparison, Experience, compare, compare_days, fine, hazard_of
+from streams.surveillance.expected import Comparison, Experience, compare_days
+from streams.surveillance.extent import compared_with, rows_of
 from streams.surveillance.intervals import INTERVALS, YEAR
 from streams.surveillance.levels import Stream, stream_by_stream
-from streams.surveillance.units import unit_factors
+from streams.surveillance.present import present
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.surveillance.levels import Level, Tested
     from streams.surveillance.monitor import Monitor
-    from streams.surveillance.person_time import Own, PersonTime
+    from streams.surveillance.person_time import PersonTime
+    from streams.surveillance.present import Present
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.integer]
 
-
-_AT_ONCE = 32
 _NEVER = -OPEN
 
 
@@ -84,25 +84,8 @@ class Comparator(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
-    """A product and what it is held against, with all that is known now.
-
-    Attributes:
-        others: the comparator.
-        factors: of every unit of the group.
-        compared: the comparison, of one day.
-        time: days at risk, not weighed.
-    """
-
-    others: Experience
-    factors: Floats
-    compared: Comparison
-    time: float
-
-
-@dataclass(frozen=True, slots=True)
 class Path:
-    """A product day by day: each day with an outcome, and now.
+    """A subject day by day: each day with an outcome, and now.
 
     Attributes:
         days: in their order.
@@ -164,101 +147,10 @@ def points_of(
     return tuple(Point(*one) for one in zip(*columns, strict=True))
 
 
-def present(sums: PersonTime, monitor: Monitor, product: str) -> Present:
-    """How a product stands now."""
-    return next(presents(sums, monitor, [product]))
-
-
-def presents(sums: PersonTime, monitor: Monitor, products: Sequence[str]) -> Iterator[Present]:
-    """How each of some products stands now; they are worked out a few at a time."""
-    group = _Group(sums)
-    for at in range(0, len(products), _AT_ONCE):
-        some = products[at : at + _AT_ONCE]
-        own = [sums.own(product) for product in some]
-        time, events = (
-            np.array(
-                [np.bincount(one.cell.ravel(), part.ravel(), sums.cells) for one, part in zip(own, parts, strict=True)]
-            )
-            for parts in ([one.time for one in own], [one.events for one in own])
-        )
-        are_in = np.array([product not in sums.left_out for product in some])[:, None]
-        others = Experience(group.time - time * are_in, group.events - events * are_in)
-        factors = np.ones((len(some), len(sums.bins.units.all)))
-        weighed = time
-        if monitor.baseline.kind == "contemporary" and sums.cells:
-            hazard = hazard_of(others)
-            factors = np.array(
-                [
-                    unit_factors(*group.without(one, hazard[row], is_in=is_in), monitor.unit_shape)
-                    for row, (one, is_in) in enumerate(zip(own, are_in[:, 0].tolist(), strict=True))
-                ]
-            )
-            weighed = np.array(
-                [
-                    np.bincount(one.cell.ravel(), (one.time * of_unit[one.unit][:, None]).ravel(), sums.cells)
-                    for one, of_unit in zip(own, factors, strict=True)
-                ]
-            )
-        compared = compare(Experience(weighed, events), others, monitor.baseline)
-        for row in range(len(some)):
-            its = slice(row, row + 1)
-            yield Present(
-                Experience(others.time[its], others.events[its]),
-                factors[row],
-                Comparison(*(getattr(compared, part.name)[its] for part in fields(Comparison))),
-                float(time[row].sum()),
-            )
-
-
-class _Group:
-    """All products that others are compared with, and what the hazard of all of them expects at each unit.
-
-    Attributes:
-        time: days at risk by cell.
-        events: first outcomes, likewise.
-    """
-
-    def __init__(self, sums: PersonTime) -> None:
-        many, cells = len(sums.bins.units.all), sums.cells
-        # a row for each cell: of some cells all units are read then, one after the other
-        self._time = sums.unit_time[:many, :cells].T.astype(np.float64, order="C")
-        unit_events = sums.unit_events[:many, :cells].astype(np.float64)
-        self.time, self.events = self._time.sum(axis=1), unit_events.sum(axis=0)
-        self._unit_events = unit_events.sum(axis=1)
-        self._is_used = self._time.any(axis=1)
-        self._hazard = hazard_of(Experience(self.time[None], self.events[None]))[0]
-        self._due = fine(self._time * self._hazard[:, None])
-        self._all_due = self._due.sum(axis=0)
-
-    def without(self, own: Own, hazard: Floats, *, is_in: bool) -> tuple[Floats, Floats]:
-        """First outcomes of all but one product, by unit, and how many their hazard expects there.
-
-        Args:
-            own: the product's.
-            hazard: of the others, a day, by cell.
-            is_in: whether the product is among those that others are compared with.
-        """
-        if not is_in:
-            return self._unit_events, self._all_due / FINE
-        # the others' hazard is that of all wherever the product has not been; so only the rest is worked out anew
-        differs = (hazard != self._hazard) & self._is_used
-        at = np.flatnonzero(own.time)
-        its_cell, its_unit = own.cell.ravel()[at], own.unit[at // INTERVALS]
-        differs[its_cell] = True
-        cells = np.flatnonzero(differs)
-        row = np.cumsum(differs) - 1
-        time = self._time[cells]
-        time.reshape(-1)[row[its_cell] * time.shape[1] + its_unit] -= own.time.ravel()[at]
-        time *= hazard[cells, None]
-        due = self._all_due - self._due[cells].sum(axis=0) + fine(time).sum(axis=0)
-        events = np.bincount(own.unit, own.events.sum(axis=1), self._unit_events.size)
-        return self._unit_events - events, due / FINE
-
-
 def hindsight(
     sums: PersonTime,
     monitor: Monitor,
-    product: str,
+    label: str,
     *,
     now: Present | None = None,
     without: str | None = None,
@@ -267,21 +159,21 @@ def hindsight(
     resumed: Standing | None = None,
     alone: bool = False,
 ) -> Path:
-    """The hindsight path of a product.
+    """The hindsight path of a subject.
 
     Args:
         sums: what is known.
         monitor: what is declared.
-        product: code of the product.
+        label: the subject's.
         now: how it stands now, where that was worked out before.
-        without: a unit whose exposures to the product are left out.
+        without: a unit whose exposures to it are left out.
         against: a comparator as it was once, in place of that of each day.
         erased: outcomes of persons who have opted out, which still count, from the first day on.
         resumed: leave out the days before this one, on which it was in this stream.
         alone: leave out the days after it too, and now.
     """
-    bins = sums.bins
-    every = bins.rows_of(bins.products.find(product))
+    bins, declared = sums.bins, monitor.of(monitor.members(label)[0].kind)
+    every = rows_of(sums, monitor, label)
     rows = every
     if without is not None:
         rows = every[bins.column("unit")[every] != bins.units.find(without)]
@@ -292,32 +184,30 @@ def hindsight(
     whole = _own(sums, days, every)
     raw = whole if rows is every else _own(sums, days, rows)
     if against is None:
-        factors = (now or present(sums, monitor, product)).factors
-        time, events = sums.compared_on(days)
-        others = Experience(time, events)
-        if product not in sums.left_out:
-            others = Experience(time - whole.time, events - whole.events)
+        factors = (now or present(sums, monitor, label)).factors
+        others = _others(sums, monitor, label, days, _Whole(every, whole, factors))
     else:
         factors = np.array([against.factors.get(one, 1.0) for one in bins.units.all])
         others = _as_it_was(sums, against, days.size)
     weighed = raw
     if np.any(factors != 1):
-        weight = bins.column("count")[rows] * factors[bins.column("unit")[rows]]
-        weighed = Experience(sums.time_on(days, rows, weight), raw.events)
-    compared = compare_days(weighed, others, monitor.baseline)
+        weighed = Experience(sums.time_on(days, rows, _weight(sums, rows, factors)), raw.events)
+    compared = compare_days(weighed, others, declared.baseline)
     if erased:
         compared = replace(compared, observed=compared.observed + erased, trials=compared.trials + erased)
-    first, last = known_days(sums, product)
+    first, last = known_days(sums, every)
     days[days == OPEN] = last
-    thresholds = monitor.levels.thresholds(per_year(compared.due, days, first))
-    tested = stream_by_stream(compared, monitor.levels.planned, resumed.stream if resumed else None)
-    return Path(days, compared, tested, thresholds, raw.time.sum(axis=1), monitor.fewest)
+    thresholds = declared.levels.thresholds(per_year(compared.due, days, first))
+    tested = stream_by_stream(compared, declared.levels.planned, resumed.stream if resumed else None)
+    return Path(days, compared, tested, thresholds, raw.time.sum(axis=1), declared.fewest)
 
 
-def known_days(sums: PersonTime, product: str) -> tuple[int, int]:
-    """The day of a product's first use, and the last that anything is known of: of an outcome, or reported through."""
+def known_days(sums: PersonTime, rows: Ints) -> tuple[int, int]:
+    """The day on which some exposures first began, and the last that anything is known of.
+
+    That is the day of an outcome, or up to which one of their units has reported.
+    """
     bins = sums.bins
-    rows = bins.rows_of(bins.products.find(product))
     if not rows.size:
         return 0, 0
     outcomes = bins.column("stop")[rows[bins.column("event")[rows] == 1]]
@@ -327,7 +217,7 @@ def known_days(sums: PersonTime, product: str) -> tuple[int, int]:
 
 
 def per_year(due: Floats, days: Ints, first: int | Ints) -> Floats:
-    """Expected outcomes per year since the first use of a product; a first year counts whole."""
+    """Expected outcomes per year since the first use; a first year counts whole."""
     return due / np.maximum((days - first) / YEAR, 1.0)
 
 
@@ -343,9 +233,41 @@ def comparator_of(sums: PersonTime, now: Present) -> Comparator:
     return Comparator(strata, {unit: factor for unit, factor in factors if factor != 1})
 
 
+class _Whole(NamedTuple):
+    """All of a subject's exposures, none left out.
+
+    Attributes:
+        rows: their rows.
+        experience: theirs on each day, not weighed.
+        factors: each unit's.
+    """
+
+    rows: Ints
+    experience: Experience
+    factors: Floats
+
+
+def _others(sums: PersonTime, monitor: Monitor, label: str, days: Ints, whole: _Whole) -> Experience:
+    """What a subject is held against on each of some days."""
+    if monitor.members(label)[0].kind == "lot":
+        rows = compared_with(sums, monitor, label)
+        return Experience(sums.time_on(days, rows, _weight(sums, rows, whole.factors)), sums.events_on(days, rows))
+    time, events = sums.compared_on(days)
+    is_in = sums.is_compared(whole.rows)
+    if not is_in.any():
+        return Experience(time, events)
+    own = whole.experience if is_in.all() else _own(sums, days, whole.rows[is_in])
+    return Experience(time - own.time, events - own.events)
+
+
 def _own(sums: PersonTime, days: Ints, rows: Ints) -> Experience:
     count = sums.bins.column("count")[rows].astype(np.float64)
     return Experience(sums.time_on(days, rows, count), sums.events_on(days, rows))
+
+
+def _weight(sums: PersonTime, rows: Ints, factors: Floats) -> Floats:
+    """What each row counts where each unit's days at risk are multiplied by its factor."""
+    return sums.bins.column("count")[rows] * factors[sums.bins.column("unit")[rows]]
 
 
 def _as_it_was(sums: PersonTime, comparator: Comparator, days: int) -> Experience:

@@ -31,7 +31,7 @@ class Seen(NamedTuple):
 
 
 class Stated(NamedTuple):
-    """The latest of a product's signals, without its known path, and how many messages of it were sent."""
+    """The latest of a subject's signals, without its known path, and how many messages of it were sent."""
 
     signal: Signal
     messages: int
@@ -47,10 +47,10 @@ class Kept:
     Attributes:
         bins: the number of exposures of each kind.
         reports: the clock's counts.
-        known: by product, the looks of its known path, in their order.
-        stated: by product, the latest of its signals.
+        known: by subject's label, the looks of its known path, in their order.
+        stated: by label, the latest of its signals.
         versions: by partition, up to which version submissions are in.
-        confirmed: products under a confirmed signal.
+        confirmed: labels of subjects under a confirmed signal.
     """
 
     def __init__(self) -> None:
@@ -72,9 +72,9 @@ def report_record(monitor: str, report: Report, number: int) -> tuple[bytes, byt
     return _key("report", monitor, report), _encode(number) if number else None
 
 
-def look_record(monitor: str, product: str, place: int, seen: Seen) -> tuple[bytes, bytes]:
+def look_record(monitor: str, label: str, place: int, seen: Seen) -> tuple[bytes, bytes]:
     """A look, which is written once and never changed."""
-    return _key("look", monitor, (product, place)), _encode(seen)
+    return _key("look", monitor, (label, place)), _encode(seen)
 
 
 def signal_record(monitor: str, stated: Stated) -> tuple[bytes, bytes]:
@@ -87,9 +87,9 @@ def version_record(monitor: str, partition: int, version: int) -> tuple[bytes, b
     return _key("version", monitor, (partition,)), _encode(version)
 
 
-def confirmed_record(monitor: str, product: str, *, confirmed: bool) -> tuple[bytes, bytes | None]:
-    """That a product is under a confirmed signal; nothing is kept of others."""
-    return _key("confirmed", monitor, (product,)), _encode(1) if confirmed else None
+def confirmed_record(monitor: str, label: str, *, confirmed: bool) -> tuple[bytes, bytes | None]:
+    """That a subject is under a confirmed signal; nothing is kept of others."""
+    return _key("confirmed", monitor, (label,)), _encode(1) if confirmed else None
 
 
 def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
@@ -108,8 +108,8 @@ def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
         elif what == "report":
             kept.reports[Report(*rest)] = _decode_number(value)
         elif what == "look":
-            product, place = rest
-            looks.setdefault((monitor, product), {})[place] = _decode_seen(value)
+            label, place = rest
+            looks.setdefault((monitor, label), {})[place] = _decode_seen(value)
         elif what == "signal":
             stated = _decode_stated(value)
             kept.stated[stated.signal.product] = stated
@@ -117,8 +117,8 @@ def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
             kept.confirmed.add(rest[0])
         else:
             kept.versions[rest[0]] = _decode_number(value)
-    for (monitor, product), by_place in looks.items():
-        found[monitor].known[product] = [by_place[place] for place in sorted(by_place)]
+    for (monitor, label), by_place in looks.items():
+        found[monitor].known[label] = [by_place[place] for place in sorted(by_place)]
     return found
 
 

@@ -12,8 +12,12 @@ from streams.surveillance.intervals import YEAR
 from streams.surveillance.levels import Stream, statistic
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.person_time import PersonTime
+
+    Floats = NDArray[np.float64]
 
 _MOST = 20
 
@@ -38,19 +42,24 @@ class LotNumbers(NamedTuple):
     statistic: float
 
 
-def lot_numbers(sums: PersonTime, monitor: Monitor, product: str) -> tuple[LotNumbers, ...]:
-    """The lots of a product that had outcomes, the highest statistic first; none where there are not two lots."""
+def lot_numbers(sums: PersonTime, monitor: Monitor, product: str, factors: Floats) -> tuple[LotNumbers, ...]:
+    """The lots of a product that had outcomes, the highest statistic first; none where there are not two lots.
+
+    Args:
+        sums: what is known.
+        monitor: what is declared.
+        product: code of the product.
+        factors: each unit's, by which days at risk are weighed.
+    """
     bins = sums.bins
     rows = bins.rows_of(bins.products.find(product))
     lots, part = np.unique(bins.column("lot")[rows], return_inverse=True)
     many = lots.size
     if many < 2:  # noqa: PLR2004 - a lot has no others
         return ()
-    time, events = sums.time_by(part, many, rows), sums.events_by(part, many, rows)
-    own, others = (
-        Experience(of_time.astype(np.float64), of_events.astype(np.float64))
-        for of_time, of_events in ((time, events), (time.sum(axis=0) - time, events.sum(axis=0) - events))
-    )
+    time, events = sums.time_by(part, many, rows), sums.events_by(part, many, rows).astype(np.float64)
+    weighed = sums.time_by(part, many, rows, bins.column("count")[rows] * factors[bins.column("unit")[rows]])
+    own, others = Experience(weighed, events), Experience(weighed.sum(axis=0) - weighed, events.sum(axis=0) - events)
     compared = compare(own, others, replace(monitor.baseline, kind="contemporary"))
     found = statistic(compared, [Stream()] * many, compared.due, monitor.levels.planned)
     exposures = np.bincount(part, weights=bins.column("count")[rows], minlength=many)

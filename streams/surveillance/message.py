@@ -50,6 +50,11 @@ def message_of(registry: str, generation: str, watch: Watch, stated: Stated) -> 
             "happened": [one._asdict() for one in signal.beside.happened[-_MOST:]],
             "lots": [one._asdict() for one in signal.beside.lots],
             "erased": _erased(signal),
+            "of": signal.subject.kind,
+            "products": list(signal.products),
+            "lot": signal.subject.lot,
+            "unit": signal.subject.name if signal.subject.kind == "unit" else "",
+            "by_product": [one._asdict() for one in signal.beside.products],
         },
     )
 

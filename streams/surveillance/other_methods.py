@@ -1,4 +1,4 @@
-"""What other methods than the default say of a product: evidence, with all that is known now. They raise no level.
+"""What other methods than the default say of a subject: evidence, with all that is known now. They raise no level.
 
 They take the hazards and unit factors of the present, as exactly known; the default method allows for a comparator
 that is an estimate too. Who has opted out is not in them.
@@ -12,24 +12,29 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from schemas.subjects import subject_of
 from streams.statistics.rates import Experience, aoanjrr_stage_one, njr_level
 from streams.statistics.sequential import e_benjamini_hochberg, poisson_e_process
 from streams.surveillance.charts import CAP, Chart, charts
 from streams.surveillance.early import early_outcomes
-from streams.surveillance.evidence import known_days, per_year, presents
+from streams.surveillance.evidence import known_days, per_year
 from streams.surveillance.expected import Comparison
+from streams.surveillance.extent import compared_with, rows_of
 from streams.surveillance.intervals import YEAR
 from streams.surveillance.levels import statistic, stream_by_stream
+from streams.surveillance.present import presents
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.surveillance.evidence import Path, Present
+    from streams.surveillance.evidence import Path
     from streams.surveillance.levels import Levels
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.person_time import PersonTime
+    from streams.surveillance.present import Present
 
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.integer]
 
 _RATIO = 2.0  # of rates, for both registries' rules
 _NJR_MANY, _NJR_RATIO_OF_MANY = 100, 1.5
@@ -56,30 +61,31 @@ class Method(NamedTuple):
     note: str
 
 
-def other_methods(sums: PersonTime, monitor: Monitor, product: str, now: Present, path: Path) -> tuple[Method, ...]:
+def other_methods(sums: PersonTime, monitor: Monitor, label: str, now: Present, path: Path) -> tuple[Method, ...]:
     """All of them.
 
     Args:
         sums: what is known.
         monitor: what is declared.
-        product: code of the product.
+        label: the subject's.
         now: how it stands.
         path: its hindsight path, whole.
     """
+    rows, compared = rows_of(sums, monitor, label), compared_with(sums, monitor, label)
     others = monitor.others
-    drawn = charts(sums, product, now, path)
+    drawn = charts(sums, rows, now, path)
     since = f"hazard ratio {drawn.hazard_ratio:.3g}, at most {CAP:g}, since those begun on {_date(drawn.since)}"
     e_process = Chart(path.days, log_e(path.compared.observed, path.compared.expected))
     return (
-        *_registries_rules(sums, product, now),
-        _other_maxsprt(sums, monitor, product, path),
+        *_registries_rules(sums, rows, compared, now),
+        _other_maxsprt(sums, monitor.of(subject_of(label).kind).levels, rows, path),
         _charted("bk_cusum", drawn.bk, others.bk_cusum, "for twice the hazard"),
         _charted(
             "cgr_cusum", drawn.cgr, others.cgr_cusum, since if drawn.since is not None else "no more than expected"
         ),
         _charted(
             "bernoulli_cusum",
-            early_outcomes(sums, monitor, product, now),
+            early_outcomes(sums, monitor.of(subject_of(label).kind), rows, compared, now),
             others.bernoulli_cusum,
             "for twice the odds of an outcome within 30 days",
         ),
@@ -123,14 +129,14 @@ def log_e(observed: Floats, expected: Floats) -> Floats:
 
 
 def unresolved_bounds(path: Path, most: int, levels: Levels) -> tuple[float, ...]:
-    """The path's last statistic, if 0, 1, 2, … outcomes that fit no operation were this product's.
+    """The path's last statistic, if 0, 1, 2, … outcomes that fit no operation were this subject's.
 
     The basis stays as it is, and none of them is taken to have been expected: no way of resolving them gives more.
 
     Args:
-        path: the product's hindsight path, whole.
+        path: the subject's hindsight path, whole.
         most: up to how many.
-        levels: the monitor's, by which its streams close.
+        levels: those of its kind, by which its streams close.
     """
     last = Comparison(
         *(np.repeat(getattr(path.compared, field.name)[-1:], most + 1, axis=0) for field in fields(Comparison))
@@ -141,17 +147,14 @@ def unresolved_bounds(path: Path, most: int, levels: Levels) -> tuple[float, ...
     return tuple(statistic(last, path.tested.streams[-1:] * (most + 1), due, levels.planned).tolist())
 
 
-def _registries_rules(sums: PersonTime, product: str, now: Present) -> tuple[Method, Method]:
-    """AOANJRR's first stage, and NJR's levels; the group is the comparator and the product."""
-    bins = sums.bins
-    used = np.bincount(bins.column("product"), weights=bins.column("count"), minlength=len(bins.products.all))
-    primaries = {one: int(count) for one, count in zip(bins.products.all, used.tolist(), strict=True)}
-    compared_with = sum(count for one, count in primaries.items() if one not in sums.left_out and one != product)
-    own = Experience(primaries.get(product, 0), int(now.compared.observed[0]), now.time / YEAR)
+def _registries_rules(sums: PersonTime, rows: Ints, compared: Ints, now: Present) -> tuple[Method, Method]:
+    """AOANJRR's first stage, and NJR's levels; the group is the comparator and the subject."""
+    count = sums.bins.column("count")
+    own = Experience(int(count[rows].sum()), int(now.compared.observed[0]), now.time / YEAR)
     group = Experience(
-        own.primaries + compared_with,
+        own.primaries + int(count[compared].sum()),
         own.revisions + int(now.others.events.sum()),
-        (now.time + float(now.others.time.sum())) / YEAR,
+        (now.time + now.others_time) / YEAR,
     )
     many = own.primaries >= _NJR_MANY
     return _aoanjrr(own, group), _njr(own, group, _NJR_RATIO_OF_MANY if many else _RATIO)
@@ -176,14 +179,14 @@ def _njr(own: Experience, group: Experience, threshold: float) -> Method:
     return Method("njr", ratio, threshold, level is not None, None, f"{note}, {own.primaries} primaries")
 
 
-def _other_maxsprt(sums: PersonTime, monitor: Monitor, product: str, path: Path) -> Method:
+def _other_maxsprt(sums: PersonTime, levels: Levels, rows: Ints, path: Path) -> Method:
     """MaxSPRT in the form that the default does not use now, on all days, with streams of its own."""
     was_conditional = path.compared.basis[-1] == "conditional"
     name, basis = ("poisson_maxsprt", "contemporary") if was_conditional else ("conditional_maxsprt", "conditional")
     compared = replace(path.compared, basis=np.full(path.days.size, basis))
-    tested = stream_by_stream(compared, monitor.levels.planned)
-    first, _ = known_days(sums, product)
-    watch = monitor.levels.thresholds(per_year(compared.due, path.days, first))["watch"]
+    tested = stream_by_stream(compared, levels.planned)
+    first, _ = known_days(sums, rows)
+    watch = levels.thresholds(per_year(compared.due, path.days, first))["watch"]
     above = np.flatnonzero(tested.statistic >= watch)
     others = int(compared.trials[-1] - compared.observed[-1])
     note = f"{compared.due[-1]:.3g} expected" + ("" if was_conditional else f" of {others} others' and its own")

@@ -28,19 +28,29 @@ _NEVER = -OPEN  # the reported-through day of a unit of which none is known
 
 
 class Own(NamedTuple):
-    """What a product has at each of its places: a row for each, a column for each interval.
+    """What some products have at each of their places: a row for each, a column for each interval.
 
     Attributes:
         unit: number of the unit; one for each place.
         cell: the cell that each number counts in.
         time: days at risk.
         events: first outcomes.
+        is_in: whether others are compared with the product of the place; one for each place.
     """
 
     unit: Ints
     cell: Ints
     time: NDArray[np.int32]
     events: NDArray[np.int32]
+    is_in: NDArray[np.bool_]
+
+    @property
+    def shared(self) -> Own:
+        """That of the products among them that others are compared with."""
+        if self.is_in.all():
+            return self
+        at = np.flatnonzero(self.is_in)
+        return Own(self.unit[at], self.cell[at], self.time[at], self.events[at], self.is_in[at])
 
 
 class PersonTime:
@@ -76,7 +86,7 @@ class PersonTime:
         rows, added = self.bins.add(numbers)
         self._make_room()
         self._outcomes = None
-        self._add_rows(rows, added, own=True, shared=~self._is_left_out(rows))
+        self._add_rows(rows, added, own=True, shared=self.is_compared(rows))
         return dict(zip(numbers, self.bins.column("count")[rows].tolist(), strict=True))
 
     def report(self, through: Mapping[str, int | None]) -> set[str]:
@@ -110,7 +120,7 @@ class PersonTime:
         moves = np.flatnonzero(until > since)
         rows, since, until, unit = rows[moves], since[moves], until[moves], unit[moves]
         weight = bins.column("count")[rows] * sign[unit]
-        self._add_time(rows, since, until, weight, own=True, shared=~self._is_left_out(rows))
+        self._add_time(rows, since, until, weight, own=True, shared=self.is_compared(rows))
         return set(moved)
 
     def leave_out(self, products: Collection[str]) -> bool:
@@ -139,11 +149,14 @@ class PersonTime:
         unit = self.bins.column("unit")[rows]
         return np.minimum(self.bins.column("stop")[rows], self.through_by_unit()[unit])
 
-    def own(self, product: str) -> Own:
-        """Days at risk and first outcomes of a product, now."""
-        place, unit, stratum = self.bins.places_of(self.bins.products.find(product)).T
+    def own(self, *products: str) -> Own:
+        """Days at risk and first outcomes of some products together, now."""
+        bins = self.bins
+        places = [bins.places_of(bins.products.find(product)) for product in products]
+        is_in = np.repeat([product not in self.left_out for product in products], [len(one) for one in places])
+        place, unit, stratum = np.concatenate(places or [bins.places_of(-1)]).T
         cell = stratum[:, None] * INTERVALS + np.arange(INTERVALS)
-        return Own(unit, cell, self.time[place], self.events[place])
+        return Own(unit, cell, self.time[place], self.events[place], is_in.astype(np.bool_))
 
     def time_on(self, days: Ints, rows: Ints, weight: Floats) -> Floats:
         """Days at risk of some exposures up to each of some days, by cell.
@@ -163,16 +176,24 @@ class PersonTime:
         when, cell, count = self._outcomes_of(rows[self.bins.column("event")[rows] == 1])
         return come_by(days, when, count, column=cell, columns=self.cells)
 
-    def time_by(self, part: Ints, parts: int, rows: Ints) -> NDArray[np.int64]:
-        """Days at risk of some exposures, by part and cell; ``part`` tells of which each row is."""
+    def time_by(self, part: Ints, parts: int, rows: Ints, weight: Floats | None = None) -> Floats:
+        """Days at risk of some exposures, by part and cell.
+
+        Args:
+            part: of which part each row is.
+            parts: how many there are.
+            rows: of the exposures' kinds.
+            weight: what each row counts, its number taken in; its number where left out.
+        """
         bins = self.bins
         start = bins.column("start")[rows]
         found = spans(start, start, self.until(rows))
-        row = rows[found.row]
-        time = np.zeros((parts, self.cells), dtype=np.int64)
-        cell = bins.column("stratum")[row] * INTERVALS + found.interval
-        _accumulate(time, part[found.row], cell, bins.column("count")[row] * (found.leave - found.enter))
-        return time
+        cell = bins.column("stratum")[rows][found.row] * INTERVALS + found.interval
+        if weight is None:
+            weight = bins.column("count")[rows].astype(np.float64)
+        place = part[found.row] * self.cells + cell
+        time = np.bincount(place, weight[found.row] * (found.leave - found.enter), parts * self.cells)
+        return time.reshape(parts, self.cells).astype(np.float64, copy=False)  # of nothing it would be whole numbers
 
     def events_by(self, part: Ints, parts: int, rows: Ints) -> NDArray[np.int64]:
         """First outcomes of some exposures, likewise."""
@@ -186,11 +207,18 @@ class PersonTime:
         """Days at risk and first outcomes of all products that others are compared with, up to each of some days."""
         if self._outcomes is None:
             rows = np.flatnonzero(self.bins.column("event"))
-            rows = rows[~self._is_left_out(rows)]
+            rows = rows[self.is_compared(rows)]
             self._outcomes = self._outcomes_of(rows)
         when, cell, count = self._outcomes
         events = come_by(days, when, count, column=cell, columns=self.cells)
         return self._by_day.up_to(days, self.cells), events
+
+    def is_compared(self, rows: Ints) -> NDArray[np.bool_]:
+        """Whether each of some exposures is of a product that others are compared with."""
+        left_out = np.zeros(len(self.bins.products.all) + 1, dtype=np.bool_)  # the last is of those never met
+        left_out[[self.bins.products.find(product) for product in self.left_out]] = True
+        found: NDArray[np.bool_] = ~left_out[self.bins.column("product")[rows]]
+        return found
 
     def _add_rows(self, rows: Ints, weight: Ints, *, own: bool, shared: NDArray[np.bool_]) -> None:
         start = self.bins.column("start")[rows]
@@ -225,12 +253,6 @@ class PersonTime:
         bins = self.bins
         age = bins.column("stop")[rows] - bins.column("start")[rows]
         return bins.column("stratum")[rows] * INTERVALS + interval_of(age)
-
-    def _is_left_out(self, rows: Ints) -> NDArray[np.bool_]:
-        left_out = np.zeros(len(self.bins.products.all) + 1, dtype=np.bool_)  # the last is of those never met
-        left_out[[self.bins.products.find(product) for product in self.left_out]] = True
-        found: NDArray[np.bool_] = left_out[self.bins.column("product")[rows]]
-        return found
 
     def _make_room(self) -> None:
         places, units, cells = len(self.bins.places.all), len(self.bins.units.all), self.cells

@@ -67,4 +67,4 @@ def _summed(place: Ints, weight: Floats, days: int, columns: int) -> Floats:
     """Sums up to each day, by column; what counts on none of the days is left out."""
     size = days * columns
     found = np.bincount(place, weights=weight, minlength=size)[:size]
-    return np.cumsum(found.reshape(days, columns), axis=0)
+    return np.cumsum(found.reshape(days, columns), axis=0, dtype=np.float64)  # of nothing they are whole numbers

@@ -14,19 +14,23 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from schemas.subjects import Subject, subject_of
 from streams.surveillance.evidence import Comparator, Point, Standing  # noqa: TC001 - msgspec reads them at run time
 from streams.surveillance.expected import summed
+from streams.surveillance.extent import rows_of
 from streams.surveillance.intervals import YEAR
 from streams.surveillance.levels import Level  # noqa: TC001 - likewise
 from streams.surveillance.lots import LotNumbers, lot_numbers
 from streams.surveillance.other_methods import Method, other_methods, unresolved_bounds
+from streams.surveillance.products import ProductNumbers, product_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.surveillance.evidence import Path, Present
+    from streams.surveillance.evidence import Path
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.person_time import PersonTime
+    from streams.surveillance.present import Present
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.integer]
@@ -80,7 +84,7 @@ class Experienced(NamedTuple):
 
 
 class UnitNumbers(NamedTuple):
-    """A product at one unit.
+    """A subject at one unit.
 
     Attributes:
         unit: which.
@@ -98,16 +102,16 @@ class UnitNumbers(NamedTuple):
 
 
 class ComparatorNumbers(NamedTuple):
-    """What the product is held against, with all that is known now.
+    """What the subject is held against, with all that is known now.
 
     Attributes:
         basis: how.
         component_years: of the comparator, in all strata and intervals.
         observed: its first outcomes there.
-        matched: those of them in the strata and intervals that the product has any experience of.
-        matching_ratio: expected among the comparator's for each expected among the product's, by person-time; None
+        matched: those of them in the strata and intervals that the subject has any experience of.
+        matching_ratio: expected among the comparator's for each expected among the subject's, by person-time; None
             where none is.
-        left_out: products that are not in it, besides the product itself.
+        left_out: products that are in no comparator, besides what the subject itself is.
     """
 
     basis: str
@@ -139,10 +143,12 @@ class Beside(NamedTuple):
 
     Attributes:
         methods: what others say.
-        rejected: whether the product was in the set of e-BH over the group's catalogue, when a level was last raised.
-        bounds: the statistic if 0, 1, 2, … outcomes that fit no operation were the product's.
+        rejected: whether the product was in the set of e-BH over the group's catalogue, when a level was last raised;
+            other subjects are not in that.
+        bounds: the statistic if 0, 1, 2, … outcomes that fit no operation were the subject's.
         happened: its first outcomes.
-        lots: its lots that had outcomes.
+        lots: lots that had outcomes, of the product, or of a lot's product.
+        products: what a family's, a company's or a unit's outcomes are made of.
     """
 
     methods: tuple[Method, ...]
@@ -150,6 +156,7 @@ class Beside(NamedTuple):
     bounds: tuple[float, ...]
     happened: tuple[Happened, ...]
     lots: tuple[LotNumbers, ...] = ()
+    products: tuple[ProductNumbers, ...] = ()
 
 
 class Erased(NamedTuple):
@@ -172,8 +179,8 @@ class Signal:
 
     Attributes:
         group: the monitor group.
-        product: code of the product.
-        number: how many signals of the product there were before.
+        product: the subject's label: of a product, its code.
+        number: how many signals of the subject there were before.
         definition: hash of all that is declared of the monitor.
         state: what has become of it.
         level: the highest level that was raised.
@@ -185,11 +192,13 @@ class Signal:
         hindsight: the hindsight path, by event date.
         comparator: the comparator's numbers.
         units: numbers per unit, most outcomes first.
-        cause: "product", or "unit" where the product is not at watch without its largest unit, the first of ``units``.
+        cause: "product", or "unit" where the subject is a unit, or is not at watch without its largest unit, the first
+            of ``units``.
         erased: who has opted out since; None where nobody has.
         as_raised: the comparator as it was known when it was raised; withdrawal is judged by it.
         standing: the day of the hindsight path that speaks most for the level.
         beside: what is shown beside it.
+        products: those that it is about; none where it is about a unit.
     """
 
     group: str
@@ -211,6 +220,12 @@ class Signal:
     as_raised: Comparator
     standing: Standing
     beside: Beside
+    products: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> Subject:
+        """What it is of."""
+        return subject_of(self.product)
 
     @property
     def id(self) -> str:
@@ -222,21 +237,24 @@ class Signal:
         return replace(self, known=looks)
 
 
-def beside(sums: PersonTime, monitor: Monitor, product: str, now: Present, path: Path, *, rejected: bool) -> Beside:
+def beside(sums: PersonTime, monitor: Monitor, label: str, now: Present, path: Path, *, rejected: bool) -> Beside:
     """What is shown beside the default method, with all that is known now."""
     bins = sums.bins
-    rows = bins.rows_of(bins.products.find(product))
-    rows = rows[bins.column("event")[rows] == 1]
+    subject = subject_of(label)
+    rows = rows_of(sums, monitor, label)
+    failed = rows[bins.column("event")[rows] == 1]
     happened: Counter[tuple[str, int, int]] = Counter()
-    columns = (bins.column(name)[rows].tolist() for name in ("unit", "start", "stop", "count"))
+    columns = (bins.column(name)[failed].tolist() for name in ("unit", "start", "stop", "count"))
     for unit, start, stop, count in zip(*columns, strict=True):
         happened[bins.units.all[unit], start, stop] += count
+    is_one = subject.kind in ("product", "lot")
     return Beside(
-        other_methods(sums, monitor, product, now, path),
+        other_methods(sums, monitor, label, now, path),
         rejected,
-        unresolved_bounds(path, _UNRESOLVED, monitor.levels),
+        unresolved_bounds(path, _UNRESOLVED, monitor.of(subject.kind).levels),
         tuple(Happened(*place, count) for place, count in sorted(happened.items())),
-        lot_numbers(sums, monitor, product),
+        lot_numbers(sums, monitor, subject.name, now.factors) if is_one else (),
+        () if is_one else product_numbers(sums, rows, now),
     )
 
 
@@ -246,7 +264,7 @@ def comparator_numbers(sums: PersonTime, now: Present) -> ComparatorNumbers:
     trials, share = float(compared.trials[0]), float(compared.share[0])
     return ComparatorNumbers(
         str(compared.basis[0]),
-        float(now.others.time.sum()) / YEAR,
+        now.others_time / YEAR,
         int(now.others.events.sum()),
         int(trials - compared.observed[0]),
         (trials - share) / share if share > 0 else None,
@@ -254,10 +272,9 @@ def comparator_numbers(sums: PersonTime, now: Present) -> ComparatorNumbers:
     )
 
 
-def unit_numbers(sums: PersonTime, now: Present, product: str) -> tuple[UnitNumbers, ...]:
-    """A product's numbers per unit: most outcomes first, of as many the one with more exposures."""
+def unit_numbers(sums: PersonTime, rows: Ints, now: Present) -> tuple[UnitNumbers, ...]:
+    """Numbers per unit of a subject's exposures: most outcomes first, of as many the one with more exposures."""
     bins = sums.bins
-    rows = bins.rows_of(bins.products.find(product))
     first = rows[_learning(bins.column("unit")[rows], bins.column("start")[rows], bins.column("count")[rows])]
     hazard = now.compared.hazard[0]
     of_all, of_first = (_by_unit(sums, some, hazard) for some in (rows, first))

@@ -21,14 +21,16 @@ from streams.surveillance.kept import (
     signal_record,
     version_record,
 )
+from streams.surveillance.state import Known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from streams.surveillance.bins import Change
-    from streams.surveillance.core import State, Step
+    from streams.surveillance.core import Step
     from streams.surveillance.declared import Watched
     from streams.surveillance.signals import Signal, Version
+    from streams.surveillance.state import State
 
 
 class CannotGoOnError(ValueError):
@@ -94,20 +96,17 @@ class Watch:
         self.clock = Clock(watched.deaths)
         self.clock.put(kept.reports)
         self._confirmed = frozenset(kept.confirmed)
-        self._messages = {product: stated.messages for product, stated in kept.stated.items()}
+        self._messages = {label: stated.messages for label, stated in kept.stated.items()}
         self.state: State = core.restored(
             kept.bins,
-            {
-                product: core.Known(tuple(one.look for one in seen), seen[-1].stream)
-                for product, seen in kept.known.items()
-            },
+            {label: Known(tuple(one.look for one in seen), seen[-1].stream) for label, seen in kept.known.items()},
             [
-                stated.signal.with_known(tuple(one.look for one in kept.known[product]))
-                for product, stated in kept.stated.items()
+                stated.signal.with_known(tuple(one.look for one in kept.known[label]))
+                for label, stated in kept.stated.items()
             ],
             kept.versions,
             through=self.clock.through(),
-            left_out=watched.left_out | self._confirmed,
+            left_out=self._left_out(),
         )
 
     def take(self, messages: Sequence[Told], said: Mapping[str, bool] | None = None) -> Taken:
@@ -115,8 +114,8 @@ class Watch:
 
         Args:
             messages: at least one.
-            said: of some products, whether a signal of theirs was confirmed, so that no other is compared with them any
-                more, or closed. What was said before stays as it was.
+            said: of some subjects, whether a signal of theirs was confirmed, so that no other is compared with their
+                products any more, or closed. What was said before stays as it was.
 
         Raises:
             CannotGoOnError: one is older than what is known, or speaks of what was never told. Nothing is known for
@@ -130,7 +129,7 @@ class Watch:
                 raise BeganAnewError(self.watched.monitor.group, at.partition, at.version, known)
             versions[at.partition] = at.version
             changes += map(self.watched.seen, told)
-        news = {product: on for product, on in (said or {}).items() if (product in self._confirmed) != on}
+        news = {label: on for label, on in (said or {}).items() if (label in self._confirmed) != on}
         self._confirmed ^= news.keys()
         reports = self.clock.take(changes)
         step = core.step(
@@ -139,7 +138,7 @@ class Watch:
             changes,
             messages[-1].at,
             through=self.clock.through(),
-            left_out=self.watched.left_out | self._confirmed,
+            left_out=self._left_out(),
         )
         if min(step.bins.values(), default=0) < 0:
             raise NeverToldError(self.watched.monitor.group)
@@ -147,9 +146,21 @@ class Watch:
         monitor = self.watched.monitor.group
         writes = self._writes(step, stated)
         writes |= dict(report_record(monitor, report, number) for report, number in reports.items())
-        writes |= dict(confirmed_record(monitor, product, confirmed=on) for product, on in news.items())
+        writes |= dict(confirmed_record(monitor, label, confirmed=on) for label, on in news.items())
         writes |= dict(version_record(monitor, at.partition, versions[at.partition]) for at, _ in messages)
         return Taken(writes, stated)
+
+    def _left_out(self) -> frozenset[str]:
+        """What is declared, and all products of a product, family or company under a confirmed signal.
+
+        A confirmed lot or unit leaves nothing out: the product's other lots, and what others put in, are as they were.
+        """
+        found = set(self.watched.left_out)
+        for label in self._confirmed:
+            subject, products = self.watched.monitor.members(label)
+            if subject.kind not in ("lot", "unit"):
+                found.update(products)
+        return frozenset(found)
 
     def _state(self, signal: Signal) -> Stated:
         messages = self._messages[signal.product] = self._messages.get(signal.product, 0) + 1
@@ -158,8 +169,8 @@ class Watch:
     def _writes(self, step: Step, stated: Sequence[Stated]) -> dict[bytes, bytes | None]:
         monitor = self.watched.monitor.group
         writes = dict(bin_record(monitor, kind, number) for kind, number in step.bins.items())
-        for product, new in step.looks.items():
-            place = len(self.state.known[product].looks) - 1
-            writes |= [look_record(monitor, product, place, Seen(new.looks[0], new.stream))]
+        for label, new in step.looks.items():
+            place = len(self.state.known[label].looks) - 1
+            writes |= [look_record(monitor, label, place, Seen(new.looks[0], new.stream))]
         writes |= [signal_record(monitor, Stated(one.signal.with_known(()), one.messages)) for one in stated]
         return writes

@@ -164,6 +164,7 @@ def test_every_indicator_list_and_exposure_of_the_bundled_registries_is_told() -
             assert row(text.split("## Monitors")[1], name)[1:4] == [
                 f"`{monitor.exposures}`", monitor.outcome, monitor.baseline,
             ]  # fmt: skip
+            assert all(f"| `{name}`, each {kind} |" in text for kind in monitor.streams)
         titles = [one.title for cohort in cohorts.values() for one in (cohort, *cohort.indicators.values())]
         assert all(f"{title.en} ({title.sv})" in text for title in titles)
 

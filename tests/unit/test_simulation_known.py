@@ -11,7 +11,7 @@ import pytest
 
 from streams.surveillance.bins import Change
 from streams.surveillance.bins import Exposure as Told
-from streams.surveillance.core import State, step
+from streams.surveillance.core import step
 from streams.surveillance.expected import Baseline
 from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Monitor
@@ -21,6 +21,7 @@ from streams.surveillance.simulation.exposed import exposed
 from streams.surveillance.simulation.history import invented, outcome_days
 from streams.surveillance.simulation.known import Looks, known_path
 from streams.surveillance.simulation.plan import Plan
+from streams.surveillance.state import State
 
 if TYPE_CHECKING:
     from streams.surveillance.evidence import Point

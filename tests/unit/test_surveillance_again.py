@@ -40,7 +40,7 @@ def test_corrections_retractions_and_opt_outs_leave_what_stands(name: str, seed:
     held = held_against(MONITORS[name], kept, standing)
     assert held.differences == ()
     assert held.kinds == len(kept.bins) > 5
-    assert held.products == len(kept.stated)
+    assert held.subjects == len(kept.stated)
 
 
 def test_signals_are_among_what_is_compared() -> None:

@@ -15,11 +15,13 @@ from streams.surveillance import charts as charts_module
 from streams.surveillance.bins import OPEN, Bin
 from streams.surveillance.charts import Chart, Charts, charts
 from streams.surveillance.early import early_outcomes
-from streams.surveillance.evidence import hindsight, present
+from streams.surveillance.evidence import hindsight
 from streams.surveillance.expected import Baseline
+from streams.surveillance.extent import compared_with, rows_of
 from streams.surveillance.intervals import INTERVALS, YEAR
 from streams.surveillance.monitor import Monitor
 from streams.surveillance.person_time import PersonTime
+from streams.surveillance.present import Present, present
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +52,7 @@ def known(kinds: Iterable[Bin], through: Mapping[str, int]) -> PersonTime:
 
 def drawn(sums: PersonTime, monitor: Monitor, product: str = "BAD") -> Charts:
     now = present(sums, monitor, product)
-    return charts(sums, product, now, hindsight(sums, monitor, product, now=now))
+    return charts(sums, rows_of(sums, monitor, product), now, hindsight(sums, monitor, product, now=now))
 
 
 def at(chart: Chart, days: Sequence[int]) -> list[float]:
@@ -58,8 +60,9 @@ def at(chart: Chart, days: Sequence[int]) -> list[float]:
     return [float(chart.value[np.flatnonzero(chart.days == day)[-1]]) for day in days]
 
 
-def early(sums: PersonTime, monitor: Monitor) -> Chart:
-    return early_outcomes(sums, monitor, "BAD", present(sums, monitor, "BAD"))
+def early(sums: PersonTime, monitor: Monitor, now: Present | None = None) -> Chart:
+    rows, compared = rows_of(sums, monitor, "BAD"), compared_with(sums, monitor, "BAD")
+    return early_outcomes(sums, monitor, rows, compared, now or present(sums, monitor, "BAD"))
 
 
 def interop() -> PersonTime:
@@ -258,14 +261,12 @@ def test_early_outcomes_by_hand() -> None:
 def test_early_outcomes_of_a_unit_that_has_more_of_them_weigh_less() -> None:
     sums = known([kind("BAD", 1_000, 1_010), *others_with_early_outcomes()], {"U": 1_100})
     now = present(sums, OTHERS, "BAD")
-    plain = early_outcomes(sums, OTHERS, "BAD", now).value[0]
+    plain = early(sums, OTHERS, now).value[0]
     now.factors[:] = 3.0
     share = (4 + 5 / 70) / 51
     odds = 3 * share / (1 - share)
     assert plain == pytest.approx(math.log(2) - math.log1p(share))
-    assert early_outcomes(sums, OTHERS, "BAD", now).value[0] == pytest.approx(
-        math.log(2) - math.log1p(odds / (1 + odds))
-    )
+    assert early(sums, OTHERS, now).value[0] == pytest.approx(math.log(2) - math.log1p(odds / (1 + odds)))
 
 
 @pytest.mark.parametrize(

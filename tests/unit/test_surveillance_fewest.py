@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from streams.surveillance.core import State
+from streams.surveillance.state import State
 from tests.unit.test_surveillance_interop import CLINICS, history, monitor, played, signals_of
 
 

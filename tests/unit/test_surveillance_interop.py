@@ -12,12 +12,13 @@ import math
 import pytest
 
 from streams.surveillance.bins import Bin, Change, Exposure
-from streams.surveillance.core import State, Step, restored, step
+from streams.surveillance.core import Step, restored, step
 from streams.surveillance.evidence import hindsight
 from streams.surveillance.expected import Baseline
 from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Monitor
 from streams.surveillance.signals import Signal, Version
+from streams.surveillance.state import State
 
 _IMPLANTS = {6 * implant: None for implant in range(30)} | {12: 112, 36: 141, 66: 161, 90: 200, 120: 212}
 _EXPECTED = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from streams.surveillance.bins import OPEN, Bin
@@ -30,7 +31,7 @@ def lot(name: str, number: int, failed: int = 0, product: str = "CUP") -> dict[B
 
 def test_a_bad_lot_stands_out_against_the_others() -> None:
     sums = known(lot("L1", 10, 5) | lot("L2", 90, 1) | lot("L3", 100) | lot("", 100) | lot("X", 50, 40, "OTHER"))
-    bad, other = lot_numbers(sums, MONITOR, "CUP")
+    bad, other = lot_numbers(sums, MONITOR, "CUP", np.ones(1))
     # all were at risk 90 days: of the 6 outcomes 10 of 300 fall on the first lot
     share = 6 * 10 / 300
     assert (bad.lot, bad.exposures, bad.observed) == ("L1", 10, 5)
@@ -42,12 +43,12 @@ def test_a_bad_lot_stands_out_against_the_others() -> None:
 
 
 def test_where_the_others_had_no_outcome_the_declared_rate_stands_in() -> None:
-    (only,) = lot_numbers(known(lot("L1", 10, 2) | lot("L2", 90)), MONITOR, "CUP")
+    (only,) = lot_numbers(known(lot("L1", 10, 2) | lot("L2", 90)), MONITOR, "CUP", np.ones(1))
     expected = 0.02 * 10 * 90 / 365.25
     assert only.expected == pytest.approx(expected)
     assert only.statistic == pytest.approx(expected - 2 + 2 * math.log(2 / expected))
 
 
 def test_one_lot_has_no_others() -> None:
-    assert lot_numbers(known(lot("L1", 10, 2)), MONITOR, "CUP") == ()
-    assert lot_numbers(known(lot("L1", 10, 2)), MONITOR, "NONE") == ()
+    assert lot_numbers(known(lot("L1", 10, 2)), MONITOR, "CUP", np.ones(1)) == ()
+    assert lot_numbers(known(lot("L1", 10, 2)), MONITOR, "NONE", np.ones(1)) == ()

@@ -9,12 +9,13 @@ import pytest
 from scipy.special import gammaincc, gammaln
 
 from streams.surveillance.bins import OPEN, Bin
-from streams.surveillance.evidence import hindsight, present
+from streams.surveillance.evidence import hindsight
 from streams.surveillance.expected import Baseline
 from streams.surveillance.levels import Levels, OtherThresholds
 from streams.surveillance.monitor import Monitor
 from streams.surveillance.other_methods import Method, e_bh_set, other_methods, unresolved_bounds
 from streams.surveillance.person_time import PersonTime
+from streams.surveillance.present import present
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

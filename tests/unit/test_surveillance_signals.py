@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streams.surveillance.bins import Change, Exposure
-from streams.surveillance.core import State, step
+from streams.surveillance.core import step
 from streams.surveillance.expected import Baseline
 from streams.surveillance.monitor import Monitor
 from streams.surveillance.signals import Signal, Version
+from streams.surveillance.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from schemas.subjects import KINDS
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.declared import Watched
 from streams.surveillance.expected import Baseline
@@ -15,14 +16,18 @@ from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Monitor
 from streams.surveillance.signals import Version
 from streams.surveillance.watch import BeganAnewError, NeverToldError, Told, Watch
-from tests.surveillance_support import random_messages
+from tests.surveillance_support import MAKERS, random_messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def watched(kind: str = "contemporary", *, specific: bool = False, left_out: Sequence[str] = ()) -> Watched:
-    monitor = Monitor("cup", "a1b2", Baseline(kind, (2.0,)), Levels(watch=(1.0,), alarm=(2.5,), planned=0.7))  # type: ignore[arg-type]
+def watched(
+    kind: str = "contemporary", *, specific: bool = False, left_out: Sequence[str] = (), beside: bool = False
+) -> Watched:
+    levels = Levels(watch=(1.0,), alarm=(2.5,), planned=0.7)
+    monitor = Monitor("cup", "a1b2", Baseline(kind, (2.0,)), levels, makers=MAKERS)  # type: ignore[arg-type]
+    monitor = monitor.beside(dict.fromkeys(KINDS[1:], levels)) if beside else monitor
     return Watched(monitor, "cups", specific, frozenset({"death"}), frozenset(left_out))
 
 
@@ -63,15 +68,25 @@ def said(writes: Mapping[bytes, bytes | None]) -> tuple[dict[str, Any], set[byte
 @pytest.mark.parametrize("seed", range(40))
 def test_made_again_from_what_is_kept_it_goes_on_as_the_one_that_was_never_lost(seed: int) -> None:
     dice = random.Random(seed)
-    declared = watched(dice.choice(("contemporary", "contemporary", "flat")))
+    declared = watched(dice.choice(("contemporary", "contemporary", "flat")), beside=True)
     never_lost, kepts = Watch(declared), Kepts()
     for step in messages_of(dice):
         again = Watch(declared, kepts.kept())
-        confirmed = dice.choice(({}, {}, {"B": True}, {"B": False}))
+        label = dice.choice(("B", "family:F", "company:X", "lot:A:L1", "unit:V"))
+        confirmed = dice.choice(({}, {}, {label: True}, {label: False}))
         wanted, found = never_lost.take(step, confirmed), again.take(step, confirmed)
         assert found.stated == wanted.stated
         assert said(found.writes) == said(wanted.writes)
         kepts.write(wanted.writes)
+
+
+def test_such_messages_raise_signals_of_every_kind() -> None:
+    kinds = set()
+    for seed in range(40):
+        dice = random.Random(seed)
+        watch = Watch(watched(dice.choice(("contemporary", "contemporary", "flat")), beside=True))
+        kinds |= {one.signal.subject.kind for step in messages_of(dice) for one in watch.take(step).stated}
+    assert kinds == set(KINDS)
 
 
 def test_what_is_kept_comes_to_what_a_watch_that_is_told_only_what_stands_comes_to() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from schemas.definition.form import DEATH, EMIGRATION
 from schemas.review import CARRIER, CHECKED, DEAD, MOVED, TO_CALL
+from schemas.subjects import MAKERS, made_by, product_field, products_of, subject_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.migrations.opt_outs import counts
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from schemas.definition.registry import RegistryDefinition
+    from schemas.subjects import Subject
     from sinks.clickhouse.client import Client
 
 _FIRST_DAY = date(1900, 1, 1)
@@ -94,12 +96,15 @@ class Affected:
     """Which of a product is asked for, and about what.
 
     Attributes:
-        product: its code, in whatever monitor group it is: whoever carries it must be found.
+        product: its code, in whatever monitor group it is: whoever carries it must be found. Or another subject's
+            label: of a family or company, any of its products; of a lot, those of it; of a unit, whatever of the group
+            it put in.
         lots: only these, and what is of no known lot; all where none are given.
         first_day: only what was put in from this day on.
         last_day: only what was put in until this day.
         about: signal or notice whose states are read; None: the latest, whatever it was said about.
         dead_since: who carried it on this day and has died since is a carrier too; None: the dead are none.
+        group: the monitor group, or a monitor of it, of a family, company or unit.
     """
 
     product: str
@@ -108,6 +113,7 @@ class Affected:
     last_day: date | None = None
     about: str | None = None
     dead_since: date | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +169,15 @@ def read_carriers(
     units: dict[str, UnitCarriers] = {}
     carriers: list[Carrier] = []
     if last_day is not None:
+        subject, group = subject_of(affected.product), _group(definition, affected.group or "")
         parameters = {
             "generation": definition.generation,
-            "product": affected.product,
+            "label": affected.product,
+            "products": _products(definition, subject, group),
+            "group": group,
+            "put_in_at": subject.name if subject.kind == "unit" else "",
+            "of_lots": f"lot:{affected.product}:",
+            "of_makers": _of_makers(definition, affected.product),
             "lots": [*affected.lots, ""] if affected.lots else [],
             "first": (affected.first_day or _FIRST_DAY).isoformat(),
             "last": min(affected.last_day or last_day, last_day).isoformat(),
@@ -191,6 +203,29 @@ def read_carriers(
                 len(its) - len(carried),
             )
     return CarrierReading(definition.name, definition.generation, through, last_day, affected, units, carriers)
+
+
+def _group(definition: RegistryDefinition, name: str) -> str:
+    """The group that a monitor watches; a name that is no monitor's is a group's own."""
+    monitor = definition.monitors.monitors.get(name)
+    return name if monitor is None else monitor.exposures
+
+
+def _products(definition: RegistryDefinition, subject: Subject, group: str) -> list[str]:
+    """The codes of the products that are asked for."""
+    if subject.kind in MAKERS and group not in definition.monitors.exposures:
+        return []
+    return list(products_of(definition, group, subject))
+
+
+def _of_makers(definition: RegistryDefinition, product: str) -> list[str]:
+    """What a product's family and company are called in each group that follows it: group/label."""
+    return [
+        f"{group}/{kind}:{maker}"
+        for group in definition.monitors.exposures
+        for kind in MAKERS
+        if (maker := made_by(product_field(definition, group), definition.catalogues, kind).get(product))
+    ]
 
 
 def _query(definition: RegistryDefinition) -> str:
@@ -220,7 +255,11 @@ def _query(definition: RegistryDefinition) -> str:
         FROM
         (
             SELECT * FROM {sql.table(database, "exposures")} FINAL
-            WHERE generation = {{generation:String}} AND product = {{product:String}} AND present
+            WHERE generation = {{generation:String}} AND present
+            AND (
+                has({{products:Array(String)}}, product)
+                OR ({{put_in_at:String}} != '' AND unit = {{put_in_at:String}} AND `group` = {{group:String}})
+            )
             AND start BETWEEN {{first:Date32}} AND {{last:Date32}} AND {counts(database, "patient", "version")}
             AND (empty({{lots:Array(String)}}) OR has({{lots:Array(String)}}, lot))
         ) AS exposure
@@ -234,7 +273,10 @@ def _query(definition: RegistryDefinition) -> str:
 
 
 def _told(database: str) -> str:
-    """What was last said of each carrier: of one signal or notice in the order of the log, else by the clocks."""
+    """What was last said of each carrier: of one signal or notice in the order of the log, else by the clocks.
+
+    Of a product that is what was said of it, of one of its lots, of its family or its company.
+    """
     return f"""
             SELECT patient, registration_id,
                 argMax(state, place) AS state_now,
@@ -244,8 +286,13 @@ def _told(database: str) -> str:
             (
                 SELECT *, (if({{about:String}} = '', toUnixTimestamp64Milli(said_at), 0), version) AS place
                 FROM {sql.table(database, "reviews")} FINAL
-                WHERE kind = '{CARRIER}' AND product = {{product:String}}
-                AND ({{about:String}} = '' OR about = {{about:String}})
+                WHERE kind = '{CARRIER}'
+                AND if(
+                    {{about:String}} != '',
+                    about = {{about:String}},
+                    product = {{label:String}} OR startsWith(product, {{of_lots:String}})
+                    OR has({{of_makers:Array(String)}}, concat(`group`, '/', product))
+                )
                 AND {counts(database, "patient", "exposure_version")}
             )
             GROUP BY patient, registration_id"""

@@ -16,6 +16,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.review import CHECKED, CLOSED, DEAD, DECISION, MOVED, NOTICE, TO_CALL, is_notice_id, signal_id
+from schemas.subjects import subject_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.opt_outs import counts
 from sinks.clickhouse.queries.carriers import Affected, read_carriers
@@ -103,8 +104,8 @@ class Subject:
 
     Attributes:
         about: its id.
-        group: the monitor group.
-        product: code of the product.
+        group: the monitor, as a signal's id has it; the monitor group of a notice.
+        product: code of the product, or the label of what else a signal is of.
         lots: only these, and what is of no known lot; all where none are given.
         first_day: only what was put in from this day on.
         last_day: only what was put in until this day.
@@ -122,7 +123,9 @@ class Subject:
     @property
     def affected(self) -> Affected:
         """Whose carriers are followed up; the dead among them, if they died since."""
-        return Affected(self.product, self.lots, self.first_day, self.last_day, self.about, self.opened_on)
+        lot = subject_of(self.product).lot
+        lots = (lot,) if lot else self.lots
+        return Affected(self.product, lots, self.first_day, self.last_day, self.about, self.opened_on, self.group)
 
 
 class UnitProgress(NamedTuple):

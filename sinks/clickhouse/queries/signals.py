@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 _SCALARS = (
     "id", "monitor", "group", "definition", "product", "number", "message", "state", "level", "cause",
-    "partition", "version", "reasons", "rejected", "bounds",
+    "partition", "version", "reasons", "rejected", "bounds", "of", "products", "lot", "unit",
 )  # fmt: skip
-_PARTS = ("versions", "levels", "known", "hindsight", "comparator", "units", "methods", "happened", "lots", "erased")
+_PARTS = (
+    "versions", "levels", "known", "hindsight", "comparator", "units", "methods", "happened", "lots", "by_product",
+    "erased",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class StatedSignal:
     reasons: Sequence[str]
     rejected: bool
     bounds: Sequence[float]
+    of: str
+    products: Sequence[str]
+    lot: str
+    unit: str
     versions: Sequence[Part]
     levels: Sequence[Part]
     known: Sequence[Part]
@@ -58,6 +65,7 @@ class StatedSignal:
     methods: Sequence[Part]
     happened: Sequence[Part]
     lots: Sequence[Part]
+    by_product: Sequence[Part]
     erased: Sequence[Part]
 
 
@@ -124,7 +132,8 @@ def read_signal(client: Client, definition: RegistryDefinition, signal: str) -> 
     Args:
         client: the way to ClickHouse.
         definition: the registry.
-        signal: its id; or a product's code, for the latest of its signals in the first monitor that has one.
+        signal: its id; or a product's code or another subject's label, for the latest of its signals in the first
+            monitor that has one.
 
     Raises:
         CannotBeReadError: there is no such signal, or the registry has no monitors.
