@@ -9,7 +9,7 @@ from deploy.review_tables import decisions_table, progress_line
 from deploy.subject_words import against, products_table
 from deploy.tables import HIGHLIGHTED
 from schemas.version import epoch_and_offset
-from streams.surveillance.cases import Place, Summary, cases
+from sinks.clickhouse.queries.cases import by_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +46,7 @@ def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Tab
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("watch from", "alarm from"):
         table.add_column(heading, no_wrap=True)
-    for attached, one in _by_case(definition, reading.signals):
+    for attached, one in by_case(definition, reading.signals):
         last = one.hindsight[-1]
         days = {level["level"]: _day(level["day"]) for level in one.levels}
         style = HIGHLIGHTED if one.level == "alarm" and one.state != "withdrawn" else None
@@ -62,23 +62,6 @@ def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Tab
         "their outcomes or more in common"
     )
     return table
-
-
-def _by_case(definition: RegistryDefinition, signals: Sequence[StatedSignal]) -> Iterable[tuple[bool, StatedSignal]]:
-    """Each signal, and whether it is of the case of the one before; those that are withdrawn last."""
-    by_id = {one.id: one for one in signals}
-    for case in cases(_summary(definition, one) for one in signals if one.state != "withdrawn"):
-        yield False, by_id[case.lead.id]
-        yield from ((True, by_id[one.id]) for one in case.attached)
-    yield from ((False, one) for one in signals if one.state == "withdrawn")
-
-
-def _summary(definition: RegistryDefinition, signal: StatedSignal) -> Summary:
-    exposure = definition.monitors.exposures[signal.group]
-    level = "construct" if signal.of == "product" and len(exposure.product) > 1 else signal.of
-    happened = {Place(one["unit"], one["start"], one["stop"]): one["number"] for one in signal.happened}
-    exposures = sum(one["exposures"] for one in signal.units)
-    return Summary(signal.id, level, signal.hindsight[-1]["statistic"], exposures, happened)
 
 
 def signal_tables(

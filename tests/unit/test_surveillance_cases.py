@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from streams.surveillance.cases import Case, Place, Summary, cases, shared_outcomes
+from sinks.clickhouse.queries.cases import Case, Place, Summary, cases, shared_outcomes
 
 
 def signal(name: str, statistic: float, exposures: int, *stops: int, unit: str = "U", of: str = "product") -> Summary:

@@ -17,7 +17,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.queries.signals import StatedSignal
 
 _UNIT = "unit"
 _ORDER = ("lot", "product", "family", "construct", "company", _UNIT)
@@ -121,3 +124,20 @@ def _joined(ranked: list[Summary]) -> list[list[Summary]]:
             kept, joined = sorted((case_of[at], case_of[later]))
             case_of = [kept if case == joined else case for case in case_of]
     return [[ranked[at] for at in range(len(ranked)) if case_of[at] == lead] for lead in sorted(set(case_of))]
+
+
+def by_case(definition: RegistryDefinition, signals: Sequence[StatedSignal]) -> Iterator[tuple[bool, StatedSignal]]:
+    """Each signal, and whether it is of the case of the one before; those that are withdrawn last."""
+    by_id = {one.id: one for one in signals}
+    for case in cases(_summary(definition, one) for one in signals if one.state != "withdrawn"):
+        yield False, by_id[case.lead.id]
+        yield from ((True, by_id[one.id]) for one in case.attached)
+    yield from ((False, one) for one in signals if one.state == "withdrawn")
+
+
+def _summary(definition: RegistryDefinition, signal: StatedSignal) -> Summary:
+    exposure = definition.monitors.exposures[signal.group]
+    level = "construct" if signal.of == "product" and len(exposure.product) > 1 else signal.of
+    happened = {Place(one["unit"], one["start"], one["stop"]): one["number"] for one in signal.happened}
+    exposures = sum(one["exposures"] for one in signal.units)
+    return Summary(signal.id, level, signal.hindsight[-1]["statistic"], exposures, happened)
