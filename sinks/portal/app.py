@@ -25,7 +25,7 @@ from sinks.portal.api.problems import problem
 from sinks.portal.charts.drawing import script
 from sinks.portal.guard import AskError, ForgedError, NotFoundError, RefusedError, ensure_guarded, person_of_session
 from sinks.portal.headers import Headers, Limits
-from sinks.portal.pages import access_log, carriers, clinic, question, signals, start
+from sinks.portal.pages import access_log, carriers, clinic, question, registry, signals, start
 from sinks.portal.pages.layout import show
 from sinks.portal.pages.pieces import Link
 from sinks.portal.portal import Asked, Portal
@@ -48,6 +48,7 @@ _MODULES = (
     carriers,
     access_log,
     signals,
+    registry,
     api,
 )
 

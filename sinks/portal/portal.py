@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from sinks.portal.identity import PUBLIC
 
@@ -113,6 +113,27 @@ class Told(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Certified:
+    """What is known of how often a monitor errs, and how late it is.
+
+    Attributes:
+        id: of its certificate; empty where it has none that holds.
+        catalogue_years: how many were simulated for it.
+        seed: of the random numbers.
+        results: methods with their error rates, as the simulation wrote them.
+        budgets: by level, how many false signals a year its thresholds were to keep to.
+        problem: why a certificate does not hold; empty where it does, or where there is none.
+    """
+
+    id: str = ""
+    catalogue_years: int = 0
+    seed: int = 0
+    results: Mapping[str, Any] = field(default_factory=dict)
+    budgets: Mapping[str, float] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Portal:
     """The portal's surroundings.
 
@@ -123,6 +144,7 @@ class Portal:
         now: seconds since 1970; for sessions and the access log, never for a result.
         voice: how decisions and carriers' states are sent; None where the portal only reads.
         health: where processes answer, by name.
+        certificates: by registry and monitor, what its certificate says; a monitor that is not there has none.
     """
 
     definitions: Mapping[str, RegistryDefinition]
@@ -131,6 +153,7 @@ class Portal:
     now: Callable[[], float]
     voice: Voice | None = None
     health: Mapping[str, str] = field(default_factory=dict)
+    certificates: Mapping[tuple[str, str], Certified] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sinks.portal.charts.comparison import FunnelLimits, FunnelPoint, LeagueRow, funnel, league
+from sinks.portal.charts.curves import At, Step, curves, lines
 from sinks.portal.charts.drawing import svg_of
-from sinks.portal.charts.over_time import Bar, Point, Step, bars, control, lines
+from sinks.portal.charts.over_time import Bar, Point, bars, control
 from sinks.portal.charts.tiles import CLASSES, Tile, class_of, tile_map
 
 if TYPE_CHECKING:
@@ -61,6 +62,14 @@ def test_lines_have_one_legend_of_colour_and_shape() -> None:
     rows = [Step(date(year, 1, 1), which, year / 10) for year in (2020, 2021) for which in ("north", "south")]
     said = svg_of(lines(rows, ["north", "south"], value_title="rate"))
     assert said.count(">north<") == 1
+
+
+def test_a_curve_over_a_number_may_be_logarithmic_and_alone_has_no_legend() -> None:
+    rows = [At(number, "watch", value) for number, value in ((0.1, 4.2), (1.0, 6.5), (10.0, 23.0))]
+    said = svg_of(curves(rows, ["watch"], number_title="expected a year", value_title="statistic", log=True))
+    assert ">0.1<" in said
+    assert ">10<" in said
+    assert ">watch<" not in said
 
 
 @pytest.mark.parametrize(

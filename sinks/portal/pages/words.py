@@ -1,0 +1,143 @@
+"""What pages say alike: where they stand, of which day they are, names of places and periods, values and limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.version import epoch_and_offset
+from sinks.portal.pages.pieces import Link
+from sinks.portal.texts import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from schemas.definition.indicators import Indicator
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.queries.estimates import Estimate
+    from sinks.portal.portal import Asked
+    from sinks.portal.texts import Texts
+
+_QUARTER = 3
+
+
+def trail(asked: Asked, *above: Link) -> Sequence[Link]:
+    """The pages above one of a registry: the start, then those given."""
+    return (Link(asked.texts("Start"), "/"), *above)
+
+
+def title_of(asked: Asked, page: str) -> str:
+    """A page's heading: the registry's title, and what the page is about."""
+    return f"{asked.texts.of(asked.definition.registry.title)}: {page}"
+
+
+def notice_of(asked: Asked) -> str:
+    """The registry's own notice; empty where it has none."""
+    notice = asked.definition.registry.notice
+    return "" if notice is None else asked.texts.of(notice)
+
+
+def read_as_of(asked: Asked, until: date | None, generation: str, through: Mapping[int, int]) -> str:
+    """Of which day numbers are, by which definitions, and through which submissions."""
+    t = asked.texts
+    if until is None:
+        return t("Nothing is registered yet.")
+    places = []
+    for partition, version in sorted(through.items()):
+        epoch, offset = epoch_and_offset(version)
+        places.append(f"{partition}: {epoch}/{offset}")
+    return t(
+        "Read as of %(day)s, the latest day that is known, by definitions %(generation)s, through the submissions "
+        "(partition: epoch/offset) %(places)s.",
+        day=t.day(until),
+        generation=generation,
+        places=", ".join(places) or NOTHING,
+    )
+
+
+def unit_name(definition: RegistryDefinition, code: str) -> str:
+    """A unit's code, and what it is called where the catalogue knows it."""
+    units = definition.catalogues["units"].rows if "units" in definition.catalogues else {}
+    return f"{code} {units.get(code, {}).get('name', '')}".strip()
+
+
+def place_name(asked: Asked, place: str, code: str) -> str:
+    """What a place is called: a unit by code and name, a county or region as it is, the whole country."""
+    if place == "nation":
+        return asked.texts("the country")
+    if not code:
+        return asked.texts("place not known")
+    return unit_name(asked.definition, code) if place == "unit" else code
+
+
+def period_name(t: Texts, first_day: date | None, last_day: date | None, per: str) -> str:
+    """What a period is called."""
+    if first_day is None:
+        return t("all time")
+    match per:
+        case "year":
+            return str(first_day.year)
+        case "quarter":
+            return t("%(year)s, quarter %(number)s", year=first_day.year, number=(first_day.month - 1) // _QUARTER + 1)
+        case "month":
+            return t.month(first_day)
+        case _:
+            return f"{t.month(first_day)} {NOTHING} {t.month(last_day or first_day)}"
+
+
+def indicator_title(t: Texts, indicator: Indicator) -> str:
+    """An indicator's title, with what its value is measured in."""
+    said = t.of(indicator.title)
+    if indicator.kind == "rate" and " per " not in said:
+        return t("%(title)s per %(years)s person-years", title=said, years=t.number(indicator.per_years))
+    measured_in = getattr(indicator, "measured_in", "")
+    return f"{said} ({measured_in})" if measured_in and measured_in not in said.lower() else said
+
+
+def value_words(t: Texts, indicator: Indicator, value: float | None) -> str:
+    """A value of an indicator as it is written."""
+    if indicator.kind == "proportion":
+        return t.share(value)
+    return t.number(value, 0 if indicator.kind == "count" else digits_of(indicator))
+
+
+def digits_of(indicator: Indicator) -> int:
+    """How many decimals an indicator's values have."""
+    if indicator.kind == "median":
+        return 0 if indicator.resolution >= 1 else 1
+    return 0 if indicator.kind == "count" else 2
+
+
+def limits_words(t: Texts, indicator: Indicator, estimate: Estimate | None) -> str:
+    """The 95 % limits, of a median its quartiles; empty where there are none."""
+    if estimate is None:
+        return ""
+    lower, upper = estimate.quartiles or (estimate.lower, estimate.upper)
+    if lower is None or upper is None:
+        return ""
+    return t("%(lower)s to %(upper)s", lower=value_words(t, indicator, lower), upper=value_words(t, indicator, upper))
+
+
+def target_words(t: Texts, indicator: Indicator) -> str:
+    """What is to be reached; empty where nothing is."""
+    if indicator.target is None:
+        return ""
+    value = value_words(t, indicator, indicator.target)
+    match indicator.direction:
+        case "lower":
+            return t("at most %(value)s", value=value)
+        case "higher":
+            return t("at least %(value)s", value=value)
+        case _:
+            return value
+
+
+def direction_words(t: Texts, indicator: Indicator) -> str:
+    """Which way is better; empty where none is."""
+    match indicator.direction:
+        case "lower":
+            return t("lower is better")
+        case "higher":
+            return t("higher is better")
+        case _:
+            return ""
