@@ -102,9 +102,22 @@ WIDTH = 17
 
 
 def derived_registry(
-    parent: Path, *, indicators: str = INDICATORS, monitors: str = MONITORS, name: str | None = None
+    parent: Path,
+    *,
+    indicators: str = INDICATORS,
+    monitors: str = MONITORS,
+    name: str | None = None,
+    components: str | None = None,
 ) -> RegistryDefinition:
-    """A registry of the test's own, with operations, reoperations and the core module's forms."""
+    """A registry of the test's own, with operations, reoperations and the core module's forms.
+
+    Args:
+        parent: where its folder is put.
+        indicators: of indicators.yaml.
+        monitors: of monitors.yaml.
+        name: its name; one of its own where left out.
+        components: the catalogue of cups; where left out, a cup may have any code.
+    """
     parent.mkdir(exist_ok=True)
     name = name or f"derived_{next(_numbers)}_{abs(hash(parent.name)) % 10_000}"
     operation = form(
@@ -113,7 +126,8 @@ def derived_registry(
         field("age", "int"),
         optional("pain", "double", range=[0, 1000]),
         optional("stay", "double", range=[0, 10_000]),
-        optional("cup", "string", role="product"),
+        optional("cup", "string", role="product", **({"codes": {"catalogue": "components"}} if components else {})),
+        *([optional("cup_lot", "string")] if components else []),
         name="operation",
     )
     folder = write_registry(
@@ -121,7 +135,7 @@ def derived_registry(
         name,
         registry={"modules": ["core"]},
         forms=[operation, form(UNIT, name="reoperation")],
-        catalogues={"units": UNITS},
+        catalogues={"units": UNITS, **({"components": components} if components else {})},
     )
     (folder / "indicators.yaml").write_text(indicators, encoding="utf-8")
     (folder / "monitors.yaml").write_text(monitors, encoding="utf-8")
