@@ -38,7 +38,7 @@ def overview_table(reading: CoverageReading, definition: RegistryDefinition) -> 
             _place(definition, reading.place, place),
             _period(reading, any_row.first_day),
             f"{any_row.registered:,}",
-            *(_state_or_share(rows[name]) for name in names),
+            *(state_or_share(rows[name]) for name in names),
             _remarks(any_row),
             style=HIGHLIGHTED if any_row.over else None,
         )
@@ -63,7 +63,7 @@ def definition_table(reading: CoverageReading, definition: RegistryDefinition, n
             _period(reading, row.first_day),
             _number(row.found) if compared else _NONE,
             _number(row.reference) if compared else _NONE,
-            _state_or_share(row),
+            state_or_share(row),
             _limits(row.share),
             _share(row.adjusted) if compared else _NONE,
             _limits(row.adjusted),
@@ -168,7 +168,8 @@ def _period(reading: CoverageReading, first_day: date | None) -> str:
     return written.get(reading.per, f"{first_day:%Y-%m}")
 
 
-def _state_or_share(row: CoverageRow) -> str:
+def state_or_share(row: CoverageRow) -> str:
+    """A row's share in per cent, from and to where it is not known exactly; or why there is none."""
     return _share(row.share) if row.state == "compared" else row.state
 
 

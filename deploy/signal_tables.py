@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deploy.coverage_tables import state_or_share
 from deploy.indicator_tables import Words, place_name, plain_table, product_name
 from deploy.review_tables import decisions_table, progress_line
 from deploy.tables import HIGHLIGHTED
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.queries.carriers import CarrierReading
+    from sinks.clickhouse.queries.coverage import CoverageRow
     from sinks.clickhouse.queries.reviews import Decision, FollowUp
+    from sinks.clickhouse.queries.signal_coverage import SignalCoverage
     from sinks.clickhouse.queries.signals import Became, SignalReading, StatedSignal
 
     Part = Mapping[str, Any]
@@ -36,7 +39,9 @@ _BASES = {
 }
 
 
-def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Table:
+def signals_table(
+    definition: RegistryDefinition, reading: SignalReading, coverage: Mapping[str, SignalCoverage]
+) -> Table:
     """Every signal as it stands; those that share outcomes as one case, the one that explains most first."""
     table = plain_table(f"{definition.registry.title.en}: signals")
     for heading in ("signal", "level", "state"):
@@ -45,6 +50,7 @@ def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Tab
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("watch from", "alarm from"):
         table.add_column(heading, no_wrap=True)
+    table.add_column("coverage", justify="right", no_wrap=True)
     for attached, one in _by_case(reading.signals):
         last = one.hindsight[-1]
         days = {level["level"]: _day(level["day"]) for level in one.levels}
@@ -53,12 +59,13 @@ def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Tab
         table.add_row(
             f"{'└ ' if attached else ''}{one.id}\n  {name}{_where(one)}", one.level, one.state, f"{last['observed']}",
             f"{last['expected']:.3g}", f"{last['statistic']:.2f}", days.get("watch", ""), days.get("alarm", ""),
+            _share(coverage[one.id].together if one.id in coverage else None),
             style=style,
         )  # fmt: skip
     table.caption = (
         "watch from, alarm from: the day on which it would have fired with all that is known now; what was known when: "
-        "--show SIGNAL. At a unit: without it, the product would not be at watch. └: of the case above, for they have "
-        "half of their outcomes or more in common"
+        "--show SIGNAL. Coverage: of the signal's units. At a unit: without it, the product would not be at watch. └: "
+        "of the case above, for they have half of their outcomes or more in common"
     )
     return table
 
@@ -79,15 +86,19 @@ def _summary(signal: StatedSignal) -> Summary:
 
 
 def signal_tables(
-    definition: RegistryDefinition, reading: SignalReading, follow_up: FollowUp, decisions: Sequence[Decision] = ()
+    definition: RegistryDefinition,
+    reading: SignalReading,
+    follow_up: FollowUp,
+    coverage: SignalCoverage | None,
+    decisions: Sequence[Decision] = (),
 ) -> Iterable[Table | str]:
     """One signal: what it is, when it was reached and known, both paths, the units, its history, its follow-up."""
     (signal,) = reading.signals
-    yield "\n".join(_heading(definition, signal, reading.unresolved))
+    yield "\n".join((*_heading(definition, signal, reading.unresolved), _coverage(definition, coverage)))
     yield _levels(signal)
     yield _path("would have fired on: by event date, with all that is known now", signal.hindsight, known=False)
     yield _path("known then: in the order of submissions, never changed", signal.known, known=True)
-    yield _units(definition, signal, follow_up.reading)
+    yield _units(definition, signal, follow_up.reading, coverage)
     if signal.lots:
         yield _lots(signal)
     if signal.methods:
@@ -126,6 +137,19 @@ def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: i
             f"{signal.bounds[told]:.2f}{more}"
         )
     yield f"monitor {signal.monitor}, declared as {signal.definition}"
+
+
+def _coverage(definition: RegistryDefinition, found: SignalCoverage | None) -> str:
+    declared = definition.coverage
+    if declared is None:
+        return "coverage: not known, for coverage.yaml declares nothing that the register is held against"
+    if found is None:
+        return "coverage: not known, for nothing is registered of the product any more"
+    return (
+        f"coverage: {_share(found.together)} at its units, {_share(found.country)} in the whole country "
+        f"({declared.definitions[found.definition].title.en}, by: {declared.source.en}; from {found.first:%Y-%m} on, "
+        f"as of {found.until})"
+    )
 
 
 def _levels(signal: StatedSignal) -> Table:
@@ -172,14 +196,17 @@ def _path(title: str, path: Sequence[Part], *, known: bool) -> Table:
     return table
 
 
-def _units(definition: RegistryDefinition, signal: StatedSignal, carriers: CarrierReading) -> Table:
+def _units(
+    definition: RegistryDefinition, signal: StatedSignal, carriers: CarrierReading, coverage: SignalCoverage | None
+) -> Table:
     table = plain_table("by unit, and whom each has to call")
-    table.add_column("unit")
+    table.add_column("unit", no_wrap=True, overflow="ellipsis")
     columns = ("put in", "comp.-years", "reop.", "expected", "others", "first 15", "to call")
     for heading in columns:
         table.add_column(heading, justify="right")
     table.add_column("reported to", no_wrap=True)
     table.add_column("lag", justify="right")
+    table.add_column("coverage", justify="right")
     for one in signal.units:
         to_call = carriers.units.get(one["unit"])
         table.add_row(
@@ -187,10 +214,12 @@ def _units(definition: RegistryDefinition, signal: StatedSignal, carriers: Carri
             f"{one['component_years']:,.2f}", f"{one['observed']:,}", f"{one['expected']:.3f}", f"{one['factor']:.2f}",
             f"{one['learning_observed']} of {one['learning_exposures']}", f"{to_call.persons if to_call else 0:,}",
             _day(one["through"]), "" if one["lag"] is None else f"{one['lag']}",
+            _share(coverage.units[one["unit"]] if coverage else None),
         )  # fmt: skip
     table.caption = (
         "others: by how much more, or less, is expected there, by the unit's other products; first 15: outcomes of the "
         "unit's first uses of the product; to call: persons; lag: days within which nine in ten operations are recorded"
+        "; coverage: how much of what the source counts there is registered"
     )
     return table
 
@@ -246,6 +275,10 @@ def _cause(signal: StatedSignal) -> str:
 def _where(signal: StatedSignal) -> str:
     """The unit that it hangs on; empty where it is the product."""
     return f" at {signal.units[0]['unit']}" if signal.cause == "unit" and signal.units else ""
+
+
+def _share(row: CoverageRow | None) -> str:
+    return "not known" if row is None or row.state == "no counts" else state_or_share(row)
 
 
 def _place(partition: int, version: int) -> str:

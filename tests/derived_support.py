@@ -102,7 +102,12 @@ WIDTH = 17
 
 
 def derived_registry(
-    parent: Path, *, indicators: str = INDICATORS, monitors: str = MONITORS, name: str | None = None
+    parent: Path,
+    *,
+    indicators: str = INDICATORS,
+    monitors: str = MONITORS,
+    coverage: str = "",
+    name: str | None = None,
 ) -> RegistryDefinition:
     """A registry of the test's own, with operations, reoperations and the core module's forms."""
     parent.mkdir(exist_ok=True)
@@ -125,6 +130,8 @@ def derived_registry(
     )
     (folder / "indicators.yaml").write_text(indicators, encoding="utf-8")
     (folder / "monitors.yaml").write_text(monitors, encoding="utf-8")
+    if coverage:
+        (folder / "coverage.yaml").write_text(coverage, encoding="utf-8")
     return load_registry(folder)
 
 

@@ -31,14 +31,16 @@ def signals(
 
     With --show, say `guldadra signals hip --show cup/INTEROP/0`, all that speaks for it: when it could be known and by
     which submission, when it would have fired with all that is known now, what it is held against, every unit's
-    numbers and how many persons it has to call, what other methods say, all that became of it, what was decided, and
-    how far its carriers have been followed up. Whom to call: `guldadra trace hip --signal cup/INTEROP/0 --unit U01`.
+    numbers with its lag, its coverage and how many persons it has to call, what other methods say, all that became of
+    it, what was decided, and how far its carriers have been followed up. Whom to call: `guldadra trace hip --signal
+    cup/INTEROP/0 --unit U01`.
     """
     from deploy.indicator_tables import origin_line
     from deploy.signal_tables import signal_tables, signals_table
     from deploy.tables import console_for
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
+    from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
     from sinks.clickhouse.queries.signals import alarm_days, read_signal, read_signals
 
     settings = start()
@@ -53,18 +55,19 @@ def signals(
             subject = find_subject(client, registry, signal.id, alarm_days(reading.signals))
             follow_up = read_follow_up(client, definition, subject)
             decisions = read_decisions(client, registry, signal.id)
+        coverage = read_signal_coverage(client, definition, reading.signals)
     if as_json:
-        found = asdict(reading)
+        found = asdict(reading) | {"coverage": {name: asdict(one) for name, one in coverage.items()}}
         if show is not None:
             found |= {"decisions": [asdict(one) for one in decisions], "follow_up": asdict(follow_up)}
         print(json.dumps(found, ensure_ascii=False, default=str))
         return
     console = console_for()
     if show is not None:
-        for part in signal_tables(definition, reading, follow_up, decisions):
+        for part in signal_tables(definition, reading, follow_up, coverage.get(signal.id), decisions):
             console.print(part, soft_wrap=isinstance(part, str))
     elif reading.signals:
-        console.print(signals_table(definition, reading))
+        console.print(signals_table(definition, reading, coverage))
     else:
         console.print(f"no signals in {registry}", soft_wrap=True)
         if reading.elsewhere:

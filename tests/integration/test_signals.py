@@ -277,9 +277,9 @@ def test_all_signals_as_a_table_and_as_json(client: Client, guldadra: Command, r
     shown = lines(guldadra("signals", registry.name))
     (row,) = [line for line in shown if line.startswith("flat_cup/INTEROP/0")]
     # 0.19252567 expected, 11.477344 by then
-    assert row == "flat_cup/INTEROP/0 alarm updated 5 0.193 11.48 1970-05-22 1970-06-11"
+    assert row == "flat_cup/INTEROP/0 alarm updated 5 0.193 11.48 1970-05-22 1970-06-11 not known"
     found = json.loads(guldadra("signals", registry.name, "--json").stdout)
-    assert (found["registry"], found["generation"]) == (registry.name, registry.generation)
+    assert (found["registry"], found["generation"], found["coverage"]) == (registry.name, registry.generation, {})
     (one,) = found["signals"]
     assert (one["id"], one["level"], one["levels"][0]["day"]) == ("flat_cup/INTEROP/0", "alarm", "1970-05-22")
 
@@ -301,7 +301,7 @@ def test_one_signal_with_all_that_speaks_for_it(
     (known,) = [line for line in shown if line.startswith("1970-06-11 3") and line.endswith("3: 1/29")]
     assert known.startswith("1970-06-11 3 0.1189 6.802 4.20 6.60 50.4 ")
     assert known.endswith("0.00026 3: 1/29")
-    by_unit = {line.split()[0]: line.split()[-3] for line in shown if " of 10 " in line}
+    by_unit = {line.split()[0]: line.removesuffix(" not known").split()[-3] for line in shown if " of 10 " in line}
     assert by_unit == {"U1": "2", "U2": "1", "U3": "0"}, "persons to call"
     assert "raised watch 3: 1/25 2 0.0930 4.229" in shown
     assert "what other methods say" in text
@@ -346,6 +346,6 @@ def test_a_signal_all_of_whose_exposures_are_retracted_can_still_be_shown(
     assert gone.signal.state == "withdrawn"
     put(client, registry, told.messages)
     (row,) = [line for line in lines(guldadra("signals", registry.name)) if line.startswith("flat_cup/INTEROP/0")]
-    assert row.endswith(" withdrawn 0 0 0.00")
+    assert row.endswith(" withdrawn 0 0 0.00 not known")
     shown = lines(guldadra("signals", registry.name, "--show", "INTEROP"))
     assert "withdrawn, for r0 was retracted" in shown
