@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from deploy.certificates import Certificates
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.queries.carriers import CarrierReading
     from sinks.clickhouse.queries.coverage import CoverageRow
@@ -89,12 +90,16 @@ def signal_tables(
     definition: RegistryDefinition,
     reading: SignalReading,
     follow_up: FollowUp,
-    coverage: SignalCoverage | None,
     decisions: Sequence[Decision] = (),
+    *,
+    coverage: SignalCoverage | None,
+    certificates: Certificates,
 ) -> Iterable[Table | str]:
     """One signal: what it is, when it was reached and known, both paths, the units, its history, its follow-up."""
     (signal,) = reading.signals
-    yield "\n".join((*_heading(definition, signal, reading.unresolved), _coverage(definition, coverage)))
+    yield "\n".join(_heading(definition, signal, reading.unresolved))
+    yield _coverage(definition, coverage)
+    yield f"monitor {signal.monitor}, declared as {signal.definition}; {certificates.words(signal.monitor)}"
     yield _levels(signal)
     yield _path("would have fired on: by event date, with all that is known now", signal.hindsight, known=False)
     yield _path("known then: in the order of submissions, never changed", signal.known, known=True)
@@ -136,7 +141,6 @@ def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: i
             f"{unresolved} outcomes fit no operation; were all this product's, the statistic would be "
             f"{signal.bounds[told]:.2f}{more}"
         )
-    yield f"monitor {signal.monitor}, declared as {signal.definition}"
 
 
 def _coverage(definition: RegistryDefinition, found: SignalCoverage | None) -> str:

@@ -35,6 +35,7 @@ def signals(
     it, what was decided, and how far its carriers have been followed up. Whom to call: `guldadra trace hip --signal
     cup/INTEROP/0 --unit U01`.
     """
+    from deploy.certificates import certificates_of
     from deploy.indicator_tables import origin_line
     from deploy.signal_tables import signal_tables, signals_table
     from deploy.tables import console_for
@@ -59,12 +60,21 @@ def signals(
     if as_json:
         found = asdict(reading) | {"coverage": {name: asdict(one) for name, one in coverage.items()}}
         if show is not None:
-            found |= {"decisions": [asdict(one) for one in decisions], "follow_up": asdict(follow_up)}
+            certificate = certificates_of(definition).found.get(signal.monitor)
+            found |= {
+                "decisions": [asdict(one) for one in decisions],
+                "follow_up": asdict(follow_up),
+                "certificate": certificate and certificate.id,
+            }
         print(json.dumps(found, ensure_ascii=False, default=str))
         return
     console = console_for()
     if show is not None:
-        for part in signal_tables(definition, reading, follow_up, coverage.get(signal.id), decisions):
+        parts = signal_tables(
+            definition, reading, follow_up, decisions, coverage=coverage.get(signal.id),
+            certificates=certificates_of(definition),
+        )  # fmt: skip
+        for part in parts:
             console.print(part, soft_wrap=isinstance(part, str))
     elif reading.signals:
         console.print(signals_table(definition, reading, coverage))

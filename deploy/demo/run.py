@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deploy.certificates import certificates_of
 from deploy.coverage_tables import compliance_table, overview_table
 from deploy.demo import history, hiv, senior_alert
 from deploy.demo.findings import Findings, read_findings, show_findings
@@ -245,8 +246,11 @@ def show(console: Console, definition: RegistryDefinition, result: DemoResult) -
     console.print(compliance_table(first, definition))
     (signal,) = result.signal.signals
     console.print(signals_table(definition, result.signals, result.signal_coverage))
-    coverage = result.signal_coverage.get(signal.id)
-    for part in signal_tables(definition, result.signal, result.follow_up, coverage):
+    parts = signal_tables(
+        definition, result.signal, result.follow_up, coverage=result.signal_coverage.get(signal.id),
+        certificates=certificates_of(definition),
+    )  # fmt: skip
+    for part in parts:
         console.print(part, soft_wrap=isinstance(part, str))
     for table in carrier_tables(definition, result.carriers, 0):
         console.print(table)

@@ -13,16 +13,17 @@ exposures:
     outcomes: {form: reoperation, attributed: true}
     specific: {components_removed: {contains: cup}}
 monitors:
-  cup: {exposures: cup, baseline: flat, rates: [2.0]}
+  cup: {exposures: cup, baseline: flat, rates: [2.0], certificate: certificate.json}
 disproportionality:             # which pairs of drug and reaction are reported more often than the others
   reactions: {reports: reactions, drug: drug, reaction: reaction, exposures: drug, users: user}
 """
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from schemas.definition.indicators import Anchors, Breakdown, End, Following, Name, WrittenCondition
 from schemas.definition.text import Text  # noqa: TC001 - pydantic reads it at run time
@@ -33,6 +34,15 @@ BETWEEN = " + "
 
 def _several(said: object) -> object:
     return [said] if isinstance(said, str) else said
+
+
+def _inside(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError("a file inside the registry's folder is named, such as certificate.json")
+    return path
+
+
+Inside = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
 
 
 class _Strict(BaseModel):
@@ -97,6 +107,8 @@ class Monitor(_Strict):
         planned: expected outcomes at which a test of a product closes and a new one opens.
         fewest: outcomes of a product that it takes for any level.
         unit_shape: shape of the gamma prior of units; null for the method of moments.
+        certificate: the file in the registry's folder that says how the thresholds were come by, and how often they
+            lie: what `guldadra simulate` writes. It decides no number.
     """
 
     exposures: Name
@@ -108,6 +120,7 @@ class Monitor(_Strict):
     planned: PositiveFloat = 20.0
     fewest: PositiveInt = 1
     unit_shape: PositiveFloat | None = None
+    certificate: Inside | None = None
 
 
 class Disproportionality(_Strict):

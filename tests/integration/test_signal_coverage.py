@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from deploy.certificates import certificates_of
 from deploy.signal_tables import signal_tables, signals_table
 from schemas import topics
 from schemas.codec import encode_event
@@ -92,7 +93,10 @@ def shown(client: Client, definition: RegistryDefinition, reading: SignalReading
     console = Console(width=200)
     with console.capture() as captured:
         console.print(signals_table(definition, reading, coverage))
-        for part in signal_tables(definition, reading, follow_up, coverage.get(signal.id)):
+        parts = signal_tables(
+            definition, reading, follow_up, coverage=coverage.get(signal.id), certificates=certificates_of(definition)
+        )
+        for part in parts:
             console.print(part, soft_wrap=isinstance(part, str))
     return "\n".join(" ".join(line.split()) for line in captured.get().splitlines())
 

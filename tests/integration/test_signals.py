@@ -305,7 +305,8 @@ def test_one_signal_with_all_that_speaks_for_it(
     assert by_unit == {"U1": "2", "U2": "1", "U3": "0"}, "persons to call"
     assert "raised watch 3: 1/25 2 0.0930 4.229" in shown
     assert "what other methods say" in text
-    assert f"declared as {watched_by(registry)['flat_cup'].monitor.definition}" in text
+    definition = watched_by(registry)["flat_cup"].monitor.definition
+    assert f"monitor flat_cup, declared as {definition}; no certificate, so that its error rates are not known" in shown
 
 
 def test_whom_a_signal_s_units_have_to_call(client: Client, guldadra: Command, registry: RegistryDefinition) -> None:
