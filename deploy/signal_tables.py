@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deploy.coverage_tables import state_or_share
-from deploy.indicator_tables import Words, place_name, plain_table, product_name
 from deploy.review_tables import decisions_table, progress_line
-from deploy.tables import HIGHLIGHTED
+from deploy.tables import HIGHLIGHTED, plain_table
+from deploy.words import product_name, unit_name
 from schemas.version import epoch_and_offset
 from streams.surveillance.cases import Place, Summary, cases
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     Part = Mapping[str, Any]
 
-_WORDS = Words("en")
 _MOST_OF_A_PATH = 12
 _MOST_LOTS = 5
 _PATH = ("reop.", "expected", "statistic", "watch", "alarm", "per 100", "95 % limits", "P(≥)")
@@ -214,7 +213,7 @@ def _units(
     for one in signal.units:
         to_call = carriers.units.get(one["unit"])
         table.add_row(
-            place_name(definition, "unit", one["unit"], _WORDS), f"{one['exposures']:,}",
+            unit_name(definition, one["unit"]), f"{one['exposures']:,}",
             f"{one['component_years']:,.2f}", f"{one['observed']:,}", f"{one['expected']:.3f}", f"{one['factor']:.2f}",
             f"{one['learning_observed']} of {one['learning_exposures']}", f"{to_call.persons if to_call else 0:,}",
             _day(one["through"]), "" if one["lag"] is None else f"{one['lag']}",

@@ -41,8 +41,8 @@ def generations(
     filled from the archive. Readers go over to it by themselves once it has all that the archive has, at once and
     whole. Then end the old process, and drop its generation here.
     """
+    from deploy.exposure_tables import generations_table
     from deploy.generations import drop_log
-    from deploy.indicator_tables import generations_table
     from deploy.settings import SettingsError
     from deploy.tables import console_for
     from sinks.clickhouse.generations import GenerationError, refuse_current

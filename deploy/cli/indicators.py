@@ -125,8 +125,9 @@ def lists(
 
     A call list, or chains that are open: what is on the list leaves it by itself once it is done and registered.
     """
-    from deploy.indicator_tables import Words, list_tables, origin_line
+    from deploy.exposure_tables import list_tables
     from deploy.tables import console_for
+    from deploy.words import Words, origin_line
     from sinks.clickhouse.queries.lists import read_list
 
     settings = start()
@@ -166,8 +167,9 @@ def exposures(
     or exchanged itself; the first revision ends the exposure of all that was put in with it. Who carries what:
     `guldadra trace`.
     """
-    from deploy.indicator_tables import exposure_table, origin_line
+    from deploy.exposure_tables import exposure_table
     from deploy.tables import console_for
+    from deploy.words import origin_line
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.exposures import read_exposures
 
@@ -207,9 +209,10 @@ def trace(
     it was about. An exposure may be over and the product still be carried: a cup stays in when the head is exchanged. A
     unit finds its patients by the registration ids that it gave.
     """
-    from deploy.indicator_tables import carrier_tables, origin_line
+    from deploy.exposure_tables import carrier_tables
     from deploy.settings import SettingsError
     from deploy.tables import console_for
+    from deploy.words import origin_line
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.carriers import Affected, read_carriers
     from sinks.clickhouse.queries.reviews import find_subject
@@ -302,8 +305,9 @@ def _latest_mature_year(by_unit: IndicatorReading, nation: IndicatorReading) -> 
 
 
 def _show(definition: RegistryDefinition, readings: Sequence[IndicatorReading], cut: Cut, language: Any) -> None:  # noqa: ANN401
-    from deploy.indicator_tables import Words, detail_table, origin_line, overview_table, unit_tables
+    from deploy.indicator_tables import detail_table, overview_table, unit_tables
     from deploy.tables import console_for
+    from deploy.words import Words, origin_line
 
     words, console = Words(language), console_for()
     first = readings[0]

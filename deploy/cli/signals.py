@@ -36,9 +36,9 @@ def signals(
     cup/INTEROP/0 --unit U01`.
     """
     from deploy.certificates import certificates_of
-    from deploy.indicator_tables import origin_line
     from deploy.signal_tables import signal_tables, signals_table
     from deploy.tables import console_for
+    from deploy.words import origin_line
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
     from sinks.clickhouse.queries.signal_coverage import read_signal_coverage

@@ -18,7 +18,7 @@ from deploy.demo.history import INTEROP_STARTS_ON, LAST_DAY, HistoryPlan, live_r
 from deploy.demo.live_signals import signals_told
 from deploy.demo.rows import by_month, write_ndjson
 from deploy.demo.unit_counts import HIP, publish_unit_counts
-from deploy.indicator_tables import carrier_tables
+from deploy.exposure_tables import carrier_tables
 from deploy.observe import wait_until
 from deploy.publishing import publish_path, told
 from deploy.signal_tables import signal_tables, signals_table
