@@ -19,7 +19,6 @@ from deploy.logbook import make_topics
 from deploy.settings import SettingsError
 from schemas.definition.folder import load_registry
 from schemas.version import version_of
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.loader import Loader, derived_topics
 from sinks.clickhouse.migrations.plan import apply
 from streams.control import RegistryControl, write_control
@@ -33,7 +32,6 @@ from tests.support import bundled, make_log, present_schema, wait_for
 from tests.unit.registry_folders import visit, write_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from deploy.embedded.database import EmbeddedDatabase
@@ -51,12 +49,6 @@ definitions:
   all: {title: {sv: Alla, en: All visits}, share_of: everything, reference: [patient_register], target: 0.8}
 silence: {after_days: 30, expected_at_least: 0}
 """
-
-
-@pytest.fixture
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from deploy.cli import reviews as reviews_room
 from deploy.settings import SettingsError
 from schemas import topics
 from schemas.version import version_of
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.loader import Loader, derived_topics
 from streams.control import RegistryControl, write_control
 from streams.publish.errors import InputError, RegistryClosedError
@@ -27,7 +26,6 @@ from tests.running import working
 from tests.support import make_log, patient, read_events, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from deploy.embedded.database import EmbeddedDatabase
@@ -37,12 +35,6 @@ if TYPE_CHECKING:
 
 SIGNAL = "cup/CUP1/0"
 NUMBER = "19121212-1212"
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @dataclass

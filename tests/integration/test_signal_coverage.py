@@ -14,7 +14,6 @@ from deploy.signal_tables import signal_tables, signals_table
 from schemas import topics
 from schemas.codec import encode_event
 from schemas.definition.coverage import Coverage
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.queries.coverage_shares import Bounds
 from sinks.clickhouse.queries.reviews import find_subject, read_follow_up
 from sinks.clickhouse.queries.signal_coverage import main_definition, read_signal_coverage
@@ -23,10 +22,8 @@ from tests.derived_support import MONITORS, Register, cell, days, derived_regist
 from tests.integration.test_signals import WATCHED, Told1970, put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
     from sinks.clickhouse.queries.signals import SignalReading
@@ -43,12 +40,6 @@ definitions:
         reference: [patient_register]}
 """
 UNTIL = date(1970, 12, 31)
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 def watching(client: Client, parent: Path, coverage: str = COVERAGE) -> RegistryDefinition:

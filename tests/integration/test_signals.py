@@ -20,7 +20,6 @@ from deploy.demo.live_signals import signals_told
 from deploy.settings import SettingsError
 from schemas import topics
 from sinks.clickhouse import sql
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.signals import read_signal, read_signals
 from streams.surveillance.declared import watched_by
@@ -34,7 +33,7 @@ from tests.unit.test_surveillance_interop import _EXPECTED, history
 from tests.unit.test_surveillance_message import EPOCH, reported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from deploy.embedded.database import EmbeddedDatabase
@@ -51,12 +50,6 @@ UNITS = ["U1", "U2", "U3"]
 WATCHED = (
     "monitors:\n  flat_cup: {exposures: cup, baseline: flat, rates: [2.0]}\n  other: {exposures: cup, rates: [1.0]}\n"
 )
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture
