@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deploy.cli.options import AsJson, Registry, Until, told_in_words
 from deploy.cli.start import start
 
 if TYPE_CHECKING:
@@ -51,12 +49,7 @@ class Language(StrEnum):
     sv = "sv"
 
 
-Registry = Annotated[str, typer.Argument(help="The registry's name.")]
 Unit = Annotated[str | None, typer.Option(help="One unit's code: its own rows, small numbers included.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Until = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day of the reading; else the latest known.")
-]
 Limit = Annotated[int, typer.Option(help="How many entries are printed at most; JSON has all.", min=0)]
 
 
@@ -248,19 +241,6 @@ def trace(
         if unit and len(reading.carriers) > limit:
             console.print(f"… {len(reading.carriers) - limit:,} more: --limit, or --json for all")
     console.print(origin_line(reading.generation, reading.through, reading.until), style="dim", soft_wrap=True)
-
-
-@contextmanager
-def told_in_words(registry: str) -> Iterator[None]:
-    """What cannot be read is told in words, as a wrong setting is."""
-    from deploy.settings import SettingsError
-    from sinks.clickhouse.generations import GenerationError
-    from sinks.clickhouse.queries.cell_sums import CannotBeReadError
-
-    try:
-        yield
-    except (CannotBeReadError, GenerationError) as error:
-        raise SettingsError(f"{registry}: {error}") from error
 
 
 def _readable_by(definition: RegistryDefinition, names: Sequence[str], cut: Cut) -> tuple[list[str], list[str]]:

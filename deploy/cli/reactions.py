@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.indicators import AsJson, Registry, Until, told_in_words
+from deploy.cli.options import AsJson, Registry, Until, told_in_words
 from deploy.cli.start import start
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.options import Registries
 from deploy.cli.start import start
-
-Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
 
 app = typer.Typer(no_args_is_help=True, help="The registries' forms: check, release, register, document.")
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.indicators import AsJson, Registry, told_in_words
+from deploy.cli.options import AsJson, Registry, told_in_words
 from deploy.cli.start import start
 
 
