@@ -11,7 +11,7 @@ AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
 AT_ONCE_ON_KAFKA := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-kafka faults bench lint format lock clean
+.PHONY: help setup demo test coverage test-kafka faults bench lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ demo: setup  ## the main job on this machine: three years of a hip register, wit
 	$(BIN)/guldadra demo
 
 test: setup  ## all tests that need nothing but pip
+	$(BIN)/python -m pytest $(AT_ONCE)
+
+coverage: setup  ## the same tests, and which lines and branches none of them reaches; takes twice the processor time
 	$(BIN)/python -m pytest $(AT_ONCE) --cov --cov-report=term:skip-covered
 
 test-kafka: setup  ## the tests on a real Kafka broker (Java 17 and Maven)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
-
-from deploy.tables import HIGHLIGHTED
+from deploy.tables import HIGHLIGHTED, plain_table
+from deploy.words import notice_of
 from schemas.definition.coverage_checks import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
+
+    from rich.table import Table
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.queries.compliance import Compliance, ComplianceRow
@@ -25,7 +25,7 @@ _NONE = "-"
 def overview_table(reading: CoverageReading, definition: RegistryDefinition) -> Table:
     """All definitions side by side: one row per place and period."""
     names = list(dict.fromkeys(row.definition for row in reading.rows))
-    table = _table(f"{definition.registry.title.en}: coverage", _legend(reading, definition))
+    table = plain_table(f"{definition.registry.title.en}: coverage", caption=_legend(reading, definition))
     _names_first(table, reading.place, "period")
     _numbers(table, "registered", *names)
     table.add_column("remarks")
@@ -38,7 +38,7 @@ def overview_table(reading: CoverageReading, definition: RegistryDefinition) -> 
             _place(definition, reading.place, place),
             _period(reading, any_row.first_day),
             f"{any_row.registered:,}",
-            *(_state_or_share(rows[name]) for name in names),
+            *(state_or_share(rows[name]) for name in names),
             _remarks(any_row),
             style=HIGHLIGHTED if any_row.over else None,
         )
@@ -49,7 +49,7 @@ def definition_table(reading: CoverageReading, definition: RegistryDefinition, n
     """One definition: raw and adjusted, each with its limits."""
     declared = definition.coverage.definitions[name] if definition.coverage else None
     title = declared.title.en if declared else name
-    table = _table(f"{definition.registry.title.en}: {title}", _legend(reading, definition))
+    table = plain_table(f"{definition.registry.title.en}: {title}", caption=_legend(reading, definition))
     _names_first(table, reading.place, "period")
     _numbers(table, "found", "of", "share", "95 % limits", "adjusted", "95 % limits")
     if declared and declared.target is not None:
@@ -63,7 +63,7 @@ def definition_table(reading: CoverageReading, definition: RegistryDefinition, n
             _period(reading, row.first_day),
             _number(row.found) if compared else _NONE,
             _number(row.reference) if compared else _NONE,
-            _state_or_share(row),
+            state_or_share(row),
             _limits(row.share),
             _share(row.adjusted) if compared else _NONE,
             _limits(row.adjusted),
@@ -84,8 +84,8 @@ def compliance_table(found: Compliance, definition: RegistryDefinition) -> Table
         else ""
     )
     caption = f"as of {found.until or 'no day: nothing is registered'}{allowed}"
-    table = _table(
-        f"{definition.registry.title.en}: who has not reported for how long", _with_notice(caption, definition)
+    table = plain_table(
+        f"{definition.registry.title.en}: who has not reported for how long", caption=_with_notice(caption, definition)
     )
     _names_first(table, "unit")
     table.add_column("state", no_wrap=True)
@@ -114,18 +114,6 @@ def _compliance_cells(row: ComplianceRow, definition: RegistryDefinition) -> Seq
     )
 
 
-def _table(title: str, caption: str) -> Table:
-    return Table(
-        title=title,
-        caption=caption,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-
-
 def _names_first(table: Table, *headings: str) -> None:
     for heading in headings:
         table.add_column(heading, no_wrap=True, overflow="ellipsis")
@@ -148,8 +136,7 @@ def _legend(reading: CoverageReading, definition: RegistryDefinition) -> str:
 
 
 def _with_notice(caption: str, definition: RegistryDefinition) -> str:
-    notice = definition.registry.notice
-    return f"{caption}\n{notice.en}" if notice else caption
+    return "\n".join(filter(None, (caption, notice_of(definition))))
 
 
 def _place(definition: RegistryDefinition, by: str, place: str) -> str:
@@ -168,7 +155,8 @@ def _period(reading: CoverageReading, first_day: date | None) -> str:
     return written.get(reading.per, f"{first_day:%Y-%m}")
 
 
-def _state_or_share(row: CoverageRow) -> str:
+def state_or_share(row: CoverageRow) -> str:
+    """A row's share in per cent, from and to where it is not known exactly; or why there is none."""
     return _share(row.share) if row.state == "compared" else row.state
 
 

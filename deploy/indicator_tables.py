@@ -1,94 +1,28 @@
-"""Derived values as tables for people: indicators, lists, exposures, generations."""
+"""Indicators as tables for people: the nation by year, units beside each other, one in detail."""
 
 from __future__ import annotations
 
 from math import floor, log10
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
-
-from deploy.tables import HIGHLIGHTED
-from schemas.definition.form import CatalogueCodes
-from schemas.definition.monitors import BETWEEN
-from schemas.subjects import subject_of
-from schemas.version import epoch_and_offset
+from deploy.tables import HIGHLIGHTED, plain_table
+from deploy.words import place_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Iterable, Sequence
 
+    from rich.table import Table
+
+    from deploy.words import Words
     from schemas.definition.indicators import Indicator
     from schemas.definition.registry import RegistryDefinition
-    from schemas.definition.text import Text
-    from sinks.clickhouse.generations import Generation
-    from sinks.clickhouse.queries.carriers import CarrierReading
     from sinks.clickhouse.queries.cell_sums import Cut
     from sinks.clickhouse.queries.estimates import Estimate
-    from sinks.clickhouse.queries.exposures import ExposureReading
     from sinks.clickhouse.queries.indicators import IndicatorReading, IndicatorRow
-    from sinks.clickhouse.queries.lists import ListReading
-
-Language = Literal["en", "sv"]
 
 MOST_YEARS = 5
 _UNIT_COLUMNS = 4
-_TITLE_WIDTH = 80
 _HIDDEN = ".."  # one sign, whatever the reason: which of two is the small one is nobody's business
-_SWEDISH: Mapping[str, str] = {
-    "the nation by year": "riket per år",
-    "units, the latest year whose follow-up is over": "enheter, det senaste året vars uppföljning är avslutad",
-    "indicator": "indikator",
-    "target": "målvärde",
-    "unit": "enhet",
-    "county": "län",
-    "region": "region",
-    "nation": "riket",
-    "time": "tid",
-    "n": "n",
-    "value": "värde",
-    "95 % limits": "95 % gränser",
-    "quartiles": "kvartiler",
-    "at least": "minst",
-    "at most": "högst",
-    "all time": "hela tiden",
-    "to": "till",
-    "per {} person-years": "per {} personår",
-    "not known": "okänt",
-    "*: follow-up is not over yet": "*: uppföljningen är inte avslutad",
-    "in brackets: 95 % limits, of medians the quartiles": "inom parentes: 95 % gränser, för medianer kvartilerna",
-    "highlighted: worse than the target by more than chance": "markerat: sämre än målvärdet, mer än av en slump",
-    "..: fewer than are shown, or a number that would give them away": "..: färre än vad som visas, eller ett tal som "
-    "skulle röja dem",
-}
-
-
-class Words:
-    """Titles and headings in one of the two languages."""
-
-    def __init__(self, language: Language) -> None:
-        self._language = language
-
-    def __call__(self, english: str) -> str:
-        """A word of the tables."""
-        return english if self._language == "en" else _SWEDISH[english]
-
-    def of(self, text: Text) -> str:
-        """What is declared in both languages."""
-        return text.en if self._language == "en" else text.sv
-
-    def title(self, declared: Indicator) -> str:
-        """An indicator's title, with what its value is measured in."""
-        said = self.of(declared.title)
-        if declared.kind == "rate" and " per " not in said:
-            return f"{said} ({self('per {} person-years').format(f'{declared.per_years:,.0f}')})"
-        measured_in = getattr(declared, "measured_in", "")
-        return f"{said} ({measured_in})" if measured_in and measured_in not in said.lower() else said
-
-    def number(self, value: float, decimals: int = 0) -> str:
-        """A number as the language writes it."""
-        written = f"{value:,.{decimals}f}"
-        return written if self._language == "en" else written.replace(",", "\N{NO-BREAK SPACE}").replace(".", ",")
 
 
 def indicators_of(definition: RegistryDefinition) -> dict[str, Indicator]:
@@ -168,168 +102,6 @@ def detail_table(
         table.add_row(*cells[: len(table.columns)], style=HIGHLIGHTED if _worse(row, declared) else None)
     table.caption = _legend(definition, words)
     return table
-
-
-def list_tables(definition: RegistryDefinition, reading: ListReading, words: Words) -> list[Table]:
-    """How many entries each unit has, then the entries; registration ids, by which a clinic finds its patients."""
-    counts = plain_table(f"{definition.registry.title.en}: {reading.name}, by unit")
-    counts.add_column("unit")
-    counts.add_column("entries", justify="right")
-    for unit, count in reading.units.items():
-        counts.add_row(place_name(definition, "unit", unit, words), f"{count:,}")
-    counts.add_row("in all", f"{sum(reading.units.values()):,}", style="bold")
-    entries = plain_table("")
-    for heading in ("unit", "day", "form", "registration", *reading.columns):
-        entries.add_column(heading, overflow="fold")
-    for one in reading.entries:
-        entries.add_row(one.unit, one.day.isoformat(), one.form, one.registration_id, *one.shown)
-    notice = definition.registry.notice
-    entries.caption = notice.en if notice else None
-    return [counts, entries] if reading.entries else [counts]
-
-
-def exposure_table(definition: RegistryDefinition, reading: ExposureReading) -> Table:
-    """Every product of every monitor group."""
-    table = plain_table(f"{definition.registry.title.en}: exposures until {reading.until}")
-    for heading in ("group", "product"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
-    for heading in ("began", "open", "ended", "with outcome", "outcomes", "own", "not known", "years"):
-        table.add_column(heading, justify="right", no_wrap=heading != "ended")
-    for row in reading.rows:
-        ended = ", ".join(f"{reason} {count:,}" for reason, count in sorted(row.ended.items()))
-        share = f"{row.with_outcome:,} ({100 * row.with_outcome / row.exposures:.1f} %)"
-        table.add_row(
-            row.group, product_name(definition, row.group, row.product), f"{row.exposures:,}", f"{row.still_open:,}",
-            ended, share, f"{row.outcomes:,}", f"{row.specific:,}", f"{row.unknown:,}", f"{row.years:,.1f}",
-        )  # fmt: skip
-    notice = definition.registry.notice
-    table.caption = notice.en if notice else None
-    return table
-
-
-_CARRIERS = {
-    "persons": "persons to call",
-    "carried": "carried",
-    "lot_unknown": "of no known lot",
-    "over": "no more: taken out or dead",
-}
-
-
-def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most: int) -> list[Table]:
-    """How many persons carry a product at each unit, and the first ``most`` of them, where any are asked for."""
-    group = next((one.group for one in reading.carriers), None)
-    affected = reading.affected
-    what = subject_name(definition, group, affected.product) if group else affected.product
-    kind = subject_of(affected.product).kind
-    if kind == "unit":
-        what = f"what {what} put in"
-    elif affected.lots and kind != "lot":
-        what = f"{what}, lot {', '.join(affected.lots)}"
-    title = f"{definition.registry.title.en}: who carries {what}"
-    counts = plain_table(title)
-    counts.add_column("unit")
-    parts = ["persons", "carried", *(["lot_unknown"] if affected.lots else []), "over"]
-    for part in parts:
-        counts.add_column(_CARRIERS[part], justify="right")
-    units = definition.catalogues["units"].rows if "units" in definition.catalogues else {}
-    for code, one in reading.units.items():
-        known = f"{code} {units.get(code, {}).get('name', '')}".strip()
-        counts.add_row(known, *(f"{getattr(one, part):,}" for part in parts))
-    if len(reading.units) > 1:
-        # a person may carry it at two units, and is called by both
-        totals = [sum(getattr(one, part) for one in reading.units.values()) for part in parts]
-        counts.add_row("all", *(f"{total:,}" for total in totals), style=HIGHLIGHTED)
-    notice = definition.registry.notice
-    counts.caption = notice.en if notice else None
-    if not most or not reading.carriers:
-        return [counts]
-    carriers = plain_table("")
-    for heading in ("registration", "put in", "side", "lot", "outcome since", "state", ""):
-        carriers.add_column(heading, no_wrap=heading == "registration")
-    for carrier in reading.carriers[:most]:
-        outcome = carrier.outcome.isoformat() if carrier.outcome else ""
-        moved = f"put in at {carrier.put_in_at}" if carrier.put_in_at != carrier.unit else ""
-        carriers.add_row(
-            carrier.registration_id, carrier.since.isoformat(), carrier.side, carrier.lot, outcome,
-            carrier.state.replace("_", " "), ", ".join(filter(None, (moved, "emigrated" if carrier.abroad else ""))),
-        )  # fmt: skip
-    return [counts, carriers]
-
-
-def generations_table(definition: RegistryDefinition, found: Sequence[Generation]) -> Table:
-    """Every generation and how far it is."""
-    table = plain_table(f"{definition.registry.title.en}: generations")
-    for heading in ("generation", "readers", "declared now", "reaches the archive"):
-        table.add_column(heading)
-    for heading in ("cells", "exposures"):
-        table.add_column(heading, justify="right")
-    for one in found:
-        behind = f"{sum(one.behind.values()):,} submissions behind" if one.behind else "yes"
-        declared = "yes" if one.name == definition.generation else "no"
-        readers = "use it" if one.current else ""
-        table.add_row(one.name, readers, declared, behind, f"{one.cells:,}", f"{one.exposures:,}")
-    return table
-
-
-def origin_line(generation: str, through: Mapping[int, int], until: date | None = None) -> str:
-    """Which generation something was read from, and through which submissions: partition, epoch and offset."""
-    places = []
-    for partition, version in sorted(through.items()):
-        epoch, offset = epoch_and_offset(version)
-        places.append(f"{partition}: {epoch}/{offset}")
-    day = f" as of {until};" if until else ""
-    return (
-        f"{day} generation {generation}, through (partition: epoch/offset) {', '.join(places) or 'nothing yet'}".strip()
-    )
-
-
-def place_name(definition: RegistryDefinition, place: str, code: str, words: Words) -> str:
-    """A unit's code and name; a county or region as it is."""
-    if not code:
-        return words("not known")
-    if place != "unit" or "units" not in definition.catalogues:
-        return code
-    return f"{code} {definition.catalogues['units'].rows.get(code, {}).get('name', '')}".strip()
-
-
-def product_name(definition: RegistryDefinition, group: str, product: str) -> str:
-    """What a product, or each of a construct's, is called; its code where it has no name."""
-    exposure = definition.monitors.exposures[group]
-    fields = {one.name: one for one in definition.forms[exposure.form].fields}
-    codes = product.split(BETWEEN) if len(exposure.product) > 1 else [product]
-    if len(codes) != len(exposure.product):
-        return product  # a code has that text in itself
-    names = []
-    for name, code in zip(exposure.product, codes, strict=True):
-        declared = fields[name].codes
-        known = declared.catalogue if isinstance(declared, CatalogueCodes) else None
-        names.append("" if known is None else definition.catalogues[known].rows.get(code, {}).get("name", ""))
-    return BETWEEN.join(name or code for name, code in zip(names, codes, strict=True))
-
-
-def subject_name(definition: RegistryDefinition, group: str, label: str) -> str:
-    """What a product, or whatever else a label says, is called."""
-    subject = subject_of(label)
-    if subject.kind == "product":
-        return product_name(definition, group, label)
-    if subject.kind == "lot":
-        return f"{product_name(definition, group, subject.name)}, lot {subject.lot}"
-    if subject.kind == "unit":
-        return place_name(definition, "unit", subject.name, Words("en"))
-    return f"{subject.kind} {subject.name}"
-
-
-def plain_table(title: str) -> Table:
-    """A table as all of ours are drawn."""
-    return Table(
-        title=title,
-        min_width=min(len(title), _TITLE_WIDTH),
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
 
 
 def _legend(definition: RegistryDefinition, words: Words) -> str:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
+from deploy.certificates import certificates_of
 from deploy.logbook import make_changelog
 from deploy.settings import SettingsError
 from schemas.topics import journeys_changelog, surveillance_changelog
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
     from streams.worker.work import Work
+
+log = structlog.get_logger(__name__)
 
 
 def journeys_worker(settings: Settings, definition: RegistryDefinition) -> Worker:
@@ -51,7 +56,7 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
 
     Raises:
         LogError: the registry has no log, or the changelog is not as it must be.
-        SettingsError: no broker is set, the registry has no monitors, or one is not as it must be.
+        SettingsError: no broker is set, the registry has no monitors, or one or its certificate is not as it must be.
         KafkaException: the broker does not answer, or the topic of reviews is missing.
     """
     try:
@@ -60,6 +65,11 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
         raise SettingsError(f"{definition.name}, monitors.yaml, {error}") from error
     if not monitors:
         raise SettingsError(f"registry {definition.name} watches no product: its monitors.yaml declares no monitors")
+    certificates = certificates_of(definition)
+    if certificates.problems:
+        raise SettingsError("\n".join(certificates.problems.values()))
+    for words in certificates.missing.values():
+        log.warning(words, registry=definition.name)
     kafka = settings.kafka_config()
     make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))
     reviews = ConfirmedReader(kafka, definition.name)

@@ -6,8 +6,7 @@ from dataclasses import asdict
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
-from deploy.indicator_tables import plain_table
-from deploy.tables import HIGHLIGHTED
+from deploy.tables import HIGHLIGHTED, plain_table
 from schemas.definition.form import CatalogueCodes
 from sinks.clickhouse.queries.estimates import rate
 from streams.surveillance.drugs import RULES

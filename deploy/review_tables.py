@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.indicator_tables import plain_table
-from deploy.tables import HIGHLIGHTED
+from deploy.tables import HIGHLIGHTED, plain_table
+from deploy.words import notice_of, unit_name
 from schemas.review import CARRIER, CHECKED, MOVED, STATES, TO_CALL
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def subjects_table(
         name = f"{about}\n{references[about]}" if about in references else about
         style = HIGHLIGHTED if one.overdue else None
         table.add_row(name, one.subject.product, said, progress_line(one), style=style)
-    _with_notice(table, definition)
+    table.caption = notice_of(definition)
     return table
 
 
@@ -62,14 +62,12 @@ def progress_table(definition: RegistryDefinition, found: FollowUp) -> Table:
     states = [state for state in STATES[CARRIER] if found.number(state)]
     for heading in ("persons", *map(_words, states), "overdue"):
         table.add_column(heading, justify="right")
-    units = definition.catalogues["units"].rows if "units" in definition.catalogues else {}
     for one in found.units:
         cells = [
             f"{number:,}" for number in (one.persons, *(one.states.get(state, 0) for state in states), one.overdue)
         ]
-        name = f"{one.unit} {units.get(one.unit, {}).get('name', '')}".strip()
-        table.add_row(name, *cells, style=HIGHLIGHTED if one.overdue else None)
-    _with_notice(table, definition)
+        table.add_row(unit_name(definition, one.unit), *cells, style=HIGHLIGHTED if one.overdue else None)
+    table.caption = notice_of(definition)
     return table
 
 
@@ -94,8 +92,3 @@ def _overdue(one: UnitProgress) -> str:
 
 def _words(state: str) -> str:
     return state.replace("_", " ")
-
-
-def _with_notice(table: Table, definition: RegistryDefinition) -> None:
-    """A registry's notice stands below every showing of its data."""
-    table.caption = definition.registry.notice.en if definition.registry.notice else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deploy.indicator_tables import Words, place_name, plain_table, subject_name
+from deploy.coverage_tables import state_or_share
 from deploy.review_tables import decisions_table, progress_line
 from deploy.subject_words import against, products_table
-from deploy.tables import HIGHLIGHTED
+from deploy.tables import HIGHLIGHTED, plain_table
+from deploy.words import subject_name, unit_name
 from schemas.version import epoch_and_offset
 from sinks.clickhouse.queries.cases import by_case
 
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from deploy.certificates import Certificates
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.queries.carriers import CarrierReading
+    from sinks.clickhouse.queries.coverage import CoverageRow
     from sinks.clickhouse.queries.reviews import Decision, FollowUp
+    from sinks.clickhouse.queries.signal_coverage import SignalCoverage
     from sinks.clickhouse.queries.signals import Became, SignalReading, StatedSignal
 
     Part = Mapping[str, Any]
 
-_WORDS = Words("en")
 _MOST_OF_A_PATH = 12
 _MOST_LOTS = 5
 _PATH = ("reop.", "expected", "statistic", "watch", "alarm", "per 100", "95 % limits", "P(≥)")
@@ -37,7 +40,9 @@ _BASES = {
 }
 
 
-def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Table:
+def signals_table(
+    definition: RegistryDefinition, reading: SignalReading, coverage: Mapping[str, SignalCoverage]
+) -> Table:
     """Every signal as it stands; those that share outcomes as one case, the one that explains most first."""
     table = plain_table(f"{definition.registry.title.en}: signals")
     for heading in ("signal", "level", "state"):
@@ -46,6 +51,7 @@ def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Tab
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("watch from", "alarm from"):
         table.add_column(heading, no_wrap=True)
+    table.add_column("coverage", justify="right", no_wrap=True)
     for attached, one in by_case(definition, reading.signals):
         last = one.hindsight[-1]
         days = {level["level"]: _day(level["day"]) for level in one.levels}
@@ -54,27 +60,36 @@ def signals_table(definition: RegistryDefinition, reading: SignalReading) -> Tab
         table.add_row(
             f"{'└ ' if attached else ''}{one.id}\n  {name}{_where(one)}", one.level, one.state, f"{last['observed']}",
             f"{last['expected']:.3g}", f"{last['statistic']:.2f}", days.get("watch", ""), days.get("alarm", ""),
+            _share(coverage[one.id].together if one.id in coverage else None),
             style=style,
         )  # fmt: skip
     table.caption = (
         "watch from, alarm from: the day on which it would have fired with all that is known now; what was known when: "
-        "--show SIGNAL. At a unit: without that, it would not be at watch. └: of the case above, for they have half of "
-        "their outcomes or more in common"
+        "--show SIGNAL. Coverage: of the signal's units. At a unit: without that, it would not be at watch. └: of the "
+        "case above, for they have half of their outcomes or more in common"
     )
     return table
 
 
 def signal_tables(
-    definition: RegistryDefinition, reading: SignalReading, follow_up: FollowUp, decisions: Sequence[Decision] = ()
+    definition: RegistryDefinition,
+    reading: SignalReading,
+    follow_up: FollowUp,
+    decisions: Sequence[Decision] = (),
+    *,
+    coverage: SignalCoverage | None,
+    certificates: Certificates,
 ) -> Iterable[Table | str]:
     """One signal: what it is, when it was reached and known, both paths, the units, its history, its follow-up."""
     (signal,) = reading.signals
     yield "\n".join(_heading(definition, signal, reading.unresolved))
+    yield _coverage(definition, coverage)
+    yield f"monitor {signal.monitor}, declared as {signal.definition}; {certificates.words(signal.monitor)}"
     yield _levels(signal)
     others = against(signal.of)
     yield _path("would have fired on: by event date, with all that is known now", signal.hindsight, others, known=False)
     yield _path("known then: in the order of submissions, never changed", signal.known, others, known=True)
-    yield _units(definition, signal, follow_up.reading)
+    yield _units(definition, signal, follow_up.reading, coverage)
     if signal.lots:
         yield _lots(signal)
     if signal.by_product:
@@ -114,7 +129,19 @@ def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: i
             f"{unresolved} outcomes fit no operation; were all this {signal.of}'s, the statistic would be "
             f"{signal.bounds[told]:.2f}{more}"
         )
-    yield f"monitor {signal.monitor}, declared as {signal.definition}"
+
+
+def _coverage(definition: RegistryDefinition, found: SignalCoverage | None) -> str:
+    declared = definition.coverage
+    if declared is None:
+        return "coverage: not known, for coverage.yaml declares nothing that the register is held against"
+    if found is None:
+        return "coverage: not known, for nothing is registered of the product any more"
+    return (
+        f"coverage: {_share(found.together)} at its units, {_share(found.country)} in the whole country "
+        f"({declared.definitions[found.definition].title.en}, by: {declared.source.en}; from {found.first:%Y-%m} on, "
+        f"as of {found.until})"
+    )
 
 
 def _levels(signal: StatedSignal) -> Table:
@@ -162,25 +189,30 @@ def _path(title: str, path: Sequence[Part], others: str, *, known: bool) -> Tabl
     return table
 
 
-def _units(definition: RegistryDefinition, signal: StatedSignal, carriers: CarrierReading) -> Table:
+def _units(
+    definition: RegistryDefinition, signal: StatedSignal, carriers: CarrierReading, coverage: SignalCoverage | None
+) -> Table:
     table = plain_table("by unit, and whom each has to call")
-    table.add_column("unit")
+    table.add_column("unit", no_wrap=True, overflow="ellipsis")
     columns = ("put in", "comp.-years", "reop.", "expected", "others", "first 15", "to call")
     for heading in columns:
         table.add_column(heading, justify="right")
     table.add_column("reported to", no_wrap=True)
     table.add_column("lag", justify="right")
+    table.add_column("coverage", justify="right")
     for one in signal.units:
         to_call = carriers.units.get(one["unit"])
         table.add_row(
-            place_name(definition, "unit", one["unit"], _WORDS), f"{one['exposures']:,}",
+            unit_name(definition, one["unit"]), f"{one['exposures']:,}",
             f"{one['component_years']:,.2f}", f"{one['observed']:,}", f"{one['expected']:.3f}", f"{one['factor']:.2f}",
             f"{one['learning_observed']} of {one['learning_exposures']}", f"{to_call.persons if to_call else 0:,}",
             _day(one["through"]), "" if one["lag"] is None else f"{one['lag']}",
+            _share(coverage.units[one["unit"]] if coverage else None),
         )  # fmt: skip
     table.caption = (
         "others: by how much more, or less, is expected there, by the unit's other products; first 15: outcomes of the "
         "unit's first uses of the product; to call: persons; lag: days within which nine in ten operations are recorded"
+        "; coverage: how much of what the source counts there is registered"
     )
     return table
 
@@ -240,6 +272,10 @@ def _cause(signal: StatedSignal) -> str:
 def _where(signal: StatedSignal) -> str:
     """The unit that it hangs on; empty where it is not a unit's doing, or of a unit anyway."""
     return f" at {signal.units[0]['unit']}" if signal.cause == "unit" and signal.of != "unit" and signal.units else ""
+
+
+def _share(row: CoverageRow | None) -> str:
+    return "not known" if row is None or row.state == "no counts" else state_or_share(row)
 
 
 def _place(partition: int, version: int) -> str:

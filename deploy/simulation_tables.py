@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
-
+from deploy.tables import plain_table
 from streams.surveillance.simulation.runs import DEFAULT
 from streams.surveillance.simulation.thresholds import BUDGETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from rich.table import Table
 
     from streams.surveillance.simulation.certificate import Certificate
 
@@ -39,14 +39,7 @@ class Sheet:
 
     def table(self) -> Table:
         """For a terminal."""
-        found = Table(
-            *self.columns,
-            title=self.title,
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-            padding=(0, 1, 0, 0),
-        )
+        found = plain_table(self.title, *self.columns)
         for row in self.rows:
             found.add_row(*row)
         return found

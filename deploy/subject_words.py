@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deploy.indicator_tables import plain_table, product_name
+from deploy.tables import plain_table
+from deploy.words import product_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,6 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from deploy.words import notice_of, unit_name
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 HIGHLIGHTED = "bold yellow"
 _WIDE = 110
+_TITLE_WIDTH = 80
 _ACCOUNTED = {
     "partition": "partition",
     "waiting": "waiting",
@@ -43,28 +46,34 @@ def console_for(*, stderr: bool = False) -> Console:
     return console if console.is_terminal else Console(stderr=stderr, width=_WIDE)
 
 
-def company_table(
-    rows: Sequence[CompanyRow], definition: RegistryDefinition, *, title: str = "", highlight: str | None = None
-) -> Table:
-    """The company view; a registry's notice stands below it, for it belongs to every showing of its data."""
-    notice = definition.registry.notice
-    by_unit = any(row.unit is not None for row in rows)
-    table = Table(
-        title=f"{definition.registry.title.en}: {title or 'company view'}",
-        caption=f"{_LEGEND}\n{notice.en}" if notice else _LEGEND,
+def plain_table(title: str, *columns: str, caption: str | None = None) -> Table:
+    """A table as all of ours are drawn; its title goes over several lines only where it is long."""
+    return Table(
+        *columns,
+        title=title,
+        caption=caption,
+        min_width=min(len(title), _TITLE_WIDTH),
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
+
+
+def company_table(
+    rows: Sequence[CompanyRow], definition: RegistryDefinition, *, title: str = "", highlight: str | None = None
+) -> Table:
+    """The company view; a registry's notice stands below it, for it belongs to every showing of its data."""
+    by_unit = any(row.unit is not None for row in rows)
+    caption = "\n".join(filter(None, (_LEGEND, notice_of(definition))))
+    table = plain_table(f"{definition.registry.title.en}: {title or 'company view'}", caption=caption)
     for heading in ("component", "unit" if by_unit else "company"):
         table.add_column(heading, no_wrap=True, overflow="ellipsis")
     for heading, width in _NUMBERS.items():
         table.add_column(heading, justify="right", no_wrap=True, min_width=width)
-    units = definition.catalogues["units"].rows if "units" in definition.catalogues else {}
     for row in rows:
-        unit = "in all" if row.unit is None else f"{row.unit} {units.get(row.unit, {}).get('name', '')}".strip()
+        unit = "in all" if row.unit is None else unit_name(definition, row.unit)
         rate, limits = "", ""
         if row.rate is not None and row.lower is not None and row.upper is not None:
             rate, limits = f"{row.rate:.2f}", f"{row.lower:.2f} to {row.upper:.2f}"

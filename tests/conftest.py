@@ -10,10 +10,12 @@ from hypothesis import settings
 
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.database import EmbeddedDatabase
+from sinks.clickhouse.client import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sinks.clickhouse.client import Client
     from streams.control import KafkaConfig
 
 pytest_plugins = ["tests.kafka_fixtures"]
@@ -57,6 +59,13 @@ def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
 def embedded_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
     with EmbeddedDatabase(tmp_path_factory.mktemp("database")) as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
+    """A way to the embedded database that all tests share: they keep to registries of their own."""
+    with connect(embedded_database.url) as client:
+        yield client
 
 
 @pytest.fixture(

@@ -95,6 +95,13 @@ def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+def point_settings(monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: object) -> None:
+    """Nothing but these ``GULDADRA_…`` settings, with what is kept in a folder."""
+    forget_settings(monkeypatch)
+    for name, value in {"config": os.devnull, "data": folder / "data", **settings}.items():
+        monkeypatch.setenv(f"{PREFIX}{name.upper()}", str(value))
+
+
 def children(pid: int) -> dict[int, str]:
     """A process's children: pid and command line."""
     found = {}

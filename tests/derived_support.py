@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,12 @@ from schemas.codec import encode_event
 from schemas.definition.folder import load_registry
 from sinks.clickhouse.buffer import Buffer, Read
 from sinks.clickhouse.generations import keep_definitions
+from sinks.clickhouse.loader import Loader, derived_topics
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.sql import database_of
 from tests.clickhouse_support import AcceptedLog
-from tests.support import present_schema
+from tests.running import working
+from tests.support import present_schema, wait_for
 from tests.unit.registry_folders import UNIT, field, form, optional, write_registry
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
+    from streams.control import KafkaConfig
 
 _numbers = itertools.count(1)
 
@@ -106,6 +110,7 @@ def derived_registry(
     *,
     indicators: str = INDICATORS,
     monitors: str = MONITORS,
+    coverage: str = "",
     name: str | None = None,
     components: str | None = None,
 ) -> RegistryDefinition:
@@ -115,6 +120,7 @@ def derived_registry(
         parent: where its folder is put.
         indicators: of indicators.yaml.
         monitors: of monitors.yaml.
+        coverage: of coverage.yaml; no file where empty.
         name: its name; one of its own where left out.
         components: the catalogue of cups; where left out, a cup may have any code.
     """
@@ -139,6 +145,8 @@ def derived_registry(
     )
     (folder / "indicators.yaml").write_text(indicators, encoding="utf-8")
     (folder / "monitors.yaml").write_text(monitors, encoding="utf-8")
+    if coverage:
+        (folder / "coverage.yaml").write_text(coverage, encoding="utf-8")
     return load_registry(folder)
 
 
@@ -260,6 +268,20 @@ def load(client: Client, definition: RegistryDefinition, messages: Iterable[tupl
     assert buffer.given_up == []
     for rows in buffer.tables:
         client.insert(rows.layout.table, rows.layout.container(rows.blocks), "Avro")
+
+
+def load_derived(kafka: KafkaConfig, client: Client, definition: RegistryDefinition, number: int, what: str) -> None:
+    """Run the loader of derived values until so many of something are in."""
+    stop = threading.Event()
+    loader = Loader(
+        {"session.timeout.ms": 3_000, "heartbeat.interval.ms": 500, **kafka}, client, {definition.name: definition},
+        stop=stop, topics_of=derived_topics, flush_interval_s=0.1, group=f"derived-{definition.name}",
+    )  # fmt: skip
+    with working(lambda _: loader.run()):
+        try:
+            wait_for(lambda: loader.progress().loaded >= number, f"{number} {what} loaded")
+        finally:
+            stop.set()
 
 
 class Register:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from schemas import topics
-from schemas.definition.checks import Known, indicator_problems, journey_problems, monitor_problems
+from schemas.definition.checks import indicator_problems, journey_problems, monitor_problems
+from schemas.definition.condition_checks import Known
 from schemas.definition.folder import load_registry
 from schemas.definition.generation import generation_of
 from schemas.definition.indicators import Indicators

@@ -14,10 +14,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from deploy.cli.options import AsJson, Registry
 from deploy.cli.start import start
 
-Registry = Annotated[str, typer.Argument(help="The registry's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Until = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="As of this day; else the latest on which anything was recorded."),

@@ -10,11 +10,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.options import AsJson, Registries, Registry
 from deploy.cli.start import start
-
-Registry = Annotated[str, typer.Argument(help="The registry's name.")]
-Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_to(parent: typer.Typer) -> None:
@@ -41,8 +38,8 @@ def generations(
     filled from the archive. Readers go over to it by themselves once it has all that the archive has, at once and
     whole. Then end the old process, and drop its generation here.
     """
+    from deploy.exposure_tables import generations_table
     from deploy.generations import drop_log
-    from deploy.indicator_tables import generations_table
     from deploy.settings import SettingsError
     from deploy.tables import console_for
     from sinks.clickhouse.generations import GenerationError, refuse_current

@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deploy.cli.options import AsJson, Registry, Until, told_in_words
 from deploy.cli.start import start
 
 if TYPE_CHECKING:
@@ -51,12 +49,7 @@ class Language(StrEnum):
     sv = "sv"
 
 
-Registry = Annotated[str, typer.Argument(help="The registry's name.")]
 Unit = Annotated[str | None, typer.Option(help="One unit's code: its own rows, small numbers included.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Until = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day of the reading; else the latest known.")
-]
 Limit = Annotated[int, typer.Option(help="How many entries are printed at most; JSON has all.", min=0)]
 
 
@@ -125,8 +118,9 @@ def lists(
 
     A call list, or chains that are open: what is on the list leaves it by itself once it is done and registered.
     """
-    from deploy.indicator_tables import Words, list_tables, origin_line
+    from deploy.exposure_tables import list_tables
     from deploy.tables import console_for
+    from deploy.words import Words, origin_line
     from sinks.clickhouse.queries.lists import read_list
 
     settings = start()
@@ -166,8 +160,9 @@ def exposures(
     or exchanged itself; the first revision ends the exposure of all that was put in with it. Who carries what:
     `guldadra trace`.
     """
-    from deploy.indicator_tables import exposure_table, origin_line
+    from deploy.exposure_tables import exposure_table
     from deploy.tables import console_for
+    from deploy.words import origin_line
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.exposures import read_exposures
 
@@ -208,9 +203,10 @@ def trace(
     last said of each, whatever it was about. An exposure may be over and the product still be carried: a cup stays in
     when the head is exchanged. A unit finds its patients by the registration ids that it gave.
     """
-    from deploy.indicator_tables import carrier_tables, origin_line
+    from deploy.exposure_tables import carrier_tables
     from deploy.settings import SettingsError
     from deploy.tables import console_for
+    from deploy.words import origin_line
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.carriers import Affected, read_carriers
     from sinks.clickhouse.queries.reviews import find_subject
@@ -246,19 +242,6 @@ def trace(
         if unit and len(reading.carriers) > limit:
             console.print(f"… {len(reading.carriers) - limit:,} more: --limit, or --json for all")
     console.print(origin_line(reading.generation, reading.through, reading.until), style="dim", soft_wrap=True)
-
-
-@contextmanager
-def told_in_words(registry: str) -> Iterator[None]:
-    """What cannot be read is told in words, as a wrong setting is."""
-    from deploy.settings import SettingsError
-    from sinks.clickhouse.generations import GenerationError
-    from sinks.clickhouse.queries.cell_sums import CannotBeReadError
-
-    try:
-        yield
-    except (CannotBeReadError, GenerationError) as error:
-        raise SettingsError(f"{registry}: {error}") from error
 
 
 def _readable_by(definition: RegistryDefinition, names: Sequence[str], cut: Cut) -> tuple[list[str], list[str]]:
@@ -303,8 +286,9 @@ def _latest_mature_year(by_unit: IndicatorReading, nation: IndicatorReading) -> 
 
 
 def _show(definition: RegistryDefinition, readings: Sequence[IndicatorReading], cut: Cut, language: Any) -> None:  # noqa: ANN401
-    from deploy.indicator_tables import Words, detail_table, origin_line, overview_table, unit_tables
+    from deploy.indicator_tables import detail_table, overview_table, unit_tables
     from deploy.tables import console_for
+    from deploy.words import Words, origin_line
 
     words, console = Words(language), console_for()
     first = readings[0]

@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.options import Registries, Registry
 from deploy.cli.start import start
 
-Registry = Annotated[str, typer.Argument(help="The registry's name.")]
-Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
 Reason = Annotated[str, typer.Option(help="Why; whoever meets the switch is told.")]
 
 topics = typer.Typer(no_args_is_help=True, help="The Kafka topics: make them, check them.")

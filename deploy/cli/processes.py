@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deploy.cli.options import Registries
 from deploy.cli.start import start
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
     from streams.worker.worker import Worker
-
-Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
 
 
 def add_to(parent: typer.Typer) -> None:

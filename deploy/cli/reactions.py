@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.indicators import AsJson, Registry, Until, told_in_words
+from deploy.cli.options import AsJson, Registry, Until, told_in_words
 from deploy.cli.start import start
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def reactions(
     EBGM draws each pair towards what most pairs show, the prior. It is fitted to the reports at hand, every time; with
     --prior two days differ by their reports alone.
     """
-    from deploy.indicator_tables import origin_line
     from deploy.reaction_tables import reaction_tables, reactions_as_json
     from deploy.tables import console_for
+    from deploy.words import origin_line
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.reactions import read_reactions
     from streams.surveillance.drugs import screen

@@ -13,11 +13,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.options import AsJson, Registries, Registry
 from deploy.cli.start import start
-
-Registry = Annotated[str, typer.Argument(help="The registry's name.")]
-Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_to(parent: typer.Typer) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.options import Registry
 from deploy.cli.start import start
 
 
@@ -18,7 +19,7 @@ def add_to(parent: typer.Typer) -> None:
 
 
 def publish(
-    registry: Annotated[str, typer.Argument(help="The registry's name.")],
+    registry: Registry,
     files: Annotated[list[Path] | None, typer.Argument(help="CSV, Parquet or NDJSON files.")] = None,
     form: Annotated[str | None, typer.Option(help="The form; else a column `form`, or the file's name.")] = None,
     mapping: Annotated[str | None, typer.Option(help="One of the registry's mappings/, by name.")] = None,

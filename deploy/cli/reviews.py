@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.indicators import AsJson, Registry, Until, told_in_words
+from deploy.cli.options import AsJson, Registry, Until, told_in_words
 from deploy.cli.start import start
 
 if TYPE_CHECKING:
@@ -174,9 +174,9 @@ def listed(
     overdue from the day after the last of the days that it has. Who has opted out is in no number; how many they are
     of whom something had been said is told.
     """
-    from deploy.indicator_tables import origin_line
     from deploy.review_tables import decisions_table, progress_line, progress_table, subjects_table
     from deploy.tables import console_for
+    from deploy.words import origin_line
     from sinks.clickhouse.queries.reviews import (
         find_subject,
         read_decisions,

@@ -9,9 +9,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.options import Registries
 from deploy.cli.start import start
-
-Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
 
 app = typer.Typer(no_args_is_help=True, help="The registries' forms: check, release, register, document.")
 
@@ -24,16 +23,21 @@ def add_to(parent: typer.Typer) -> None:
 @app.command()
 def check(registries: Registries = None) -> None:
     """Check the declarations: every version must read every other (FULL_TRANSITIVE), every field be
-    documented, none hold who a person is, and the present forms be released. Exit 1 if anything is wrong.
+    documented, none hold who a person is, the present forms be released, and the certificates of monitors hold.
+    Exit 1 if anything is wrong; a monitor without a certificate is only told of.
     """  # noqa: D205 - typer shows it as one paragraph
+    from deploy.certificates import certificates_of
     from schemas.compatibility import check as problems_of
 
     wrong = 0
     for definition in start().definitions(tuple(registries or ())).values():
-        found = problems_of(definition)
+        certificates = certificates_of(definition)
+        found = [*problems_of(definition), *certificates.problems.values()]
         wrong += len(found)
         for problem in found:
             print(problem)
+        for words in certificates.missing.values():
+            print(f"{definition.name}: {words}")
         if not found:
             print(f"{definition.name}: {len(definition.forms)} forms, nothing wrong")
     raise typer.Exit(1 if wrong else 0)

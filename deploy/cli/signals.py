@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.indicators import AsJson, Registry, told_in_words
+from deploy.cli.options import AsJson, Registry, told_in_words
 from deploy.cli.start import start
 
 
@@ -35,14 +35,17 @@ def signals(
 
     With --show, say `guldadra signals hip --show cup/INTEROP/0`, all that speaks for it: when it could be known and by
     which submission, when it would have fired with all that is known now, what it is held against, every unit's
-    numbers and how many persons it has to call, what other methods say, all that became of it, what was decided, and
-    how far its carriers have been followed up. Whom to call: `guldadra trace hip --signal cup/INTEROP/0 --unit U01`.
+    numbers with its lag, its coverage and how many persons it has to call, what other methods say, all that became of
+    it, what was decided, and how far its carriers have been followed up. Whom to call: `guldadra trace hip --signal
+    cup/INTEROP/0 --unit U01`.
     """
-    from deploy.indicator_tables import origin_line
+    from deploy.certificates import certificates_of
     from deploy.signal_tables import signal_tables, signals_table
     from deploy.tables import console_for
+    from deploy.words import origin_line
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
+    from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
     from sinks.clickhouse.queries.signals import alarm_days, read_signal, read_signals
 
     settings = start()
@@ -57,18 +60,28 @@ def signals(
             subject = find_subject(client, registry, signal.id, alarm_days(reading.signals))
             follow_up = read_follow_up(client, definition, subject)
             decisions = read_decisions(client, registry, signal.id)
+        coverage = read_signal_coverage(client, definition, reading.signals)
     if as_json:
-        found = asdict(reading)
+        found = asdict(reading) | {"coverage": {name: asdict(one) for name, one in coverage.items()}}
         if show is not None:
-            found |= {"decisions": [asdict(one) for one in decisions], "follow_up": asdict(follow_up)}
+            certificate = certificates_of(definition).found.get(signal.monitor)
+            found |= {
+                "decisions": [asdict(one) for one in decisions],
+                "follow_up": asdict(follow_up),
+                "certificate": certificate and certificate.id,
+            }
         print(json.dumps(found, ensure_ascii=False, default=str))
         return
     console = console_for()
     if show is not None:
-        for part in signal_tables(definition, reading, follow_up, decisions):
+        parts = signal_tables(
+            definition, reading, follow_up, decisions, coverage=coverage.get(signal.id),
+            certificates=certificates_of(definition),
+        )  # fmt: skip
+        for part in parts:
             console.print(part, soft_wrap=isinstance(part, str))
     elif reading.signals:
-        console.print(signals_table(definition, reading))
+        console.print(signals_table(definition, reading, coverage))
     else:
         console.print(f"no signals in {registry}", soft_wrap=True)
         if reading.elsewhere:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.options import Registry
 from deploy.cli.start import start
 
 _YEARS, _QUICK = 1000, 100
@@ -21,7 +22,7 @@ def add_to(parent: typer.Typer) -> None:
 
 
 def simulate(
-    registry: Annotated[str, typer.Argument(help="The registry's name.")],
+    registry: Registry,
     years: Annotated[int, typer.Option(help="Catalogue-years to simulate; ten make one history.", min=1)] = _YEARS,
     quick: Annotated[bool, typer.Option("--quick", help=f"{_QUICK} catalogue-years: a first impression.")] = False,
     seed: Annotated[int, typer.Option(help="Of all random numbers; the same seed gives the same numbers.", min=0)] = 1,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deploy.cli.options import AsJson, Registry
 from deploy.cli.start import start
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ def add_to(parent: typer.Typer) -> None:
 
 
 def verify(
-    registry: Annotated[str, typer.Argument(help="The registry's name.")],
+    registry: Registry,
     generation: Annotated[
         str | None, typer.Option(help="The generation to verify; the one that readers use if left out.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     patience: Annotated[
         float, typer.Option(help="How many seconds a difference is looked for again before it counts.", min=0)
     ] = 10.0,

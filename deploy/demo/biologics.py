@@ -8,15 +8,12 @@ six reports are hidden by the sixty of Domitra. Everything else is drawn; the sa
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from importlib import resources
-from itertools import count
-from random import Random
 from typing import TYPE_CHECKING, cast
 
-from deploy.demo.rows import in_order, recorded_after, row_about
+from deploy.demo.rows import Drawing, Invented, in_order, recorded_after, row_about
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,14 +74,6 @@ class BiologicsPlan:
 
 
 @dataclass(frozen=True)
-class BiologicsHistory:
-    """A generated history: every submission in the order of sending."""
-
-    plan: BiologicsPlan
-    rows: list[Row]
-
-
-@dataclass(frozen=True)
 class DrugPlan:
     """One line of ``biologics_reports.csv``: how many persons get the drug, and the reports of it by reaction."""
 
@@ -103,10 +92,10 @@ def read_reports() -> list[DrugPlan]:
         ]
 
 
-def generate(plan: BiologicsPlan | None = None) -> BiologicsHistory:
+def generate(plan: BiologicsPlan | None = None) -> Invented[BiologicsPlan]:
     """Generate the history of a plan (by default the plan's defaults)."""
     plan = plan or BiologicsPlan()
-    return BiologicsHistory(plan, in_order(_History(plan).submissions()))
+    return Invented(plan, in_order(_History(plan).submissions()))
 
 
 @dataclass
@@ -128,14 +117,12 @@ class _Person:
         return _ENDS if self.stop is None else min(_ENDS, self.stop + timedelta(days=WINDOW_DAYS))
 
 
-class _History:
+class _History(Drawing):
     """Draws a history."""
 
     def __init__(self, plan: BiologicsPlan) -> None:
+        super().__init__(plan.seed)
         self._plan = plan
-        self._rng = Random(plan.seed)
-        self._numbers = defaultdict[str, "Iterator[int]"](lambda: count(1))
-        self._sent: list[Submission] = []
         self._late: set[str] = set()
 
     def submissions(self) -> list[Submission]:
@@ -152,14 +139,6 @@ class _History:
         self._leave(persons)
         self._opt_outs()
         return self._sent
-
-    def _id(self, unit: str, letter: str) -> str:
-        series = f"{unit}-{letter}"
-        return f"{series}{next(self._numbers[series]):05d}"
-
-    def _send(self, row: Row, at: datetime | None = None) -> Row:
-        self._sent.append((at or cast("datetime", row["recorded_at"]), row))
-        return row
 
     def _person(self, drug: str) -> _Person:
         """A person, the treatment, its stop if there is one, and visits about twice a year."""

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from deploy.cli.verify import summary
-from deploy.indicator_tables import Words, exposure_table, list_tables, origin_line, overview_table
+from deploy.exposure_tables import exposure_table, list_tables
+from deploy.indicator_tables import overview_table
 from deploy.observe import wait_until
+from deploy.words import Words, origin_line
 from schemas.definition.indicators import UNRESOLVED
 from sinks.clickhouse.generations import current_generation, is_caught_up
 from sinks.clickhouse.queries.cell_sums import Cut

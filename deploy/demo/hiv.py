@@ -8,18 +8,15 @@ review of the quality registers tells of InfCare HIV. Everything else is drawn; 
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib import resources
 from itertools import count
-from random import Random
 from typing import TYPE_CHECKING, cast
 
-from deploy.demo.rows import in_order, recorded_after, row_about
+from deploy.demo.rows import Drawing, Invented, in_order, recorded_after, row_about
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from deploy.demo.rows import Row, Submission
@@ -65,14 +62,6 @@ class HivPlan:
 
 
 @dataclass(frozen=True)
-class HivHistory:
-    """A generated history: every submission in the order of sending."""
-
-    plan: HivPlan
-    rows: list[Row]
-
-
-@dataclass(frozen=True)
 class ClinicGoal:
     """One line of ``hiv_goal.csv``: the persons of a clinic, and how many of them are at the goal by year."""
 
@@ -91,21 +80,19 @@ def read_goals() -> list[ClinicGoal]:
         ]
 
 
-def generate(plan: HivPlan | None = None) -> HivHistory:
+def generate(plan: HivPlan | None = None) -> Invented[HivPlan]:
     """Generate the history of a plan (by default the plan's defaults)."""
     plan = plan or HivPlan()
-    return HivHistory(plan, in_order(_History(plan).submissions()))
+    return Invented(plan, in_order(_History(plan).submissions()))
 
 
-class _History:
+class _History(Drawing):
     """Draws a history; ``_last`` has each person's last visit, by whether it is at the goal."""
 
     def __init__(self, plan: HivPlan) -> None:
+        super().__init__(plan.seed)
         self._plan = plan
-        self._rng = Random(plan.seed)
         self._persons = count(1)
-        self._numbers = defaultdict[str, "Iterator[int]"](lambda: count(1))
-        self._sent: list[Submission] = []
         self._visits: list[Row] = []
         self._last: dict[bool, list[Row]] = {True: [], False: []}
 
@@ -142,13 +129,6 @@ class _History:
 
     def _new_person(self) -> str:
         return f"H{next(self._persons):04d}"
-
-    def _id(self, unit: str, letter: str) -> str:
-        series = f"{unit}-{letter}"
-        return f"{series}{next(self._numbers[series]):05d}"
-
-    def _send(self, row: Row, at: datetime | None = None) -> None:
-        self._sent.append((at or cast("datetime", row["recorded_at"]), row))
 
     def _days(self, year: int, visits: int, after: date) -> list[date]:
         """The days of a year's visits, some months apart, the first not before ``after`` and two months."""

@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from deploy.indicator_tables import subject_name
+from deploy.words import subject_name
 from sinks.clickhouse.errors import DatabaseError
 from sinks.clickhouse.generations import GenerationError
 from sinks.clickhouse.queries.signals import read_signals

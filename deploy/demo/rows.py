@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+from itertools import count
+from random import Random
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
-    from random import Random
+
+Plan = TypeVar("Plan")
 
 Row: TypeAlias = dict[str, object]
 """One registration as it is submitted: ``form``, ``person``, then the form's fields except ``patient``.
@@ -18,6 +23,31 @@ Values are Python's own: str, int, float, bool, date, datetime (UTC), list of st
 """
 Submission: TypeAlias = tuple[datetime, Row]
 """When a row was sent (UTC), and the row."""
+
+
+@dataclass(frozen=True)
+class Invented(Generic[Plan]):
+    """A generated history: its plan, and every submission in the order of sending."""
+
+    plan: Plan
+    rows: list[Row]
+
+
+class Drawing:
+    """What a history is drawn with: dice of a seed, numbers for registrations, and all that was sent so far."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = Random(seed)
+        self._numbers = defaultdict[str, "Iterator[int]"](lambda: count(1))
+        self._sent: list[Submission] = []
+
+    def _id(self, unit: str, letter: str) -> str:
+        series = f"{unit}-{letter}"
+        return f"{series}{next(self._numbers[series]):05d}"
+
+    def _send(self, row: Row, at: datetime | None = None) -> Row:
+        self._sent.append((at or cast("datetime", row["recorded_at"]), row))
+        return row
 
 
 class HasRows(Protocol):

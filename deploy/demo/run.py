@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deploy.certificates import certificates_of
 from deploy.coverage_tables import compliance_table, overview_table
 from deploy.demo import history, hiv, senior_alert
 from deploy.demo.findings import Findings, read_findings, show_findings
@@ -17,7 +18,7 @@ from deploy.demo.history import INTEROP_STARTS_ON, LAST_DAY, HistoryPlan, live_r
 from deploy.demo.live_signals import signals_told
 from deploy.demo.rows import by_month, write_ndjson
 from deploy.demo.unit_counts import HIP, publish_unit_counts
-from deploy.indicator_tables import carrier_tables
+from deploy.exposure_tables import carrier_tables
 from deploy.observe import wait_until
 from deploy.publishing import publish_path, told
 from deploy.signal_tables import signal_tables, signals_table
@@ -29,6 +30,7 @@ from sinks.clickhouse.queries.company import company_view
 from sinks.clickhouse.queries.compliance import read_compliance
 from sinks.clickhouse.queries.coverage import read_coverage
 from sinks.clickhouse.queries.reviews import find_subject, read_follow_up
+from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
 from sinks.clickhouse.queries.signals import alarm_days, read_signal, read_signals
 from streams.publish.publisher import Publisher
 from streams.publish.run import PublishOptions
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from sinks.clickhouse.queries.compliance import Compliance
     from sinks.clickhouse.queries.coverage import CoverageReading
     from sinks.clickhouse.queries.reviews import FollowUp
+    from sinks.clickhouse.queries.signal_coverage import SignalCoverage
     from sinks.clickhouse.queries.signals import SignalReading
     from streams.publish.run import PublishResult
 
@@ -102,6 +105,7 @@ class DemoResult:
     carriers: CarrierReading
     signals: SignalReading
     signal: SignalReading
+    signal_coverage: Mapping[str, SignalCoverage]
     follow_up: FollowUp
     findings: list[Findings]
 
@@ -199,6 +203,7 @@ def _result(
     stack.check()
     # these wait until the journeys have everything
     findings = [read_findings(stack.client, definition) for definition in definitions.values()]
+    signals = read_signals(stack.client, definitions[REGISTRY])
     signal = read_signal(stack.client, definitions[REGISTRY], COMPONENT)
     return DemoResult(
         published=sum(result.published for result in sent),
@@ -212,8 +217,11 @@ def _result(
         compliance=read_compliance(stack.client, definitions[REGISTRY], until=LAST_DAY),
         findings=findings,
         carriers=read_carriers(stack.client, definitions[REGISTRY], Affected(COMPONENT), until=LAST_DAY),
-        signals=read_signals(stack.client, definitions[REGISTRY]),
+        signals=signals,
         signal=signal,
+        signal_coverage=read_signal_coverage(
+            stack.client, definitions[REGISTRY], (*signals.signals, *signal.signals), until=LAST_DAY
+        ),
         follow_up=_follow_up(stack.client, definitions[REGISTRY], signal),
         seconds=round(time.monotonic() - started, 2),
     )
@@ -241,12 +249,16 @@ def show(console: Console, definition: RegistryDefinition, result: DemoResult) -
     console.print(overview_table(result.coverage, definition))
     first = replace(result.compliance, rows=result.compliance.rows[:_MOST_UNITS])
     console.print(compliance_table(first, definition))
-    console.print(signals_table(definition, result.signals))
-    for part in signal_tables(definition, result.signal, result.follow_up):
+    (signal,) = result.signal.signals
+    console.print(signals_table(definition, result.signals, result.signal_coverage))
+    parts = signal_tables(
+        definition, result.signal, result.follow_up, coverage=result.signal_coverage.get(signal.id),
+        certificates=certificates_of(definition),
+    )  # fmt: skip
+    for part in parts:
         console.print(part, soft_wrap=isinstance(part, str))
     for table in carrier_tables(definition, result.carriers, 0):
         console.print(table)
-    (signal,) = result.signal.signals
     for unit in list(result.carriers.units)[:1]:
         console.print(f"whom a unit has to call: guldadra trace {REGISTRY} --signal {signal.id} --unit {unit}\n")
     for findings in result.findings:

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, cast
 
-from deploy.demo.rows import in_order, recorded_after, row_about
+from deploy.demo.rows import Drawing, Invented, in_order, recorded_after, row_about
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from deploy.demo.rows import Row, Submission
@@ -106,14 +104,6 @@ class SeniorAlertPlan:
     seed: int = 65
 
 
-@dataclass(frozen=True)
-class SeniorAlertHistory:
-    """A generated history: every submission in the order of sending."""
-
-    plan: SeniorAlertPlan
-    rows: list[Row]
-
-
 @dataclass
 class Chain:
     """A risk that was found, and its links so far; ``last`` is the day of the latest."""
@@ -133,20 +123,18 @@ class Chain:
         return cast("date", (self.links or [self.risk])[-1]["occurred_on"])
 
 
-def generate(plan: SeniorAlertPlan | None = None) -> SeniorAlertHistory:
+def generate(plan: SeniorAlertPlan | None = None) -> Invented[SeniorAlertPlan]:
     """Generate the history of a plan (by default the plan's defaults)."""
     plan = plan or SeniorAlertPlan()
-    return SeniorAlertHistory(plan, in_order(_History(plan).submissions()))
+    return Invented(plan, in_order(_History(plan).submissions()))
 
 
-class _History:
+class _History(Drawing):
     """Draws a history."""
 
     def __init__(self, plan: SeniorAlertPlan) -> None:
+        super().__init__(plan.seed)
         self._plan = plan
-        self._rng = Random(plan.seed)
-        self._numbers = defaultdict[str, "Iterator[int]"](lambda: count(1))
-        self._sent: list[Submission] = []
         self._safe: list[Row] = []
 
     def submissions(self) -> list[Submission]:
@@ -257,14 +245,6 @@ class _History:
 
     def _new_person(self) -> str:
         return f"A{next(self._numbers['A']):05d}"
-
-    def _id(self, unit: str, letter: str) -> str:
-        series = f"{unit}-{letter}"
-        return f"{series}{next(self._numbers[series]):05d}"
-
-    def _send(self, row: Row, at: datetime | None = None) -> Row:
-        self._sent.append((at or cast("datetime", row["recorded_at"]), row))
-        return row
 
     def _about(self, form: str, letter: str, person: str, day: date) -> None:
         recorded = recorded_after(self._rng, day, within_days=14)

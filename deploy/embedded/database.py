@@ -3,16 +3,15 @@
 import http.client
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.embedded.folder import HOST, LOG_FILE, read_owner
+from deploy.embedded.part import Part
 from deploy.embedded.process import ChildProcess
 
 DEFAULT_MEMORY_MB = 500
 
 
-class EmbeddedDatabase:
+class EmbeddedDatabase(Part):
     """A ClickHouse engine on one folder, which keeps its data from start to start.
 
     Args:
@@ -29,23 +28,18 @@ class EmbeddedDatabase:
     def __init__(
         self, folder: Path, port: int = 0, memory_mb: int = DEFAULT_MEMORY_MB, timeout_seconds: float = 60.0
     ) -> None:
+        super().__init__("database")
         self.folder = folder
         self.port = port
         self.timeout_seconds = timeout_seconds
-        self._process = ChildProcess(
-            "database",
-            [
-                sys.executable,
-                "-m",
-                "deploy.embedded.server",
-                f"--path={folder}",
-                f"--port={port}",
-                f"--memory-mb={memory_mb}",
-            ],
-            folder / LOG_FILE,
-            env={"TZ": "UTC"},  # so that times mean the same on every machine
-            grace_seconds=20.0,
-        )
+        self._argv = [
+            sys.executable,
+            "-m",
+            "deploy.embedded.server",
+            f"--path={folder}",
+            f"--port={port}",
+            f"--memory-mb={memory_mb}",
+        ]
 
     def start(self) -> None:
         """Start the database and wait until it answers.
@@ -53,30 +47,28 @@ class EmbeddedDatabase:
         Raises:
             ProcessFailedError: It died or did not answer in time; another server may have the folder. The message
                 ends with what it said.
+            RuntimeError: It is started already.
         """
-        self._process.start(self._answers, self.timeout_seconds)
-
-    def stop(self) -> None:
-        """Stop the database; what it has acknowledged stays. Stopping twice is allowed."""
-        self._process.stop()
+        if self._process is not None:
+            raise RuntimeError(f"the database is already started at {self.url}")
+        process = ChildProcess(
+            "database",
+            self._argv,
+            self.folder / LOG_FILE,
+            env={"TZ": "UTC"},  # so that times mean the same on every machine
+            grace_seconds=20.0,
+        )
+        process.start(lambda: self._answers(process), self.timeout_seconds)
+        self._process = process
 
     @property
     def url(self) -> str:
         """Where it answers, ``http://127.0.0.1:PORT``."""
         return f"http://{HOST}:{self.port}"
 
-    @property
-    def pid(self) -> int:
-        """The database's process id."""
-        return self._process.pid
-
-    def alive(self) -> bool:
-        """Whether the database's process is running."""
-        return self._process.alive()
-
-    def _answers(self) -> bool:
+    def _answers(self, process: ChildProcess) -> bool:
         owner = read_owner(self.folder)
-        if owner is None or owner.pid != self._process.pid:
+        if owner is None or owner.pid != process.pid:
             return False
         self.port = owner.port
         connection = http.client.HTTPConnection(HOST, owner.port, timeout=5.0)
@@ -87,12 +79,3 @@ class EmbeddedDatabase:
             return False
         finally:
             connection.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -14,15 +14,15 @@ import signal
 import socket
 import urllib.request
 import uuid
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Self
+from types import MappingProxyType
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from deploy.embedded.part import Part
 from deploy.embedded.process import ChildProcess, ProcessFailedError
 from deploy.kafka.toolchain import ToolchainError, fetch, find_java, find_maven, run
 from deploy.ports import HOST, stable_ports
@@ -80,7 +80,7 @@ def available() -> str | None:
     return None
 
 
-class JavaServer(ABC):
+class JavaServer(Part):
     """A Java program that serves a loopback port, keeps its data in a folder and may be killed and started again.
 
     Args:
@@ -91,11 +91,10 @@ class JavaServer(ABC):
     """
 
     def __init__(self, name: str, folder: Path, port: int, timeout_seconds: float) -> None:
-        self.name = name
+        super().__init__(name)
         self.folder = folder.resolve()
         self.port = port
         self.timeout_seconds = timeout_seconds
-        self._process: ChildProcess | None = None
 
     @abstractmethod
     def _command(self) -> list[str]:
@@ -109,17 +108,6 @@ class JavaServer(ABC):
     def log_file(self) -> Path:
         """Where its output is, from every start."""
         return self.folder / f"{self.name}.log"
-
-    @property
-    def pid(self) -> int:
-        """Its process id.
-
-        Raises:
-            RuntimeError: It is not started.
-        """
-        if self._process is None:
-            raise RuntimeError(f"the {self.name} is not started")
-        return self._process.pid
 
     def start(self) -> None:
         """Start it and wait until it answers; after ``stop`` or ``kill`` it comes back with its data and address.
@@ -149,12 +137,6 @@ class JavaServer(ABC):
             ) from error
         self._process = process
 
-    def stop(self) -> None:
-        """Ask it to end, and wait; stopping twice is allowed."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
     def kill(self) -> None:
         """End it as a power cut would, with SIGKILL.
 
@@ -162,19 +144,6 @@ class JavaServer(ABC):
             RuntimeError: It is not started.
         """
         os.kill(self.pid, signal.SIGKILL)
-        self.stop()
-
-    def alive(self) -> bool:
-        """Whether its process is running."""
-        return self._process is not None and self._process.alive()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
         self.stop()
 
 

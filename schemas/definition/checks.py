@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from schemas.definition.condition import All, AnyOf, FieldTest, Latest, Not, Related, fields_only
-from schemas.definition.form import OPT_OUT, CodeList, CodePattern
+from schemas.definition.condition import fields_only
+from schemas.definition.condition_checks import (
+    NUMBERS,
+    condition_problems,
+    no_field,
+    no_form,
+    relation_problems,
+    single_field,
+    unlike,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from schemas.definition.condition import Condition, Test
-    from schemas.definition.form import Codes, Form, FormField
+    from schemas.definition.condition_checks import Known
     from schemas.definition.indicators import Anchors, Breakdown, Cohort, End, Following, Indicators, Mean, Median
-    from schemas.definition.journey import Attribution, DerivedValue, JourneyRules
+    from schemas.definition.journey import Attribution, DerivedValue
     from schemas.definition.monitors import Disproportionality, Exposure, Monitors
 
-_NUMBERS = ("int", "long", "float", "double")
 _MOMENTS = ("date", "timestamp")
 #: In multiples of the resolution, either side of nought. A mean's squares are added up in 64 bits. All values of a
 #: median that a cell has are kept as one record of the changelog, which takes 4 MiB: each value is at most 5 bytes
@@ -27,47 +31,22 @@ _MOMENTS = ("date", "timestamp")
 _MOST_MULTIPLES = {"mean": 1_000_000, "median": 100_000}
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What conditions may speak of."""
-
-    forms: Mapping[str, Form]
-    rules: JourneyRules
-
-    def kind_of(self, form: str, field: str) -> tuple[str, bool] | None:
-        """(kind, repeated) of a form's field or derived value; None where it has neither."""
-        value = self.rules.values.get(field)
-        if value is not None and value.form == form:
-            return "int", False
-        found = self.field_of(form, field)
-        return None if found is None else (found.kind, found.repeated)
-
-    def field_of(self, form: str, field: str) -> FormField | None:
-        """A form's field; None where it has none of that name."""
-        return next((one for one in self.forms[form].fields if one.name == field), None)
-
-    def is_birth_year(self, form: str, field: str) -> bool:
-        """Whether a form's field has that role."""
-        found = self.field_of(form, field)
-        return found is not None and found.role == "birth_year"
-
-
 def journey_problems(known: Known) -> Iterator[str]:
     """What is wrong in journey.yaml; each line begins with the key."""
     for outcome, attribution in known.rules.attributions.items():
         at = f"attributions.{outcome}"
-        yield from _no_form(known, at, outcome, attribution.to)
+        yield from no_form(known, at, outcome, attribution.to)
         if {outcome, attribution.to} <= known.forms.keys():
             yield from _attribution_problems(known, at, outcome, attribution)
     for name, value in known.rules.values.items():
         at = f"values.{name}"
-        yield from _no_form(known, at, value.form)
+        yield from no_form(known, at, value.form)
         if value.form in known.forms:
             yield from _derived_problems(known, at, name, value)
     for name, fact in known.rules.persons.items():
-        yield from _no_form(known, f"persons.{name}", fact.form)
+        yield from no_form(known, f"persons.{name}", fact.form)
         if fact.form in known.forms:
-            yield from _single(known, f"persons.{name}", fact.form, fact.field)
+            yield from single_field(known, f"persons.{name}", fact.form, fact.field)
 
 
 def indicator_problems(known: Known, indicators: Indicators) -> Iterator[str]:
@@ -84,7 +63,7 @@ def indicator_problems(known: Known, indicators: Indicators) -> Iterator[str]:
         if declared.form in known.forms:
             yield from condition_problems(known, f"{at}.when", declared.form, declared.when)
             for field in declared.show:
-                yield from _single(known, f"{at}.show", declared.form, field)
+                yield from single_field(known, f"{at}.show", declared.form, field)
 
 
 def monitor_problems(known: Known, monitors: Monitors) -> Iterator[str]:
@@ -132,8 +111,8 @@ def _of_pairs(at: str, pairs: Disproportionality, monitors: Monitors, indicators
 
 def _attribution_problems(known: Known, at: str, outcome: str, attribution: Attribution) -> Iterator[str]:
     for form in (outcome, attribution.to):
-        yield from _no_field(known, at, form, attribution.same)
-    yield from _unlike(known, at, outcome, attribution.to, attribution.same)
+        yield from no_field(known, at, form, attribution.same)
+    yield from unlike(known, at, outcome, attribution.to, attribution.same)
     if attribution.reference is not None and known.kind_of(outcome, attribution.reference) != ("string", False):
         yield f"{at}.reference: {attribution.reference} is no text of {outcome}"
     if outcome == attribution.to:
@@ -157,7 +136,7 @@ def _of_indicators(known: Known, at: str, cohort: Cohort) -> Iterator[str]:
             yield from condition_problems(known, f"{here}.numerator", cohort.form, indicator.numerator)
         elif indicator.kind in ("mean", "median"):
             kind = known.kind_of(cohort.form, indicator.value)
-            if kind is None or kind[0] not in _NUMBERS or kind[1]:
+            if kind is None or kind[0] not in NUMBERS or kind[1]:
                 yield f"{here}.value: {indicator.value} is no number of {cohort.form}"
             else:
                 yield from _range_problems(known, f"{here}.value", cohort.form, indicator)
@@ -203,7 +182,7 @@ def _of_exposure(known: Known, at: str, exposure: Exposure) -> Iterator[str]:
 
 
 def _anchor_problems(known: Known, at: str, anchors: Anchors) -> Iterator[str]:
-    yield from _no_form(known, at, anchors.form)
+    yield from no_form(known, at, anchors.form)
     if anchors.where is not None and not fields_only(anchors.where):
         yield f"{at}.where: looks at the registration's own fields only; the rest belongs to the indicators' where"
     elif anchors.form in known.forms:
@@ -223,11 +202,11 @@ def _breakdown_problems(known: Known, at: str, form: str, by: Mapping[str, Break
             source, field = form, str(breakdown.field)
         if source not in known.forms:
             continue  # told of at the fact itself
-        yield from _single(known, here, source, field)
+        yield from single_field(known, here, source, field)
         kind = known.kind_of(source, field)
         if kind is not None and breakdown.age and not known.is_birth_year(source, field):
             yield f"{here}: age is counted from a year of birth, and {field} of {source} has not the role birth_year"
-        if kind is not None and breakdown.bands and kind[0] not in _NUMBERS:
+        if kind is not None and breakdown.bands and kind[0] not in NUMBERS:
             yield f"{here}: bands need a number, and {field} is {kind[0]}"
         if kind is not None and breakdown.first is not None and kind[0] != "string":
             yield f"{here}: first counts the characters of a text, and {field} is {kind[0]}"
@@ -237,7 +216,7 @@ def _breakdown_problems(known: Known, at: str, form: str, by: Mapping[str, Break
 
 def _end_problems(known: Known, at: str, form: str, end: End) -> Iterator[str]:
     if end.form is not None:
-        yield from _relation_problems(known, at, form, end.form, end.same, attributed=end.attributed)
+        yield from relation_problems(known, at, form, end.form, end.same, attributed=end.attributed)
         if end.form in known.forms:
             yield from condition_problems(known, f"{at}.where", end.form, end.where)
     elif (kind := known.kind_of(form, str(end.field))) is None or kind != ("date", False):
@@ -247,134 +226,8 @@ def _end_problems(known: Known, at: str, form: str, end: End) -> Iterator[str]:
 
 
 def _following_problems(known: Known, at: str, form: str, following: Following) -> Iterator[str]:
-    yield from _relation_problems(known, at, form, following.form, following.same, attributed=following.attributed)
+    yield from relation_problems(known, at, form, following.form, following.same, attributed=following.attributed)
     if following.form in known.forms:
         yield from condition_problems(known, f"{at}.where", following.form, following.where)
     if following.where is not None and not fields_only(following.where):
         yield f"{at}.where: looks at the registration's own fields only"
-
-
-def condition_problems(known: Known, at: str, form: str, condition: Condition | None) -> Iterator[str]:
-    """What a condition on a registration of ``form`` asks that cannot be answered."""
-    match condition:
-        case None:
-            return
-        case All(parts=parts) | AnyOf(parts=parts):
-            for part in parts:
-                yield from condition_problems(known, at, form, part)
-        case Not(part=part):
-            yield from condition_problems(known, at, form, part)
-        case FieldTest(field=field, test=test):
-            yield from _test_problems(known, f"{at}.{field}", form, field, test)
-        case Related():
-            yield from _related_problems(known, f"{at}.{condition.kind}", form, condition)
-        case Latest():
-            yield from _latest_problems(known, f"{at}.latest", form, condition)
-
-
-def _related_problems(known: Known, at: str, form: str, related: Related) -> Iterator[str]:
-    earlier, later = (form, related.form) if related.kind == "followed_by" else (related.form, form)
-    yield from _relation_problems(known, at, earlier, later, related.same, attributed=related.attributed)
-    if related.where is not None and not fields_only(related.where):
-        yield f"{at}.where: looks at the registration's own fields only; the rest belongs under that"
-    if related.form in known.forms:
-        yield from condition_problems(known, f"{at}.where", related.form, related.where)
-        yield from condition_problems(known, f"{at}.that", related.form, related.that)
-
-
-def _latest_problems(known: Known, at: str, form: str, latest: Latest) -> Iterator[str]:
-    yield from _relation_problems(known, at, latest.form, form, latest.same, attributed=False)
-    parts: tuple[tuple[str, Condition | None], ...] = (("where", latest.where), ("is", latest.holds))
-    for key, part in parts:
-        if part is not None and not fields_only(part):
-            yield f"{at}.{key}: looks at the registration's own fields only"
-        if latest.form in known.forms:
-            yield from condition_problems(known, f"{at}.{key}", latest.form, part)
-
-
-def _relation_problems(
-    known: Known, at: str, earlier: str, later: str, same: Iterable[str], *, attributed: bool
-) -> Iterator[str]:
-    missing = list(_no_form(known, at, earlier, later))
-    yield from missing
-    if missing:
-        return
-    for form in dict.fromkeys((earlier, later)):
-        yield from _no_field(known, at, form, same)
-    yield from _unlike(known, at, earlier, later, same)
-    if attributed:
-        rule = known.rules.attributions.get(later)
-        if rule is None or rule.to != earlier:
-            yield f"{at}: journey.yaml does not attribute {later} to {earlier}"
-
-
-def _unlike(known: Known, at: str, one: str, other: str, same: Iterable[str]) -> Iterator[str]:
-    for field in same:
-        kinds = known.kind_of(one, field), known.kind_of(other, field)
-        if None not in kinds and kinds[0] != kinds[1]:
-            yield f"{at}: {field} is not of the same type in {one} and {other}"
-
-
-def _test_problems(known: Known, at: str, form: str, field: str, test: Test) -> Iterator[str]:
-    found = known.kind_of(form, field)
-    if found is None:
-        yield f"{at}: {form} has no field {field}"
-        return
-    kind, repeated = found
-    declared = known.field_of(form, field)
-    codes = None if declared is None else declared.codes
-    for name, value in test.asked.items():
-        if name == "known":
-            continue
-        if repeated != (name in ("contains", "empty")):
-            yield f"{at}: a list is asked with contains or empty" if repeated else f"{at}: {name} is for lists"
-        elif name in ("gt", "gte", "lt", "lte") and kind not in _NUMBERS:
-            yield f"{at}: {name} needs a number, and {field} is {kind}"
-        elif name == "starts_with" and kind != "string":
-            yield f"{at}: {name} needs text, and {field} is {kind}"
-        elif name in ("eq", "one_of", "contains"):
-            values = value if isinstance(value, tuple) else (value,)
-            yield from (f"{at}: {fault}" for one in values if (fault := _misfit(field, kind, codes, one)))
-
-
-def _misfit(field: str, kind: str, codes: Codes | None, value: object) -> str | None:
-    """Why a field can never have the value; None where it can."""
-    if not _fits(kind, value):
-        return f"{value!r} cannot be a value of {field}, which is {kind}"
-    return None if _is_code(codes, str(value)) else f"{value!r} is none of the codes of {field}"
-
-
-def _fits(kind: str, value: object) -> bool:
-    if kind == "boolean":
-        return isinstance(value, bool)
-    if kind in _NUMBERS:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return kind == "string" and isinstance(value, str)
-
-
-def _is_code(codes: Codes | None, value: str) -> bool:
-    """Whether a registration could say so; what a catalogue holds may change, so any text could be of it."""
-    if isinstance(codes, CodeList):
-        return value in codes.list
-    return not isinstance(codes, CodePattern) or re.fullmatch(codes.pattern, value) is not None
-
-
-def _no_form(known: Known, at: str, *forms: str) -> Iterator[str]:
-    for form in forms:
-        if form == OPT_OUT:
-            yield f"{at}: {OPT_OUT} is how a person leaves the register, and is counted by nothing"
-        elif form not in known.forms:
-            yield f"{at}: there is no form {form}; there are {', '.join(known.forms)}"
-
-
-def _no_field(known: Known, at: str, form: str, fields: Iterable[str]) -> Iterator[str]:
-    for field in fields:
-        yield from _single(known, at, form, field)
-
-
-def _single(known: Known, at: str, form: str, field: str) -> Iterator[str]:
-    kind = known.kind_of(form, field)
-    if kind is None:
-        yield f"{at}: {form} has no field {field}"
-    elif kind[1]:
-        yield f"{at}: {form}.{field} is a list"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.definition.checks import condition_problems
 from schemas.definition.condition import fields_only
+from schemas.definition.condition_checks import condition_problems
 from schemas.definition.form import OPT_OUT, CatalogueCodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from schemas.definition.checks import Known
+    from schemas.definition.condition_checks import Known
     from schemas.definition.coverage import Coverage
 
 UNITS = "units"

@@ -64,8 +64,8 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is what it is until a m
         raise DefinitionError([f"{path}, line {error.lineno}: {error.msg}"]) from error
 
 
-class _OnceLoader(yaml.SafeLoader):
-    """YAML's safe reader, which lets the last of two equal keys win; here they are a fault."""
+class _OnceLoader(yaml.CSafeLoader):
+    """YAML's safe reader (libyaml's, ten times as quick), which lets the last of two equal keys win: here a fault."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that stands twice, then read on as ever."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas.catalogue import Catalogue, read_catalogue
-from schemas.definition.checks import Known, indicator_problems, journey_problems, monitor_problems, pair_problems
+from schemas.definition.checks import indicator_problems, journey_problems, monitor_problems, pair_problems
+from schemas.definition.condition_checks import Known
 from schemas.definition.coverage import Coverage
 from schemas.definition.coverage_checks import coverage_problems
 from schemas.definition.errors import DefinitionError, read_json, read_model, read_text, read_yaml

@@ -1,7 +1,7 @@
 """The generation of a registry's derived values: a hash of everything that decides what they are.
 
-Titles and targets change no value, and neither do disproportionality (worked out at reading), catalogues, mappings,
-and forms and fields that no definition speaks of; so none of them begins a new generation.
+Titles and targets change no value, and neither do disproportionality (worked out at reading), certificates,
+catalogues, mappings, and forms and fields that no definition speaks of; so none of them begins a new generation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Raised by one whenever the same definitions give other values, or stored journeys another shape.
 ENGINE = 4
 _SHOWN_ONLY = frozenset(
-    {"title", "direction", "target", "smallest_shown", "measured_in", "per_years", "disproportionality"}
+    {"title", "direction", "target", "smallest_shown", "measured_in", "per_years", "disproportionality", "certificate"}
 )
 _ALWAYS_READ: tuple[Role, ...] = (
     "registration_id", "patient", "unit", "occurred_on", "recorded_at", "retracted", "side",

@@ -17,6 +17,7 @@ monitors:
     exposures: cup
     baseline: flat
     rates: [2.0]
+    certificate: certificate.json
     streams:                    # what is watched beside the products themselves
       lot: {thresholds: {watch: [8.0], alarm: [16.0]}, fewest: 3}
 disproportionality:             # which pairs of drug and reaction are reported more often than the others
@@ -25,9 +26,10 @@ disproportionality:             # which pairs of drug and reaction are reported 
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from schemas.definition.indicators import Anchors, Breakdown, End, Following, Name, WrittenCondition
 from schemas.definition.text import Text  # noqa: TC001 - pydantic reads it at run time
@@ -38,6 +40,15 @@ BETWEEN = " + "
 
 def _several(said: object) -> object:
     return [said] if isinstance(said, str) else said
+
+
+def _inside(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError("a file inside the registry's folder is named, such as certificate.json")
+    return path
+
+
+Inside = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
 
 
 class _Strict(BaseModel):
@@ -131,6 +142,8 @@ class Monitor(_Strict):
         fewest: outcomes of a product that it takes for any level.
         streams: what is watched beside the products; of what is left out nothing is.
         unit_shape: shape of the gamma prior of units; null for the method of moments.
+        certificate: the file in the registry's folder that says how the thresholds were come by, and how often they
+            lie: what `guldadra simulate` writes. It decides no number.
     """
 
     exposures: Name
@@ -143,6 +156,7 @@ class Monitor(_Strict):
     fewest: PositiveInt = 1
     streams: dict[Literal["family", "company", "lot", "unit"], OwnStream] = Field(default_factory=dict)
     unit_shape: PositiveFloat | None = None
+    certificate: Inside | None = None
 
 
 class Disproportionality(_Strict):

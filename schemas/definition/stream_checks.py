@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from schemas.catalogue import Catalogue
-    from schemas.definition.checks import Known
+    from schemas.definition.condition_checks import Known
     from schemas.definition.form import Codes
     from schemas.definition.monitors import Exposure, Monitor, Monitors
 

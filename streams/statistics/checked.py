@@ -83,6 +83,17 @@ def same_length(**columns: NDArray[np.generic]) -> None:
             raise ValueError(f"{first} and {name} differ in length: {model.shape[0]} and {other.shape[0]}")
 
 
+def alike(**values: Floats) -> None:
+    """Checks that those that are no single numbers have as many values as each other.
+
+    Raises:
+        ValueError: as `same_length`.
+    """
+    columns = {name: found for name, found in values.items() if found.ndim}
+    if columns:
+        same_length(**columns)
+
+
 def level(conf_level: float, *, name: str = "conf_level") -> float:
     """The confidence level itself.
 

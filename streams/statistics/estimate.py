@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.statistics.checked import numbers, same_length
+from streams.statistics.checked import alike, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -43,9 +43,7 @@ def counts(**named: ArrayLike) -> tuple[Floats, ...]:
     for name, values in found.items():
         if np.any(values < 0):
             raise ValueError(f"{name} must be 0 or more")
-    columns = {name: values for name, values in found.items() if values.ndim}
-    if columns:
-        same_length(**columns)
+    alike(**found)
     return tuple(found.values())
 
 

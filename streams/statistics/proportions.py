@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtri
 
-from streams.statistics.checked import level, numbers
+from streams.statistics.checked import alike, level, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -48,8 +48,7 @@ def wilson(hits: ArrayLike, of: ArrayLike, *, conf_level: float = 0.95) -> Propo
             the two have different lengths.
     """
     found, tried = numbers("hits", hits), numbers("of", of)
-    if found.ndim and tried.ndim and found.shape != tried.shape:
-        raise ValueError(f"hits and of differ in length: {found.size} and {tried.size}")
+    alike(hits=found, of=tried)
     if np.any(tried <= 0):
         raise ValueError("of must be above 0")
     if np.any(found < 0) or np.any(found > tried):

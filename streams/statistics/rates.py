@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.special import gammainc, gammainccinv, gammaincinv
 
-from streams.statistics.checked import level, numbers, one_of
+from streams.statistics.checked import alike, level, numbers, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -114,8 +114,7 @@ def incidence_rate(events: ArrayLike, exposure: ArrayLike, *, per: float = 100.0
             the two have different lengths.
     """
     counts, time = numbers("events", events), numbers("exposure", exposure)
-    if counts.ndim and time.ndim and counts.shape != time.shape:
-        raise ValueError(f"events and exposure differ in length: {counts.size} and {time.size}")
+    alike(events=counts, exposure=time)
     if np.any(counts < 0) or np.any(counts != np.floor(counts)):
         raise ValueError("events must be whole numbers, 0 or more")
     if np.any(time <= 0):

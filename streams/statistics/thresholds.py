@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from streams.statistics.cusum_charts import CgrPath, CusumPath
     from streams.statistics.follow_up import Hazard
 
     Floats = NDArray[np.float64]
@@ -146,15 +148,7 @@ def bk_history(
         horizon: days after entry at which follow-up is cut.
     """
     patients = _Patients(per_day, days, np.atleast_1d(numbers("risk", risk)), baseline_cumulative_hazard)
-
-    def history(rng: np.random.Generator) -> History:
-        drawn = patients.drawn(rng)
-        if drawn is None:
-            return History(np.empty(0), np.empty(0), days)
-        path = bk_cusum(*drawn, baseline_cumulative_hazard, theta=theta, horizon=horizon)
-        return History(path.time, path.value, days)
-
-    return history
+    return patients.method(partial(bk_cusum, theta=theta, horizon=horizon))
 
 
 def cgr_history(
@@ -177,15 +171,7 @@ def cgr_history(
         horizon: days after entry at which follow-up is cut.
     """
     patients = _Patients(per_day, days, np.atleast_1d(numbers("risk", risk)), baseline_cumulative_hazard)
-
-    def history(rng: np.random.Generator) -> History:
-        drawn = patients.drawn(rng)
-        if drawn is None:
-            return History(np.empty(0), np.empty(0), days)
-        path = cgr_cusum(*drawn, baseline_cumulative_hazard, max_hazard_ratio=max_hazard_ratio, horizon=horizon)
-        return History(path.time, path.value, days)
-
-    return history
+    return patients.method(partial(cgr_cusum, max_hazard_ratio=max_hazard_ratio, horizon=horizon))
 
 
 class _Patients:
@@ -195,9 +181,22 @@ class _Patients:
         _above_zero(per_day=per_day, days=days)
         self._number, self._days, self._risk = per_day * days, days, risk
         self._grid = np.append(np.arange(0.0, days), days)
+        self._baseline = hazard
         self._hazard = cumulative(hazard, self._grid) * np.ones(self._grid.size)
 
-    def drawn(self, rng: np.random.Generator) -> tuple[Floats, Floats, Floats, Floats] | None:
+    def method(self, chart: Callable[..., CusumPath | CgrPath]) -> Method:
+        """Histories of a chart of such patients; it takes what one is drawn as, and the baseline."""
+
+        def history(rng: np.random.Generator) -> History:
+            drawn = self._drawn(rng)
+            if drawn is None:
+                return History(np.empty(0), np.empty(0), self._days)
+            path = chart(*drawn, self._baseline)
+            return History(path.time, path.value, self._days)
+
+        return history
+
+    def _drawn(self, rng: np.random.Generator) -> tuple[Floats, Floats, Floats, Floats] | None:
         """Entry, follow-up, events and risk of one history; nothing where nobody enters."""
         number = rng.poisson(self._number)
         if number == 0:

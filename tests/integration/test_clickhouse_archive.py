@@ -14,26 +14,17 @@ from schemas.version import OffsetRange, version_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.archive import Archived, counts, duplicates_in, highest_epoch, read_archive
 from sinks.clickhouse.backup import BackupError, backup, export_archive, import_archive, restore_backup
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.restore import RestoreError, restore
 from sinks.clickhouse.status import PartitionStatus, partition_status
 from tests.clickhouse_support import SUBMITTED_AT, AcceptedLog, insert, migrated, receipt
 from tests.support import make_log, read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
     from streams.control import KafkaConfig
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 def two_partitions(definition: RegistryDefinition) -> list[AcceptedLog]:

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.queries.company import CompanyRow, company_view, latest_day
 from tests.clickhouse_support import AcceptedLog, insert, migrated
 from tests.support import bundled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
@@ -49,12 +45,6 @@ class Hip:
 
     def total(self, until: int | None = None, component: str = "CUP01") -> CompanyRow:
         return next(row for row in self.view(until) if row.component == component and row.unit is None)
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -15,26 +15,17 @@ from schemas.compiled_writer import compile_writer
 from schemas.version import version_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.buffer import Buffer, Read
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply, revert
 from sinks.clickhouse.migrations.step import MigrationError
 from tests.derived_support import batches, cell, derived_registry, entry, exposure, load, made, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
 pytestmark = pytest.mark.embedded
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture

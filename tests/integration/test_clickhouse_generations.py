@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sinks.clickhouse import sql
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.generations import (
     GenerationError,
     current_generation,
@@ -28,22 +27,14 @@ from tests.derived_support import Register, cell, days, derived_registry, entry,
 from tests.support import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
 pytestmark = pytest.mark.embedded
 
 NEW = "fedcba987654"
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture

@@ -9,27 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from schemas.definition.folder import load_registry
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.generations import GenerationError
 from sinks.clickhouse.queries.indicators import CannotBeReadError, Cut, IndicatorReading, IndicatorRow, read_indicators
 from sinks.clickhouse.sql import database_of
 from tests.derived_support import INDICATORS, Register, cell, days, derived_registry, made, point, vector, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
 pytestmark = pytest.mark.embedded
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 class Readings:

@@ -32,12 +32,6 @@ if TYPE_CHECKING:
     from streams.control import KafkaConfig
 
 
-@pytest.fixture
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
-
-
 class Loading:
     """A loader in a thread of its own."""
 

@@ -12,7 +12,6 @@ from deploy.logbook import begin_epoch
 from deploy.status import _account, derived_lags, lags
 from schemas import topics
 from sinks.clickhouse import sql
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.loader import submission_topics
 from sinks.clickhouse.loaders import Loaders
 from sinks.clickhouse.reader import ReaderNotReadyError
@@ -21,19 +20,11 @@ from tests.derived_support import Register, batches, cell, derived_registry, ent
 from tests.support import make_log, read_events, send, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
     from streams.control import KafkaConfig
-
-
-@pytest.fixture
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 def loaders(kafka: KafkaConfig, client: Client, definition: RegistryDefinition, stop: threading.Event) -> Loaders:

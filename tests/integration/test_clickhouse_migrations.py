@@ -12,7 +12,6 @@ from schemas.catalogue import Catalogue
 from schemas.codec import form_schema
 from schemas.definition.form import form_of
 from sinks.clickhouse import sql
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.errors import StatementError
 from sinks.clickhouse.migrations.numbered import read_migrations
 from sinks.clickhouse.migrations.plan import apply, plan, refuse_unmigrated, revert, status
@@ -21,19 +20,10 @@ from tests.clickhouse_support import AcceptedLog, insert, migrated
 from tests.support import bundled, registration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
 pytestmark = pytest.mark.embedded
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 def tables(client: Client, definition: RegistryDefinition) -> set[str]:

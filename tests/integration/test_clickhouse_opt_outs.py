@@ -12,7 +12,6 @@ from schemas.codec import decode_event, encode_event
 from schemas.version import OffsetRange, version_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.archive import archived_in, read_archive
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.erasure import erase
 from sinks.clickhouse.migrations.numbered import read_migrations
 from sinks.clickhouse.migrations.plan import apply, plan, revert
@@ -24,10 +23,8 @@ from tests.derived_support import Register, derived_registry, entry, exposure, l
 from tests.support import present_schema, registration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
@@ -35,12 +32,6 @@ pytestmark = pytest.mark.embedded
 
 NEVER = (1 << 64) - 1
 ANNA, BO, CAJA = "k1-anna", "k1-bo", "k1-caja"
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from deploy.cli import reactions as reactions_room
 from deploy.demo.biologics import WINDOW_DAYS, generate, read_reports
 from deploy.settings import SettingsError
 from schemas.definition.folder import find_folders, load_registry
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.generations import GenerationError, keep_definitions
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
@@ -28,7 +27,7 @@ from tests.derived_support import derived_registry, made, point
 from tests.random_journeys import Row, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from deploy.embedded.database import EmbeddedDatabase
@@ -43,12 +42,6 @@ DAY_0 = date(2020, 1, 1)  # of the stream's rows
 LAST_DAY = date(2010, 12, 20)
 EPOCH = date(1970, 1, 1)
 PLANNED = {(drug.drug, code): n for drug in read_reports() for code, n in drug.reports.items() if n}
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 def own_copy(parent: Path, name: str) -> RegistryDefinition:

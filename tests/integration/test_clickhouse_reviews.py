@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.erasure import erase
 from sinks.clickhouse.queries.carriers import Affected, read_carriers
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
@@ -28,10 +27,8 @@ from tests.review_support import SIGNAL, decided, identity, issued, moment, say,
 from tests.support import patient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
@@ -39,12 +36,6 @@ pytestmark = pytest.mark.embedded
 
 ANNA, BO, CAJA, DORA, EDIT, FRED, GUN, HUGO = (patient(number) for number in range(1, 9))
 ALARM = date(2024, 6, 1)
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from schemas import topics
 from schemas.codec import encode_event
 from schemas.definition.condition import parse
 from sinks.clickhouse.buffer import Buffer, Read
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.queries.compliance import ComplianceRow, read_compliance
 from sinks.clickhouse.queries.coverage import CoverageRow, read_coverage
 from sinks.clickhouse.queries.coverage_counts import NoCoverageError
@@ -21,9 +20,6 @@ from tests.clickhouse_support import AcceptedLog, insert, migrated
 from tests.support import patient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
@@ -99,12 +95,6 @@ class Hip:
     def load(self) -> None:
         if self.log.registrations:
             insert(self.client, self.definition, self.log.batch())
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

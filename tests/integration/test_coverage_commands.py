@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import threading
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -19,21 +17,18 @@ from deploy.logbook import make_topics
 from deploy.settings import SettingsError
 from schemas.definition.folder import load_registry
 from schemas.version import version_of
-from sinks.clickhouse.client import connect
-from sinks.clickhouse.loader import Loader, derived_topics
 from sinks.clickhouse.migrations.plan import apply
 from streams.control import RegistryControl, write_control
 from streams.publish.errors import InputError, RegistryClosedError
 from streams.publish.send_counts import send_counts
 from streams.publish.unit_counts import UnitCount
 from tests.clickhouse_support import AcceptedLog, insert
-from tests.deploy_support import forget_settings, logs_as_they_were
-from tests.running import working
-from tests.support import bundled, make_log, present_schema, wait_for
+from tests.deploy_support import logs_as_they_were, point_settings
+from tests.derived_support import load_derived
+from tests.support import bundled, make_log, present_schema
 from tests.unit.registry_folders import visit, write_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from deploy.embedded.database import EmbeddedDatabase
@@ -51,12 +46,6 @@ definitions:
   all: {title: {sv: Alla, en: All visits}, share_of: everything, reference: [patient_register], target: 0.8}
 silence: {after_days: 30, expected_at_least: 0}
 """
-
-
-@pytest.fixture
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @dataclass(frozen=True)
@@ -77,22 +66,7 @@ class Register:
 
     def loaded(self, counts: int) -> None:
         """Run the loader of derived values until so many counts are in."""
-        stop = threading.Event()
-        quick = {"session.timeout.ms": 3_000, "heartbeat.interval.ms": 500, **self.kafka}
-        definitions = {self.definition.name: self.definition}
-        loader = Loader(
-            quick, self.client, definitions, stop=stop, topics_of=derived_topics, flush_interval_s=0.1,
-            group=f"derived-{self.definition.name}",
-        )  # fmt: skip
-
-        def load(_: threading.Event) -> None:
-            loader.run()
-
-        with working(load):
-            try:
-                wait_for(lambda: loader.progress().loaded >= counts, f"{counts} counts loaded")
-            finally:
-                stop.set()
+        load_derived(self.kafka, self.client, self.definition, counts, "counts")
 
     def counts(self) -> list[tuple[object, ...]]:
         return self.client.rows(
@@ -115,15 +89,10 @@ def register(
     definition = load_registry(folder)
     apply(client, {name: definition})
     make_log(kafka, definition, epoch=2)
-    forget_settings(monkeypatch)
-    for setting, value in {
-        "CONFIG": os.devnull,
-        "BOOTSTRAP": kafka["bootstrap.servers"],
-        "CLICKHOUSE_URL": embedded_database.url,
-        "REGISTRIES": folder,
-        "DATA": tmp_path / "data",
-    }.items():
-        monkeypatch.setenv(f"GULDADRA_{setting}", str(value))
+    point_settings(
+        monkeypatch, tmp_path, bootstrap=kafka["bootstrap.servers"], clickhouse_url=embedded_database.url,
+        registries=folder,
+    )  # fmt: skip
     return Register(definition, folder, client, kafka)
 
 

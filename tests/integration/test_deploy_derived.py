@@ -18,13 +18,12 @@ from deploy.logbook import LogError
 from deploy.settings import SettingsError
 from schemas import topics
 from sinks.clickhouse import sql
-from sinks.clickhouse.client import connect
 from tests.deploy_support import forget_settings, logs_as_they_were
 from tests.derived_support import Register, cell, derived_registry, entry, exposure, made, vector, write
 from tests.support import make_log, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from deploy.embedded.broker import EmbeddedBroker
@@ -37,12 +36,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.embedded
 
 NEW = "fedcba987654"
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

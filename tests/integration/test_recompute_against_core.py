@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from schemas.definition.folder import load_registries
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.recompute.verify import verify
 from tests.random_journeys import Stream, random_rows
@@ -21,9 +20,6 @@ from tests.recompute_support import ATTRIBUTIONS, RULES, TITLE, cohort, declarin
 from tests.support import bundled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from deploy.embedded.database import EmbeddedDatabase
     from sinks.clickhouse.client import Client
     from tests.random_journeys import Row
 
@@ -140,12 +136,6 @@ EVERYTHING: dict[str, Any] = {
     },
     "rules": {**RULES, "attributions": {**ATTRIBUTIONS, "performed": {"to": "planned", "reference": "planned_id"}}},
 }
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 def agree(client: Client, stream: Stream, rows: list[Row], cuts: list[int]) -> int:

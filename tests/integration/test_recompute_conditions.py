@@ -6,23 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sinks.clickhouse.client import connect
 from tests.recompute_support import ATTRIBUTIONS, DAY_0, DAY_MS, ODD, RULES, World, small_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
 pytestmark = pytest.mark.embedded
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

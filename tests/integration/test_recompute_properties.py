@@ -12,15 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.definition.condition import parse
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.recompute.fields import multiples, text_of
 from sinks.clickhouse.recompute.journeys import ANCHOR, Journeys
 from tests.recompute_support import DAY_0, DAY_MS, World, declaring, small_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from deploy.embedded.database import EmbeddedDatabase
     from sinks.clickhouse.client import Client
 
 pytestmark = pytest.mark.embedded
@@ -46,12 +44,6 @@ TESTS: dict[str, Callable[[Any, Any], Any]] = {
     "contains": operator.contains,
     "empty": lambda value, wanted: (len(value) == 0) == wanted,
 }
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from schemas.definition.indicators import UNRESOLVED
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.recompute.cells import cells_query
 from tests.recompute_support import DAY_0, DAY_MS, TITLE, World, cohort, declaring, share_of, small_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
@@ -25,12 +21,6 @@ FEB_29 = 59
 JUL_1 = 182
 YEAR = 366
 GOAL = {"viral_load": {"lt": 50}}
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

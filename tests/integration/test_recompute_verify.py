@@ -12,7 +12,6 @@ import yaml
 
 from schemas.definition.folder import load_registry
 from sinks.clickhouse import sql
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.generations import GenerationError
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.migrations.step import MigrationError
@@ -25,7 +24,7 @@ from tests.support import patient
 from tests.unit.registry_folders import write_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from deploy.embedded.database import EmbeddedDatabase
@@ -45,12 +44,6 @@ CUP = {
 }
 PERSON_1, PERSON_2, PERSON_3 = map(patient, (1, 2, 3))
 JANUARY = date(2020, 1, 1)
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +15,13 @@ from deploy.cli import reviews as reviews_room
 from deploy.settings import SettingsError
 from schemas import topics
 from schemas.version import version_of
-from sinks.clickhouse.client import connect
-from sinks.clickhouse.loader import Loader, derived_topics
 from streams.control import RegistryControl, write_control
 from streams.publish.errors import InputError, RegistryClosedError
-from tests.deploy_support import forget_settings, logs_as_they_were
-from tests.derived_support import Register, derived_registry, exposure, made, write
-from tests.running import working
-from tests.support import make_log, patient, read_events, wait_for
+from tests.deploy_support import logs_as_they_were, point_settings
+from tests.derived_support import Register, derived_registry, exposure, load_derived, made, write
+from tests.support import make_log, patient, read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from deploy.embedded.database import EmbeddedDatabase
@@ -37,12 +31,6 @@ if TYPE_CHECKING:
 
 SIGNAL = "cup/CUP1/0"
 NUMBER = "19121212-1212"
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @dataclass
@@ -75,21 +63,7 @@ class Registry:
 
     def loaded(self, reviews: int) -> None:
         """Run the loader of derived values until so many reviews are in."""
-        stop = threading.Event()
-        quick = {"session.timeout.ms": 3_000, "heartbeat.interval.ms": 500, **self.kafka}
-        loader = Loader(
-            quick, self.client, {self.definition.name: self.definition}, stop=stop, topics_of=derived_topics,
-            flush_interval_s=0.1, group=f"derived-{self.definition.name}",
-        )  # fmt: skip
-
-        def load(_: threading.Event) -> None:
-            loader.run()
-
-        with working(load):
-            try:
-                wait_for(lambda: loader.progress().loaded >= reviews, f"{reviews} reviews loaded")
-            finally:
-                stop.set()
+        load_derived(self.kafka, self.client, self.definition, reviews, "reviews")
 
 
 def told(result: Result) -> str:
@@ -124,15 +98,10 @@ def registry(
         ],
     )  # fmt: skip
     make_log(kafka, definition, epoch=2)
-    forget_settings(monkeypatch)
-    for setting, value in {
-        "CONFIG": os.devnull,
-        "BOOTSTRAP": kafka["bootstrap.servers"],
-        "CLICKHOUSE_URL": embedded_database.url,
-        "REGISTRIES": definition.folder,
-        "DATA": tmp_path / "data",
-    }.items():
-        monkeypatch.setenv(f"GULDADRA_{setting}", str(value))
+    point_settings(
+        monkeypatch, tmp_path, bootstrap=kafka["bootstrap.servers"], clickhouse_url=embedded_database.url,
+        registries=definition.folder,
+    )  # fmt: skip
     return Registry(definition, client, kafka)
 
 

@@ -20,7 +20,6 @@ from deploy.demo.live_signals import signals_told
 from deploy.settings import SettingsError
 from schemas import topics
 from sinks.clickhouse import sql
-from sinks.clickhouse.client import connect
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.signals import read_signal, read_signals
 from streams.surveillance.declared import watched_by
@@ -34,7 +33,7 @@ from tests.unit.test_surveillance_interop import _EXPECTED, history
 from tests.unit.test_surveillance_message import EPOCH, reported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from deploy.embedded.database import EmbeddedDatabase
@@ -51,12 +50,6 @@ UNITS = ["U1", "U2", "U3"]
 WATCHED = (
     "monitors:\n  flat_cup: {exposures: cup, baseline: flat, rates: [2.0]}\n  other: {exposures: cup, rates: [1.0]}\n"
 )
-
-
-@pytest.fixture(scope="module")
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 @pytest.fixture
@@ -277,9 +270,9 @@ def test_all_signals_as_a_table_and_as_json(client: Client, guldadra: Command, r
     shown = lines(guldadra("signals", registry.name))
     (row,) = [line for line in shown if line.startswith("flat_cup/INTEROP/0")]
     # 0.19252567 expected, 11.477344 by then
-    assert row == "flat_cup/INTEROP/0 alarm updated 5 0.193 11.48 1970-05-22 1970-06-11"
+    assert row == "flat_cup/INTEROP/0 alarm updated 5 0.193 11.48 1970-05-22 1970-06-11 not known"
     found = json.loads(guldadra("signals", registry.name, "--json").stdout)
-    assert (found["registry"], found["generation"]) == (registry.name, registry.generation)
+    assert (found["registry"], found["generation"], found["coverage"]) == (registry.name, registry.generation, {})
     (one,) = found["signals"]
     assert (one["id"], one["level"], one["levels"][0]["day"]) == ("flat_cup/INTEROP/0", "alarm", "1970-05-22")
 
@@ -301,11 +294,12 @@ def test_one_signal_with_all_that_speaks_for_it(
     (known,) = [line for line in shown if line.startswith("1970-06-11 3") and line.endswith("3: 1/29")]
     assert known.startswith("1970-06-11 3 0.1189 6.802 4.20 6.60 50.4 ")
     assert known.endswith("0.00026 3: 1/29")
-    by_unit = {line.split()[0]: line.split()[-3] for line in shown if " of 10 " in line}
+    by_unit = {line.split()[0]: line.removesuffix(" not known").split()[-3] for line in shown if " of 10 " in line}
     assert by_unit == {"U1": "2", "U2": "1", "U3": "0"}, "persons to call"
     assert "raised watch 3: 1/25 2 0.0930 4.229" in shown
     assert "what other methods say" in text
-    assert f"declared as {watched_by(registry)['flat_cup'].monitor.definition}" in text
+    definition = watched_by(registry)["flat_cup"].monitor.definition
+    assert f"monitor flat_cup, declared as {definition}; no certificate, so that its error rates are not known" in shown
 
 
 def test_whom_a_signal_s_units_have_to_call(client: Client, guldadra: Command, registry: RegistryDefinition) -> None:
@@ -346,6 +340,6 @@ def test_a_signal_all_of_whose_exposures_are_retracted_can_still_be_shown(
     assert gone.signal.state == "withdrawn"
     put(client, registry, told.messages)
     (row,) = [line for line in lines(guldadra("signals", registry.name)) if line.startswith("flat_cup/INTEROP/0")]
-    assert row.endswith(" withdrawn 0 0 0.00")
+    assert row.endswith(" withdrawn 0 0 0.00 not known")
     shown = lines(guldadra("signals", registry.name, "--show", "INTEROP"))
     assert "withdrawn, for r0 was retracted" in shown

@@ -12,7 +12,6 @@ from deploy.surveillance_check import MonitorAccount, check_surveillance
 from schemas import topics
 from schemas.codec import encode_event
 from sinks.clickhouse import sql
-from sinks.clickhouse.client import connect
 from streams.surveillance.declared import watched_by
 from streams.worker.surveillance import Surveillance
 from streams.worker.worker import Worker, WorkerOptions
@@ -25,7 +24,6 @@ from tests.surveillance_support import batch, random_messages
 from tests.worker_support import make_worker_topic, wait_until_caught_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from deploy.embedded.database import EmbeddedDatabase
@@ -38,12 +36,6 @@ WATCHED = """monitors:
   soon: {exposures: cup, rates: [2.0], thresholds: {watch: [0.5], alarm: [1.0]}}
   flat: {exposures: cup, baseline: flat, rates: [2.0]}
 """
-
-
-@pytest.fixture
-def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
-    with connect(embedded_database.url) as client:
-        yield client
 
 
 class Site:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.definition.checks import Known, indicator_problems, monitor_problems
+from schemas.definition.checks import indicator_problems, monitor_problems
+from schemas.definition.condition_checks import Known
 from schemas.definition.form import OPT_OUT
 from schemas.definition.indicators import Indicators
 from schemas.definition.monitors import Monitors

@@ -6,14 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from deploy.simulation_tables import page
+from schemas.definition.folder import BUNDLED
 from streams.surveillance.simulation.certificate import as_json, read_certificate
 from streams.surveillance.simulation.plan import Plan
 from streams.surveillance.simulation.runs import PLANNED
 from streams.surveillance.simulation.thresholds import BUDGETS
 
-DOCS = Path(__file__).parents[2] / "docs"
-CERTIFICATE = read_certificate((DOCS / "simulation" / "certificate.json").read_text(encoding="utf-8"))
-PAGE = (DOCS / "simulation.md").read_text(encoding="utf-8")
+CERTIFICATE = read_certificate((BUNDLED / "hip" / "certificate.json").read_text(encoding="utf-8"))
+PAGE = (Path(__file__).parents[2] / "docs" / "simulation.md").read_text(encoding="utf-8")
 
 
 def test_the_tables_are_those_of_the_certificate() -> None:

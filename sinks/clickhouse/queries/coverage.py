@@ -29,12 +29,12 @@ from sinks.clickhouse.queries.coverage_shares import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from schemas.definition.coverage import CoverageDefinition
+    from schemas.definition.coverage import Coverage, CoverageDefinition
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
-    from sinks.clickhouse.queries.coverage_shares import Tally, UnitMonth
+    from sinks.clickhouse.queries.coverage_shares import Delay, Tally, UnitMonth
 
 Per = Literal["month", "quarter", "year", "all"]
 State = Literal["compared", "too early", "no counts"]
@@ -138,20 +138,80 @@ def read_coverage(
     if only is not None and only not in coverage.definitions:
         raise NoCoverageError(f"there is no definition {only}; there are {', '.join(coverage.definitions)}")
     places = _places(counted.units, place)
+    comparison = compare(counted, until)
+    if comparison is None:
+        return CoverageReading(None, place, per, coverage.source.en, 0, None, ())
+    groups = _grouped(comparison.months, places, per, first, last)
+    rows = [
+        comparison.row(name, groups[group], place=group[0], first_day=group[1])
+        for name in ([only] if only else coverage.definitions)
+        for group in sorted(groups, key=lambda group: (group[0], group[1] or comparison.until))
+    ]
+    as_of, lag = comparison.until, coverage.lag
+    mature = mature_months(as_of, lag.mature_after_days, lag.estimated_over_months)
+    learnt_from = comparison.delay.registrations
+    return CoverageReading(as_of, place, per, coverage.source.en, learnt_from, mature, tuple(rows))
+
+
+def compare(counted: Counted, until: date | None = None) -> Comparison | None:
+    """Read what is registered and what the source counts; None where nothing is registered and no day is given.
+
+    Args:
+        counted: the registrations that count.
+        until: the day that it is as of; the latest day on which anything was recorded where none is given.
+
+    Raises:
+        DatabaseError: the database does not answer, or refuses.
+    """
     as_of = until or counted.latest_day()
     if as_of is None:
-        return CoverageReading(None, place, per, coverage.source.en, 0, None, ())
+        return None
     delay = counted.delay(as_of)
     expected_by = cache(delay.expected)  # the months are few, their units many
-    groups = _grouped(counted.unit_months(as_of), places, per, first, last)
-    chosen = {only: coverage.definitions[only]} if only else coverage.definitions
-    rows = [
-        _row(name, one, group, _tally(one, groups[group], expected_by, as_of, coverage.lag.expected_at_least))
-        for name, one in chosen.items()
-        for group in sorted(groups, key=lambda group: (group[0], group[1] or as_of))
-    ]
-    mature = mature_months(as_of, coverage.lag.mature_after_days, coverage.lag.estimated_over_months)
-    return CoverageReading(as_of, place, per, coverage.source.en, delay.registrations, mature, tuple(rows))
+    return Comparison(counted.coverage, as_of, delay, expected_by, counted.unit_months(as_of))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All that is registered beside all that the source counts, as of a day: any place and time is worked out of it.
+
+    Attributes:
+        coverage: what is declared.
+        until: the day that it is as of.
+        delay: the register's own.
+        expected_by: the share of a month that is to be expected by a day, by that delay.
+        months: by unit, then by a month's first day.
+    """
+
+    coverage: Coverage
+    until: date
+    delay: Delay
+    expected_by: Callable[[date, date], float | None]
+    months: Mapping[str, Mapping[date, UnitMonth]]
+
+    def row(
+        self,
+        name: str,
+        units: Mapping[str, Iterable[tuple[date, UnitMonth]]],
+        *,
+        place: str = "",
+        first_day: date | None = None,
+    ) -> CoverageRow:
+        """One definition's coverage of some units in some months.
+
+        Args:
+            name: the definition's.
+            units: their months.
+            place: what they are together.
+            first_day: the period's first day; None for all time.
+        """
+        definition = self.coverage.definitions[name]
+        least = self.coverage.lag.expected_at_least
+        each = (
+            tally_unit(definition, months, self.expected_by, until=self.until, expected_at_least=least)
+            for months in units.values()
+        )
+        return _row(name, definition, (place, first_day), tally_units(definition, each))
 
 
 _Group = tuple[str, date | None]
@@ -185,20 +245,6 @@ def _grouped(
                 continue
             groups[place, None if per == "all" else first_day_of(month, per)][unit].append((month, known))
     return groups
-
-
-def _tally(
-    definition: CoverageDefinition,
-    units: _Months,
-    expected_by: Callable[[date, date], float | None],
-    until: date,
-    expected_at_least: float,
-) -> Tally:
-    each = (
-        tally_unit(definition, months, expected_by, until=until, expected_at_least=expected_at_least)
-        for months in units.values()
-    )
-    return tally_units(definition, each)
 
 
 def _row(name: str, definition: CoverageDefinition, group: _Group, tally: Tally) -> CoverageRow:

@@ -21,7 +21,7 @@ from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_
 from sinks.clickhouse.queries.signals import alarm_days, read_signal, read_signals
 from sinks.portal.access import may
 from sinks.portal.audit import write_down
-from sinks.portal.charts.over_time import Step, lines
+from sinks.portal.charts.lines import Step, lines
 from sinks.portal.guard import AskError, through
 from sinks.portal.pages.carriers import progress_words
 from sinks.portal.pages.clinic import product_named

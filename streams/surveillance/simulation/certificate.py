@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streams.surveillance.levels import Levels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VERSION = 1
 _LENGTH = 16
@@ -44,6 +47,13 @@ class Certificate:
         """Sixteen hexadecimal digits of a hash of all that it says."""
         return hashlib.sha256(_text(self._content()).encode()).hexdigest()[:_LENGTH]
 
+    def levels_for(self, products: int) -> Levels | None:
+        """The thresholds of what so many products make up; None where nothing of that kind was simulated."""
+        if products == 1:
+            return self.levels
+        constructs = self.results.get("construct_levels")
+        return None if constructs is None else _levels(constructs)
+
     def written(self) -> str:
         """The file."""
         return json.dumps({"version": VERSION, "id": self.id, **self._content()}, indent=1, ensure_ascii=False) + "\n"
@@ -76,9 +86,7 @@ def read_certificate(text: str, *, monitor: str | None = None) -> Certificate:
         version, name = said.pop("version"), said.pop("id")
         if version != VERSION:
             raise CertificateError(f"the certificate is of version {version}, not {VERSION}")
-        levels = said["levels"]
-        tables = {column: tuple(levels[column]) for column in ("per_year", "watch", "alarm")}
-        found = Certificate(**{**said, "levels": Levels(**tables, planned=levels["planned"])})
+        found = Certificate(**{**said, "levels": _levels(said["levels"])})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CertificateError(f"this is no certificate: {error}") from error
     if found.id != name:
@@ -92,6 +100,11 @@ def as_json(said: object) -> dict[str, Any]:
     """What is said as it comes back from a file: lists for tuples, texts for keys."""
     found: dict[str, Any] = json.loads(json.dumps(said))
     return found
+
+
+def _levels(said: Mapping[str, Any]) -> Levels:
+    tables = {column: tuple(said[column]) for column in ("per_year", "watch", "alarm")}
+    return Levels(**tables, planned=said["planned"])
 
 
 def _text(content: dict[str, Any]) -> str:

@@ -1,0 +1,83 @@
+"""The certificates that a registry's monitors name: read, and held against what is declared.
+
+A certificate says how often a monitor lies and how late it is, as it was simulated; so it must be as it was written, be
+of the exposures that are watched, and have the thresholds that are declared. What is simulated is made of these, so
+another registry with the same exposures may name the same certificate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from schemas.definition.errors import DefinitionError, read_text
+from schemas.definition.generation import hash_of_exposures
+from streams.surveillance.simulation.certificate import Certificate, CertificateError, read_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from schemas.definition.monitors import Monitor
+    from schemas.definition.registry import RegistryDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """What became of a registry's certificates.
+
+    Attributes:
+        found: those that hold, by the monitors that name them.
+        problems: by monitor, why a certificate does not hold, and what to do.
+        missing: by monitor that names none, what that means.
+    """
+
+    found: Mapping[str, Certificate]
+    problems: Mapping[str, str]
+    missing: Mapping[str, str]
+
+    def words(self, monitor: str) -> str:
+        """What there is of one monitor, to stand beside its signals."""
+        if monitor in self.found:
+            one = self.found[monitor]
+            return f"certificate {one.id}, of {one.catalogue_years:,} catalogue-years"
+        return self.problems.get(monitor) or "no certificate, so that its error rates are not known"
+
+
+def certificates_of(definition: RegistryDefinition) -> Certificates:
+    """Read the certificates that a registry's monitors name, and hold them against what is declared."""
+    found: dict[str, Certificate] = {}
+    problems: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    anew = f"`guldadra simulate {definition.name} --out FOLDER`"
+    for name, monitor in definition.monitors.monitors.items():
+        if monitor.certificate is None:
+            missing[name] = (
+                f"monitor {name} has no certificate: its error rates are not known; run {anew}, copy its "
+                f"certificate.json beside monitors.yaml, and say `certificate: certificate.json` in {name}"
+            )
+            continue
+        try:
+            found[name] = _certificate(definition, monitor)
+        except (DefinitionError, CertificateError) as error:
+            problems[name] = (
+                f"{definition.folder / 'monitors.yaml'}, monitors.{name}.certificate: {monitor.certificate} is "
+                f"refused: {error}; put back the file as it was written, or run {anew} and declare its thresholds"
+            )
+    return Certificates(found, problems, missing)
+
+
+def _certificate(definition: RegistryDefinition, monitor: Monitor) -> Certificate:
+    text = read_text(definition.folder / str(monitor.certificate))
+    found = read_certificate(text, monitor=hash_of_exposures(definition.monitors))
+    solved = found.levels_for(len(definition.monitors.exposures[monitor.exposures].product))
+    if solved is None:
+        raise CertificateError(f"nothing like {monitor.exposures} was simulated, so it has no thresholds for it")
+    declared = {**monitor.thresholds.model_dump(), "planned": monitor.planned}
+    for column, wanted in declared.items():
+        if (has := getattr(solved, column)) != wanted:
+            raise CertificateError(f"{column} is declared as {_plain(wanted)}; the certificate has {_plain(has)}")
+    return found
+
+
+def _plain(value: float | tuple[float, ...]) -> str:
+    return f"[{', '.join(f'{one:g}' for one in value)}]" if isinstance(value, tuple) else f"{value:g}"
