@@ -16,10 +16,11 @@ from schemas.definition.folder import load_registries
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.recompute.verify import verify
 from tests.random_journeys import Stream, random_rows
-from tests.recompute_support import ATTRIBUTIONS, RULES, TITLE, cohort, declaring, small_registry
+from tests.recompute_support import ATTRIBUTIONS, RULES, TITLE, cohort, declaring
 from tests.support import bundled
 
 if TYPE_CHECKING:
+    from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
     from tests.random_journeys import Row
 
@@ -150,8 +151,8 @@ def agree(client: Client, stream: Stream, rows: list[Row], cuts: list[int]) -> i
 
 
 @pytest.fixture(scope="module")
-def everything(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Stream:
-    definition = declaring(small_registry(client, tmp_path_factory.mktemp("registries")), **EVERYTHING)
+def everything(client: Client, small: RegistryDefinition) -> Stream:
+    definition = declaring(small, **EVERYTHING)
     return Stream(client, definition)
 
 

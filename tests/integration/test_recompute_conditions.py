@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.recompute_support import ATTRIBUTIONS, DAY_0, DAY_MS, ODD, RULES, World, small_registry
-
-if TYPE_CHECKING:
-    from schemas.definition.registry import RegistryDefinition
-    from sinks.clickhouse.client import Client
+from tests.recompute_support import ATTRIBUTIONS, DAY_0, DAY_MS, ODD, RULES, World
 
 pytestmark = pytest.mark.embedded
-
-
-@pytest.fixture(scope="module")
-def definition(client: Client, tmp_path_factory: pytest.TempPathFactory) -> RegistryDefinition:
-    return small_registry(client, tmp_path_factory.mktemp("registries"))
-
-
-@pytest.fixture
-def world(client: Client, definition: RegistryDefinition) -> World:
-    return World(client, definition)
 
 
 @pytest.mark.parametrize("field", ["kind", "note"])  # a code, which ClickHouse keeps in a dictionary, and any text

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from schemas.definition.condition import parse
 from sinks.clickhouse.recompute.fields import multiples, text_of
 from sinks.clickhouse.recompute.journeys import ANCHOR, Journeys
-from tests.recompute_support import DAY_0, DAY_MS, World, declaring, small_registry
+from tests.recompute_support import DAY_0, DAY_MS, World, declaring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
 pytestmark = pytest.mark.embedded
@@ -47,9 +48,8 @@ TESTS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @pytest.fixture(scope="module")
-def world(client: Client, tmp_path_factory: pytest.TempPathFactory) -> World:
-    definition = small_registry(client, tmp_path_factory.mktemp("registries"))
-    return World(client, declaring(definition))
+def world(client: Client, small: RegistryDefinition) -> World:
+    return World(client, declaring(small))
 
 
 def asked_of(field: str) -> st.SearchStrategy[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.definition.indicators import UNRESOLVED
 from sinks.clickhouse.recompute.cells import cells_query
-from tests.recompute_support import DAY_0, DAY_MS, TITLE, World, cohort, declaring, share_of, small_registry
+from tests.recompute_support import DAY_0, DAY_MS, TITLE, World, cohort, declaring, share_of
 
 if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
@@ -21,16 +21,6 @@ FEB_29 = 59
 JUL_1 = 182
 YEAR = 366
 GOAL = {"viral_load": {"lt": 50}}
-
-
-@pytest.fixture(scope="module")
-def definition(client: Client, tmp_path_factory: pytest.TempPathFactory) -> RegistryDefinition:
-    return small_registry(client, tmp_path_factory.mktemp("registries"))
-
-
-@pytest.fixture
-def world(client: Client, definition: RegistryDefinition) -> World:
-    return World(client, definition)
 
 
 def test_cells_are_by_unit_and_period(world: World) -> None:
@@ -283,11 +273,11 @@ def test_an_event_may_have_to_be_attributed_and_the_denominator_to_be_of_one_kin
     assert world.total(old, "all") == [1, 0, 0, 1, DAY_0 + 5]
 
 
-def test_cells_are_kept_by_partition(client: Client, definition: RegistryDefinition) -> None:
-    world = World(client, definition, partition=3)
+def test_cells_are_kept_by_partition(client: Client, small: RegistryDefinition) -> None:
+    world = World(client, small, partition=3)
     world.add("visit", 1, 0)
     world.load()
-    declared = declaring(definition, cohorts={"all": cohort("visit", {"n": {"kind": "count"}})})
+    declared = declaring(small, cohorts={"all": cohort("visit", {"n": {"kind": "count"}})})
     assert [row[6] for row in client.rows(cells_query(declared, "all"))] == [3]
 
 

@@ -19,7 +19,7 @@ from sinks.clickhouse.recompute.compare import Difference
 from sinks.clickhouse.recompute.verify import DoubleId, Progress, Verdict, verify
 from tests.deploy_support import Shell
 from tests.random_journeys import Stream
-from tests.recompute_support import FORMS, RULES, TITLE, declaring, share_of, small_registry
+from tests.recompute_support import FORMS, RULES, TITLE, declaring, share_of
 from tests.support import patient
 from tests.unit.registry_folders import write_registry
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy.embedded.database import EmbeddedDatabase
+    from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
 pytestmark = pytest.mark.embedded
@@ -47,9 +48,8 @@ JANUARY = date(2020, 1, 1)
 
 
 @pytest.fixture(scope="module")
-def module_stream(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Stream:
-    definition = small_registry(client, tmp_path_factory.mktemp("registries"))
-    declared = declaring(definition, cohorts={"visits": AT_GOAL}, lists={"call": NOT_AT_GOAL}, exposures={"cup": CUP})
+def module_stream(client: Client, small: RegistryDefinition) -> Stream:
+    declared = declaring(small, cohorts={"visits": AT_GOAL}, lists={"call": NOT_AT_GOAL}, exposures={"cup": CUP})
     return Stream(client, declared)
 
 
