@@ -45,6 +45,9 @@ class Journeys:
     def recovered(self, partition: int, kept: Callable[[], Iterator[tuple[bytes, bytes]]]) -> None:
         """See ``Work``; what is kept is asked for by key."""
 
+    def released(self, partition: int) -> None:
+        """See ``Work``; nothing is known beside the store."""
+
     def decode(self, value: bytes | None) -> Batch:
         """See ``Work``."""
         if value is None:

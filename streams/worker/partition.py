@@ -142,6 +142,7 @@ class PartitionRun(Generic[T]):
             self._log.info("partition left", version=self._position.version)
         finally:
             self._outbox = None
+            self._work.released(self.partition)
             if self._store is not None:
                 self._store.close()
             metrics.LIVE.labels(self._work.name, self.partition).set(0)

@@ -86,6 +86,10 @@ class Surveillance:
             name: Watch(self._monitors[name], one) for name, one in found.items() if name in self._monitors
         }
 
+    def released(self, partition: int) -> None:
+        """See ``Work``: its monitors are another's now."""
+        self._watches.pop(partition, None)
+
     def decode(self, value: bytes | None) -> Batch:
         """See ``Work``.
 

@@ -38,6 +38,9 @@ class Work(Protocol[T]):
             kept: all keys and values; to be asked only where they are needed, for there may be very many.
         """
 
+    def released(self, partition: int) -> None:
+        """A partition is not ours any more: nothing that was known of it is asked for again before it is taken over."""
+
     def decode(self, value: bytes | None) -> T:
         """A message of the source.
 

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fastavro
 import pytest
 
 from schemas.codec import decode_event, decode_event_as_tuples, fingerprint, plain_schema, wire_header
 from streams.surveillance.bins import Change, Exposure
-from streams.worker.surveillance import Batch
+from streams.surveillance.signals import Version
+from streams.surveillance.watch import Told, Watch
+from streams.worker.feed import Feed
+from streams.worker.health import WorkerHealth
+from streams.worker.partition import PartitionRun
+from streams.worker.store import MemoryStore
+from streams.worker.surveillance import Batch, Surveillance
+from tests.surveillance_support import MONITORS, watched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EVENTS = files("schemas") / "events"
 PRESENT = json.loads((EVENTS / "exposure_batch.avsc").read_text(encoding="utf-8"))
@@ -52,3 +63,23 @@ def test_every_version_is_read_in_the_present_order(version: str) -> None:
     state = decode_event("exposure_batch", message)["changes"][0]["after"][0]
     assert (read.group, read.version, before) == ("cup", 77, ())
     assert Exposure._make(after[0])._asdict() == {**state, "by": ("F", "55-64")}
+
+
+def test_what_is_known_of_a_partition_is_let_go_with_the_partition() -> None:
+    said = Told(Version(0, 1), [Change("p", "r", None, Exposure("A", "", "U", "", ("F",), 1_000, None, "", 0, None))])
+    kept = Watch(watched("cups")).take([said]).writes
+    work = Surveillance("hip", "g", MONITORS)
+    for partition in (0, 1):
+        work.recovered(partition, lambda: _records(kept))
+    feed = Feed(lambda *_: None, lambda: None)
+    run = PartitionRun(
+        work, 1, kafka={}, store=MemoryStore, source=None, feed=feed, epoch=lambda: 0,  # type: ignore[arg-type]  # never asked
+        turn=threading.Lock(), health=WorkerHealth(),
+    )  # fmt: skip
+    feed.end()
+    run.run()
+    assert {partition: [*known] for partition, known in work._watches.items()} == {0: ["cup"]}
+
+
+def _records(kept: dict[bytes, bytes | None]) -> Iterator[tuple[bytes, bytes]]:
+    return ((key, value) for key, value in kept.items() if value is not None)
