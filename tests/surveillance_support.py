@@ -16,6 +16,7 @@ from schemas.codec import decode_event, encode_event
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.declared import Watched
 from streams.surveillance.expected import Baseline
+from streams.surveillance.following import Part
 from streams.surveillance.kept import Kept, sorted_out
 from streams.surveillance.levels import Levels
 from streams.surveillance.message import message_of
@@ -100,15 +101,21 @@ def random_messages(dice: random.Random, group: str, registrations: int) -> list
         )
         for number in range(registrations)
     ]
-    versions = [0, 1 << 48, 77]
+    reached = [(0, Part(-1)), (1 << 48, Part(-1)), (77, Part(-1))]
     found: list[Record] = []
     while any(waiting):
         partition = dice.randrange(3)
         own = [one for number, one in enumerate(waiting) if one and number % 3 == partition]
-        versions[partition] += dice.randint(0, 2)
         changes = [one.pop(0) for one in own[: dice.randint(1, 3)]]
         if changes:
-            found.append((group, Told(Version(partition, versions[partition]), changes)))
+            version, part = reached[partition]
+            more = dice.randint(0, 2)
+            if more:  # else another part of what is said of that version
+                reached[partition] = version + more, Part(dice.randint(version, version + more - 1))
+            elif any(told.at == (partition, version) for _, told in found):
+                reached[partition] = version, part._replace(number=part.number + 1)
+            version, part = reached[partition]
+            found.append((group, Told(Version(partition, version), changes, part)))
     return found
 
 
@@ -144,7 +151,7 @@ def batch(registry: str, record: Record, generation: str = GENERATION) -> bytes:
         for one in told.changes
     ]  # fmt: skip
     said = {"registry": registry, "generation": generation, "group": group, **told.at._asdict(), "changes": changes}
-    return encode_event("exposure_batch", said)
+    return encode_event("exposure_batch", {**said, "after": told.part.after, "part": told.part.number})
 
 
 def tell(

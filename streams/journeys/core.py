@@ -85,7 +85,7 @@ class JourneyCore:
             step.writes[key] = kept(journey)
             changes.add(patient, found, now, anew=emptied)
         cells = [*_added(changes.cells, read, step.writes), *_counted(changes.counts, read, step.writes)]
-        step.outputs.extend(self._messages(partition, step.version, cells, changes))
+        step.outputs.extend(self._messages(partition, after, step.version, cells, changes))
         return step
 
     def _sort(self, batches: Sequence[Mapping[str, Any]], step: Step) -> dict[str, list[Record]]:
@@ -116,7 +116,7 @@ class JourneyCore:
         return by_patient
 
     def _messages(
-        self, partition: int, version: int, cells: list[tuple[Any, ...]], changes: _Changes
+        self, partition: int, after: int, version: int, cells: list[tuple[Any, ...]], changes: _Changes
     ) -> Iterator[Output]:
         """What changed, as messages; always a ``CellBatch``, for it says how far the values are."""
         origin = {
@@ -129,7 +129,9 @@ class JourneyCore:
             for value in _encoded("list_batch", origin, "entries", changes.entries):
                 yield Output(topics.lists(self._registry), None, value, partition)
         for group, changed in changes.exposures.items():
-            for value in _encoded("exposure_batch", {**origin, "group": group}, "changes", changed):
+            of_group = {**origin, "group": group, "after": after}
+            for part, some in enumerate(_parts(changed)):
+                value = encode_event("exposure_batch", {**of_group, "part": part, "changes": some})
                 yield Output(topics.exposures(self._registry), group.encode(), value, None)
         for value in _encoded("cell_batch", origin, "cells", cells):
             yield Output(topics.cells(self._registry), None, value, partition)
@@ -249,7 +251,7 @@ def _encoded(
     event: str,
     origin: Mapping[str, Any],
     field: str,
-    items: Sequence[tuple[Any, ...] | bytes],
+    items: Sequence[tuple[Any, ...]],
     most: int = _MOST_IN_A_MESSAGE,
 ) -> Iterator[bytes]:
     """The items as messages that a topic takes; one message where there are none."""
@@ -260,3 +262,16 @@ def _encoded(
             yield value
         else:  # texts may be long
             yield from _encoded(event, origin, field, some, len(some) // 2)
+
+
+def _parts(changes: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """The changes, in as many parts as messages that a topic takes."""
+    part: list[bytes] = []
+    size = 0
+    for one in changes:
+        if part and (len(part) >= _MOST_IN_A_MESSAGE or size + len(one) > _MOST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(one)
+        size += len(one)
+    yield part

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.surveillance import core
 from streams.surveillance.clock import Clock
+from streams.surveillance.following import CannotGoOnError, Part, Reached, is_new
 from streams.surveillance.kept import (
     Kept,
     Seen,
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from streams.surveillance.signals import Signal, Version
 
 
-class CannotGoOnError(ValueError):
-    """What is told does not follow on what is known; the message says why, and what to do."""
-
-
 class NeverToldError(CannotGoOnError):
     """Exposures end that never began, as far as is known."""
 
@@ -45,27 +42,18 @@ class NeverToldError(CannotGoOnError):
         )
 
 
-class BeganAnewError(CannotGoOnError):
-    """What exposures are said to be lies before what is known of them: their journeys have begun anew."""
-
-    def __init__(self, monitor: str, partition: int, version: int, known: int) -> None:
-        super().__init__(
-            f"monitor {monitor}: exposures of partition {partition} at version {version}, but {known} is in already: "
-            "the journeys were built anew under the generation that surveillance has counted; drop the topic "
-            "surveillance.<registry>.<generation> and exposures.<registry>, and start both processes again"
-        )
-
-
 class Told(NamedTuple):
     """What one message says.
 
     Attributes:
         at: up to which submissions of which partition.
         changes: of exposures of the group.
+        part: where it stands among the messages that are up to there.
     """
 
     at: Version
     changes: Sequence[Change]
+    part: Part = Part()
 
 
 class Taken(NamedTuple):
@@ -94,6 +82,7 @@ class Watch:
         self.clock = Clock(watched.deaths)
         self.clock.put(kept.reports)
         self._confirmed = frozenset(kept.confirmed)
+        self._parts = dict(kept.parts)
         self._messages = {product: stated.messages for product, stated in kept.stated.items()}
         self.state: State = core.restored(
             kept.bins,
@@ -111,7 +100,7 @@ class Watch:
         )
 
     def take(self, messages: Sequence[Told], said: Mapping[str, bool] | None = None) -> Taken:
-        """Take some messages about the group, in their order, as one step.
+        """Take some messages about the group, in their order, as one step; those that are in already are left out.
 
         Args:
             messages: at least one.
@@ -119,17 +108,13 @@ class Watch:
                 more, or closed. What was said before stays as it was.
 
         Raises:
-            CannotGoOnError: one is older than what is known, or speaks of what was never told. Nothing is known for
+            CannotGoOnError: one begins before what is known, or speaks of what was never told. Nothing is known for
                 sure then: begin anew from what was kept.
         """
-        changes: list[Change] = []
-        versions = self.state.versions
-        for at, told in messages:
-            known = versions.get(at.partition, at.version)
-            if at.version < known:
-                raise BeganAnewError(self.watched.monitor.group, at.partition, at.version, known)
-            versions[at.partition] = at.version
-            changes += map(self.watched.seen, told)
+        messages = [told for told in messages if self._follows(told)]
+        if not messages:
+            return Taken({}, ())
+        changes = [self.watched.seen(change) for told in messages for change in told.changes]
         news = {product: on for product, on in (said or {}).items() if (product in self._confirmed) != on}
         self._confirmed ^= news.keys()
         reports = self.clock.take(changes)
@@ -145,11 +130,25 @@ class Watch:
             raise NeverToldError(self.watched.monitor.group)
         stated = tuple(self._state(signal) for signal in step.signals)
         monitor = self.watched.monitor.group
+        partitions = {told.at.partition: None for told in messages}
         writes = self._writes(step, stated)
         writes |= dict(report_record(monitor, report, number) for report, number in reports.items())
         writes |= dict(confirmed_record(monitor, product, confirmed=on) for product, on in news.items())
-        writes |= dict(version_record(monitor, at.partition, versions[at.partition]) for at, _ in messages)
+        writes |= dict(version_record(monitor, partition, self._reached(partition)) for partition in partitions)
         return Taken(writes, stated)
+
+    def _follows(self, told: Told) -> bool:
+        """Whether a message is not in yet; from now on it is."""
+        (partition, version), versions = told.at, self.state.versions
+        known = self._reached(partition) if partition in versions else None
+        at = Reached(version, told.part)
+        if not is_new(known, at, monitor=self.watched.monitor.group, partition=partition):
+            return False
+        versions[partition], self._parts[partition] = at
+        return True
+
+    def _reached(self, partition: int) -> Reached:
+        return Reached(self.state.versions[partition], self._parts.get(partition, Part()))
 
     def _state(self, signal: Signal) -> Stated:
         messages = self._messages[signal.product] = self._messages.get(signal.product, 0) + 1

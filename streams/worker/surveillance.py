@@ -14,10 +14,11 @@ from schemas import topics
 from schemas.codec import NotARegistrationError, UnknownVersionError, decode_event_as_tuples
 from streams.step import Output, Step
 from streams.surveillance.bins import Change, Exposure
+from streams.surveillance.following import CannotGoOnError, Part
 from streams.surveillance.kept import sorted_out
 from streams.surveillance.message import message_of
 from streams.surveillance.signals import Version
-from streams.surveillance.watch import CannotGoOnError, Told, Watch
+from streams.surveillance.watch import Told, Watch
 from streams.worker.work import FillError
 
 if TYPE_CHECKING:
@@ -32,13 +33,15 @@ _EVENT = "exposure_batch"
 
 
 class Batch(NamedTuple):
-    """What one transaction changed in the exposures of a group: the fields of ``ExposureBatch`` in their order."""
+    """What a transaction changed in the exposures of a group, or a part of it: ``ExposureBatch``'s fields in order."""
 
     registry: str
     generation: str
     partition: int
     version: int
     group: str
+    after: int | None
+    part: int
     changes: tuple[tuple[Any, ...], ...]
 
 
@@ -152,7 +155,8 @@ class Surveillance:
 
 
 def _told(batch: Batch) -> Told:
-    return Told(Version(batch.partition, batch.version), [_change(*one) for one in batch.changes])
+    at, part = Version(batch.partition, batch.version), Part(batch.after, batch.part)
+    return Told(at, [_change(*one) for one in batch.changes], part)
 
 
 def _change(

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from deploy.deadletters import read_dead_letters
 from schemas import topics
 from streams.control import RegistryControl, write_control
+from streams.surveillance.following import Part
 from tests.contract.test_worker_exactness import Killed, killed_at
 from tests.support import wait_for
 from tests.surveillance_support import (
@@ -162,7 +163,13 @@ def test_exposures_that_were_made_anew_under_what_is_counted_are_not_counted_twi
     with watching(kafka, registry) as worker:
         wait_until_caught_up(worker)
     before = Undisturbed(registry, messages)
-    tell(kafka, registry, messages[:3])  # journeys that have begun anew
+    tell(kafka, registry, messages)  # journeys that have begun anew, and come to the very version that is known
+    with watching(kafka, registry) as worker:
+        wait_until_caught_up(worker)
+    assert_undisturbed(kafka, registry, messages)
+    group, last = messages[-1]
+    beyond = last._replace(at=last.at._replace(version=last.at.version + 1), part=Part(-1))
+    tell(kafka, registry, [(group, beyond)])  # that have come further
     with watching(kafka, registry) as worker:
         wait_for(lambda: "the journeys were built anew" in str(worker.health.last_error), "the refusal")
     admin = AdminClient(dict(kafka))

@@ -668,7 +668,7 @@ cohorts:
     schemas = [form_schema(definition.forms["visit"], avro) for avro in (older, present)]
     registrations = [accepted("evolved", one, schema) for one, schema in zip((old, new), schemas, strict=True)]
     loader = Loader(definition)
-    loader.take(JourneyCore(definition).step([batch(0, registrations)], -1, lambda keys: [None] * len(keys)))
+    loader.take(JourneyCore(definition).step([batch(0, registrations)], -1, lambda keys: [None] * len(keys)), -1)
     assert loader.shown().cells == {
         ("visits", "U1", DAY_2000, ("",), "", 0): (1, 3, 9),
         ("visits", "U1", DAY_2000, ("a",), "", 0): (1, 4, 16),

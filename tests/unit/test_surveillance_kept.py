@@ -7,6 +7,7 @@ import pytest
 
 from streams.surveillance.bins import OPEN, Bin
 from streams.surveillance.clock import Report
+from streams.surveillance.following import Part, Reached
 from streams.surveillance.kept import (
     Seen,
     Stated,
@@ -47,12 +48,25 @@ def test_bins_and_reports_come_back_and_those_of_nothing_are_deleted() -> None:
 
 
 def test_monitors_are_kept_apart() -> None:
-    records = [bin_record("cup", KINDS[0], 1), bin_record("stem", KINDS[0], 2), version_record("head", 3, 1 << 48)]
+    records = [
+        bin_record("cup", KINDS[0], 1),
+        bin_record("stem", KINDS[0], 2),
+        version_record("head", 3, Reached(1 << 48)),
+    ]
     found = sorted_out((key, value) for key, value in records if value is not None)
     assert {name: (one.bins, one.versions) for name, one in found.items()} == {
         "cup": ({KINDS[0]: 1}, {}), "stem": ({KINDS[0]: 2}, {}), "head": ({}, {3: 1 << 48}),
     }  # fmt: skip
     assert sorted_out([]) == {}
+
+
+def test_how_far_it_is_comes_back_with_the_part_and_as_it_was_kept_before_there_were_parts() -> None:
+    reached = {0: Reached(1 << 48, Part(77, 2)), 5: Reached(0, Part(-1)), 7: Reached(9)}
+    records = [version_record("cup", partition, one) for partition, one in reached.items()]
+    records += [(version_record("cup", 6, Reached(0))[0], msgspec.msgpack.encode(12))]
+    kept = sorted_out(records)["cup"]
+    assert kept.versions == {0: 1 << 48, 5: 0, 6: 12, 7: 9}
+    assert kept.parts == {0: Part(77, 2), 5: Part(-1), 6: Part(), 7: Part()}
 
 
 def test_looks_come_back_in_their_order_whatever_the_store_s() -> None:

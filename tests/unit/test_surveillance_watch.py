@@ -10,11 +10,12 @@ import pytest
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.declared import Watched
 from streams.surveillance.expected import Baseline
+from streams.surveillance.following import BeganAnewError
 from streams.surveillance.kept import Kept, sorted_out
 from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Monitor
 from streams.surveillance.signals import Version
-from streams.surveillance.watch import BeganAnewError, NeverToldError, Told, Watch
+from streams.surveillance.watch import NeverToldError, Told, Watch
 from tests.surveillance_support import random_messages
 
 if TYPE_CHECKING:

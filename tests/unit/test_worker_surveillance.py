@@ -33,7 +33,7 @@ STATE: dict[str, Any] = {
     "first_specific": 15_950, "unknown": 1, "carried_until": None, "recorded": 15_020, "end_recorded": 16_030,
 }  # fmt: skip
 BATCH = {
-    "registry": "hip", "generation": "g", "partition": 1, "version": 77, "group": "cup",
+    "registry": "hip", "generation": "g", "partition": 1, "version": 77, "group": "cup", "after": 70, "part": 2,
     "changes": [{"patient": "p", "registration_id": "r", "before": [], "after": [STATE], "opted_out": False}],
 }  # fmt: skip
 
@@ -50,8 +50,14 @@ def test_tuples_are_named_as_the_schema_orders_them() -> None:
     assert names(before) == names(after) == list(Exposure._fields)
 
 
-@pytest.mark.parametrize("version", ["exposure_batch.avsc", "released/exposure_batch.1.avsc"])
-def test_every_version_is_read_in_the_present_order(version: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "place"),
+    [
+        ("exposure_batch.avsc", (70, 2)),
+        *((f"released/exposure_batch.{number}.avsc", (None, 0)) for number in (1, 2, 3)),
+    ],
+)
+def test_every_version_is_read_in_the_present_order(version: str, place: tuple[int | None, int]) -> None:
     schema = json.loads(EVENTS.joinpath(version).read_text(encoding="utf-8"))
     payload = io.BytesIO()
     fastavro.schemaless_writer(payload, plain_schema(schema), BATCH)
@@ -61,7 +67,7 @@ def test_every_version_is_read_in_the_present_order(version: str) -> None:
 
     (_, _, before, after, _) = read.changes[0]
     state = decode_event("exposure_batch", message)["changes"][0]["after"][0]
-    assert (read.group, read.version, before) == ("cup", 77, ())
+    assert (read.group, read.version, before, (read.after, read.part)) == ("cup", 77, (), place)
     assert Exposure._make(after[0])._asdict() == {**state, "by": ("F", "55-64")}
 
 
