@@ -10,9 +10,10 @@ from schemas.codec import decode_event_as_tuples
 from schemas.topics import exposures
 from streams.surveillance.following import BeganAnewError, Part, Reached, is_new
 from streams.surveillance.watch import Watch
-from streams.worker.surveillance import Batch, _told
+from streams.worker.exposures import Batch
+from streams.worker.surveillance import _told
 from tests.journey_support import DAY_2000, Worker, batches_of, submission
-from tests.surveillance_support import watched
+from tests.surveillance_support import counted, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,11 +86,9 @@ def told(cuts: Sequence[int], upto: int) -> list[Told]:
     return found
 
 
-def counted(watch: Watch) -> dict[tuple[str, int], int]:
+def by_day(watch: Watch) -> dict[tuple[str, int], int]:
     """How many exposures of each product there are by day."""
-    bins = watch.state.sums.bins
-    columns = (bins.column(name).tolist() for name in ("product", "start", "count"))
-    return {(bins.products.all[product], day): count for product, day, count in zip(*columns, strict=True) if count}
+    return {(kind.product, kind.start): count for kind, count in counted(watch).items()}
 
 
 # each person but the first has one cup from each operation; p3's first was of another product
@@ -104,15 +103,15 @@ def test_journeys_built_anew_to_the_very_version_that_is_known_are_not_counted_t
     watch = Watch(watched("cups"))
     for one in told((2, 4, 6), 8):
         watch.take([one])
-    assert counted(watch) == WANTED
+    assert by_day(watch) == WANTED
     anew = told(cuts, 8)
     taken = [watch.take(some) for some in ([anew] if gathered else [[one] for one in anew])]
-    assert counted(watch) == WANTED
+    assert by_day(watch) == WANTED
     assert not any(one.writes or one.stated for one in taken)
     # and they are gone on with
     more = told((*cuts, 8), 10)[-1]
     watch.take([more])
-    assert counted(watch) == {**WANTED, ("A", DAY_2000 + 8): 1, ("A", DAY_2000 + 9): 1}
+    assert by_day(watch) == {**WANTED, ("A", DAY_2000 + 8): 1, ("A", DAY_2000 + 9): 1}
 
 
 def test_journeys_built_anew_beyond_what_is_known_are_refused_also_at_their_first_word() -> None:
@@ -131,4 +130,4 @@ def test_a_transaction_in_parts_is_taken_whole_and_once(monkeypatch: pytest.Monk
     watch.take(parts[:2])
     watch.take([parts[1], parts[0], parts[2]])
     watch.take(parts)
-    assert counted(watch) == WANTED
+    assert by_day(watch) == WANTED

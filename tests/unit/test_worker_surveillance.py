@@ -15,11 +15,12 @@ from schemas.codec import decode_event, decode_event_as_tuples, fingerprint, pla
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.signals import Version
 from streams.surveillance.watch import Told, Watch
+from streams.worker.exposures import Batch
 from streams.worker.feed import Feed
 from streams.worker.health import WorkerHealth
 from streams.worker.partition import PartitionRun
 from streams.worker.store import MemoryStore
-from streams.worker.surveillance import Batch, Surveillance
+from streams.worker.surveillance import Surveillance
 from tests.surveillance_support import MONITORS, watched
 
 if TYPE_CHECKING:
