@@ -22,6 +22,7 @@ from streams.surveillance.kept import (
     signal_record,
     version_record,
 )
+from streams.surveillance.stepping_back import Before
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,7 +101,10 @@ class Watch:
         )
 
     def take(self, messages: Sequence[Told], said: Mapping[str, bool] | None = None) -> Taken:
-        """Take some messages about the group, in their order, as one step; those that are in already are left out.
+        """Take some messages about the group, in their order; those that are in already are left out.
+
+        They are one step, for many come at once and most raise nothing. Where they raise a level, they are taken again
+        one by one: when it could first be known does not depend on what happens to come together.
 
         Args:
             messages: at least one.
@@ -111,11 +115,27 @@ class Watch:
             CannotGoOnError: one begins before what is known, or speaks of what was never told. Nothing is known for
                 sure then: begin anew from what was kept.
         """
+        said = said or {}
+        if len(messages) == 1:
+            return self._take(messages, said)[0]
+        before = Before(self.state, self.clock)
+        parts, confirmed, counts = dict(self._parts), self._confirmed, dict(self._messages)
+        taken, changes = self._take(messages, said)
+        if not any(_raises(one.signal) for one in taken.stated):
+            return taken
+        before.again(changes)
+        self._parts, self._confirmed, self._messages = parts, confirmed, counts
+        one_by_one = [self._take([told], said)[0] for told in messages]
+        writes = dict(record for one in one_by_one for record in one.writes.items())
+        return Taken(writes, tuple(stated for one in one_by_one for stated in one.stated))
+
+    def _take(self, messages: Sequence[Told], said: Mapping[str, bool]) -> tuple[Taken, Sequence[Change]]:
+        """Take messages as one step; what it came to, and the changes that were new."""
         messages = [told for told in messages if self._follows(told)]
         if not messages:
-            return Taken({}, ())
+            return Taken({}, ()), ()
         changes = [self.watched.seen(change) for told in messages for change in told.changes]
-        news = {product: on for product, on in (said or {}).items() if (product in self._confirmed) != on}
+        news = {product: on for product, on in said.items() if (product in self._confirmed) != on}
         self._confirmed ^= news.keys()
         reports = self.clock.take(changes)
         step = core.step(
@@ -135,7 +155,7 @@ class Watch:
         writes |= dict(report_record(monitor, report, number) for report, number in reports.items())
         writes |= dict(confirmed_record(monitor, product, confirmed=on) for product, on in news.items())
         writes |= dict(version_record(monitor, partition, self._reached(partition)) for partition in partitions)
-        return Taken(writes, stated)
+        return Taken(writes, stated), changes
 
     def _follows(self, told: Told) -> bool:
         """Whether a message is not in yet; from now on it is."""
@@ -162,3 +182,8 @@ class Watch:
             writes |= [look_record(monitor, product, place, Seen(new.looks[0], new.stream))]
         writes |= [signal_record(monitor, Stated(one.signal.with_known(()), one.messages)) for one in stated]
         return writes
+
+
+def _raises(signal: Signal) -> bool:
+    """Whether a level was raised by the submissions that the signal's state was made by."""
+    return any(raised.known.at == signal.at for raised in signal.levels)
