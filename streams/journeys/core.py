@@ -83,7 +83,7 @@ class JourneyCore:
             emptied = journey.take(its, opt_out)
             now = evaluate(journey.records) if journey.records else _NOTHING
             step.writes[key] = kept(journey)
-            changes.add(patient, found, now, anew=emptied)
+            changes.add(patient, found, now, anew=emptied, ever_out=bool(journey.opt_outs))
         cells = [*_added(changes.cells, read, step.writes), *_counted(changes.counts, read, step.writes)]
         step.outputs.extend(self._messages(partition, after, step.version, cells, changes))
         return step
@@ -153,7 +153,7 @@ class _Changes:
         self.exposures: defaultdict[str, list[bytes]] = defaultdict(list)
         self.entries: list[tuple[Any, ...]] = []
 
-    def add(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
+    def add(self, patient: str, before: Findings, now: Findings, *, anew: bool, ever_out: bool) -> None:
         """Take the difference between what a journey came to and what it comes to.
 
         Args:
@@ -162,6 +162,7 @@ class _Changes:
             now: what it comes to.
             anew: whether the person has opted out in between. What is known of a person leaves anew then, also
                 where it is as it was: readers leave out whatever has a version from before.
+            ever_out: whether the person has ever opted out.
         """
         cells, old, new = self.cells, before.shares, now.shares
         if not old:  # most persons of most registers are new ones
@@ -177,7 +178,7 @@ class _Changes:
         if before.counted or now.counted:
             self._count(before.counted, now.counted)
         if before.exposures or now.exposures:
-            self._expose(patient, before.exposures, now.exposures, anew=anew)
+            self._expose(patient, before.exposures, now.exposures, anew=anew, ever_out=ever_out)
         if before.listed or now.listed:
             self._list(patient, before, now, anew=anew)
 
@@ -200,12 +201,13 @@ class _Changes:
         now: Mapping[tuple[str, str], bytes],
         *,
         anew: bool,
+        ever_out: bool,
     ) -> None:
         for identity in before.keys() | now.keys() if before else now:
             was, state = before.get(identity), now.get(identity)
             if was != state or anew:
                 group, registration_id = identity
-                out = anew and state is None
+                out = anew if state is None else ever_out
                 self.exposures[group].append(change(patient, registration_id, was, state, opted_out=out))
 
     def _list(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:

@@ -17,10 +17,10 @@ from streams.surveillance.bins import net
 from streams.surveillance.corrections import Told
 from streams.surveillance.evidence import Standing, comparator_of, hindsight, known_days, per_year, points_of, presents
 from streams.surveillance.levels import LEVELS, Stream, in_stream, statistic
+from streams.surveillance.opted_out import erased_now
 from streams.surveillance.other_methods import e_bh_set
 from streams.surveillance.person_time import PersonTime
 from streams.surveillance.signals import (
-    Erased,
     Look,
     Raised,
     Signal,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from streams.surveillance.evidence import Comparator, Path, Point, Present
     from streams.surveillance.levels import Level
     from streams.surveillance.monitor import Monitor
-    from streams.surveillance.signals import Became
+    from streams.surveillance.signals import Became, Erased
 
 _NEAR = 0.75  # of the threshold of watch: without an outcome of its own no product comes so far in a day
 
@@ -302,13 +302,8 @@ class _Look:
         )
 
     def _erased(self, live: Signal) -> Erased | None:
-        persons = len(self._told.erased[self._product]) if self._product in self._told.erased else 0
-        if not persons:
-            return live.erased
-        outcomes = self._told.erased_outcomes[self._product]
-        if live.erased is None:
-            return Erased(persons, outcomes, live.known[-1])
-        return Erased(live.erased.persons + persons, live.erased.outcomes + outcomes, live.erased.frozen)
+        told = self._told.opted_out(self._product)
+        return live.erased if told is None else erased_now(live.erased, self._product, told, last=live.known[-1])
 
     def _is_withdrawn(self, judged: Path, erased: Erased | None, *, stood: bool) -> bool:
         """Whether it stands no longer because the product's own data were corrected."""

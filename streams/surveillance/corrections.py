@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from streams.surveillance.opted_out import OptedOut
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,11 +20,9 @@ class Told:
 
     Attributes:
         changed: products of which anything is new.
-        touched: products with a new outcome, a correction, or somebody who opted out.
+        touched: products with a new outcome, a correction, or somebody who opted out or came back.
         corrections: by product, what of its data was corrected.
         taken: products that lost an outcome by a correction.
-        erased: by product, the persons who opted out.
-        erased_outcomes: by product, their first outcomes.
     """
 
     def __init__(self, changes: Iterable[Change]) -> None:
@@ -30,25 +30,31 @@ class Told:
         self.touched: set[str] = set()
         self.corrections: defaultdict[str, list[str]] = defaultdict(list)
         self.taken: set[str] = set()
-        self.erased: defaultdict[str, set[str]] = defaultdict(set)
-        self.erased_outcomes: Counter[str] = Counter()
+        self._out: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._back: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._again: defaultdict[str, set[str]] = defaultdict(set)
         for change in changes:
             if change.before is not None:
                 self.changed.add(change.before.product)
                 self._was(change, change.before)
             if change.after is not None:
                 self.changed.add(change.after.product)
-                self._is(change.before, change.after)
+                self._is(change, change.before, change.after)
+
+    def opted_out(self, product: str) -> OptedOut | None:
+        """Who has opted out of a product's exposures or come back to them; None where nobody has."""
+        if product not in self._out and product not in self._back:
+            return None
+        return OptedOut(self._out[product], self._back[product], frozenset(self._again[product]))
 
     def _was(self, change: Change, before: Exposure) -> None:
         product = before.product
         had_outcome = before.first_outcome is not None
-        if change.opted_out:
-            self.touched.add(product)
-            self.erased[product].add(change.patient)
-            self.erased_outcomes[product] += had_outcome
-            return
         after = change.after
+        if change.opted_out and after is None:
+            self.touched.add(product)
+            self._out[product][change.patient] += had_outcome
+            return
         what = _corrected(before, after)
         if what is None:
             return
@@ -57,10 +63,20 @@ class Told:
         if had_outcome and (after is None or after.product != product or after.first_outcome is None):
             self.taken.add(product)
 
-    def _is(self, before: Exposure | None, after: Exposure) -> None:
+    def _is(self, change: Change, before: Exposure | None, after: Exposure) -> None:
         new_outcome = after.first_outcome is not None and (before is None or before.first_outcome is None)
-        if new_outcome or (before is not None and before.product != after.product):
+        of_another = before is not None and before.product != after.product
+        if new_outcome or of_another:
             self.touched.add(after.product)
+        if change.opted_out and (new_outcome or of_another or before is None):
+            self._come_back(change, after, again=of_another or before is None)
+
+    def _come_back(self, change: Change, after: Exposure, *, again: bool) -> None:
+        self.touched.add(after.product)
+        had_outcome = change.before is not None and change.before.first_outcome is not None
+        self._back[after.product][change.patient] += after.first_outcome is not None and (again or not had_outcome)
+        if again:
+            self._again[after.product].add(change.patient)
 
 
 def _corrected(before: Exposure, after: Exposure | None) -> str | None:

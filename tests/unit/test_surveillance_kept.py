@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -97,11 +99,21 @@ def test_so_does_one_that_was_held_against_others_withdrawn_or_has_lost_who_opte
         ("raised", False), ("updated", True), ("updated", True), ("withdrawn", True),
     ]  # fmt: skip
     assert isinstance(signals[-1].erased, Erased)
+    assert [one.outcomes for one in signals[-1].erased.gone] == [0, 1]
     assert signals[0].as_raised.strata
     for signal in signals:
         bare = signal.with_known(())
         kept = sorted_out([signal_record("cup", Stated(bare, 1))])["cup"]
         assert kept.stated == {"BAD": Stated(bare, 1)}
+
+
+def test_a_signal_that_was_kept_before_it_was_known_who_may_come_back_is_read_too() -> None:
+    erased = Erased(2, 1, SEEN.look)
+    signal = replace(played()[1][0].signal.with_known(()), erased=erased)
+    key, value = signal_record("cup", Stated(signal, 1))
+    record = msgspec.msgpack.decode(value)
+    assert record[0]["erased"].pop() == []
+    assert sorted_out([(key, msgspec.msgpack.encode(record))])["cup"].stated["INTEROP"].signal.erased == erased
 
 
 def test_what_is_no_record_is_told() -> None:
