@@ -14,11 +14,14 @@ from deploy.logbook import make_changelog
 from deploy.settings import SettingsError
 from schemas.topics import journeys_changelog, surveillance_changelog
 from sinks.clickhouse.archive import read_archive
+from sinks.clickhouse.queries.standing import read_told
 from sinks.clickhouse.restore import batches
 from streams.confirmed import ConfirmedReader
 from streams.journeys.core import JourneyCore
+from streams.surveillance.bins import Exposure
 from streams.surveillance.declared import watched_by
 from streams.worker.app import GroupOptions
+from streams.worker.exposures import Archived
 from streams.worker.journeys import Journeys
 from streams.worker.surveillance import Surveillance
 from streams.worker.worker import Worker, WorkerOptions
@@ -73,7 +76,17 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
     kafka = settings.kafka_config()
     make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))
     reviews = ConfirmedReader(kafka, definition.name)
-    return _worker(settings, Surveillance(definition.name, definition.generation, monitors, reviews.said))
+
+    def archive(group: str) -> Iterator[Archived]:
+        with settings.clickhouse() as client:
+            told = read_told(client, definition.name, definition.generation, group, Exposure._fields)
+        for partition, version, patient, registration_id, *state in told:
+            exposure = Exposure(*state)
+            with_strata = exposure._replace(by=tuple(exposure.by))
+            yield Archived(group, partition, version, patient, registration_id, with_strata)
+
+    work = Surveillance(definition.name, definition.generation, monitors, reviews.said, archive)
+    return _worker(settings, work)
 
 
 def _worker(settings: Settings, work: Work[Any]) -> Worker:

@@ -235,6 +235,7 @@ def batches(
     entries: Iterable[dict[str, Any]] = (),
     partition: int = 0,
     generation: str | None = None,
+    after: int | None = None,
 ) -> list[tuple[str, bytes]]:
     """What one transaction of journeys writes, as (topic, message)."""
     name = definition.name
@@ -248,7 +249,9 @@ def batches(
     if cells is not None:
         written.append((topics.cells(name), encode_event("cell_batch", {**common, "cells": list(cells)})))
     if changes := list(exposures):
-        batch = encode_event("exposure_batch", {**common, "group": "cup", "changes": changes})
+        batch = encode_event(
+            "exposure_batch", {**common, "group": "cup", "after": after, "part": 0, "changes": changes}
+        )
         written.append((topics.exposures(name), batch))
     if listed := list(entries):
         written.append((topics.lists(name), encode_event("list_batch", {**common, "entries": listed})))

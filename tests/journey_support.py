@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -120,8 +121,9 @@ class Loader:
     listed: dict[tuple[str, str, str, str], tuple[int, Listed | None]] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
 
-    def take(self, step: Step) -> None:
-        """Take a committed step's messages."""
+    def take(self, step: Step, after: int) -> None:
+        """Take a committed step's messages; ``after``: the version that was reached before it."""
+        parts: Counter[str] = Counter()
         name = self.definition.name
         takes: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
             topics.cells(name): ("cell_batch", self._take_cells),
@@ -136,6 +138,9 @@ class Loader:
             assert message["version"] == step.version
             place = (message["group"].encode(), None) if event == "exposure_batch" else (None, message["partition"])
             assert (output.key, output.partition) == place
+            if event == "exposure_batch":
+                assert (message["after"], message["part"]) == (after, parts[message["group"]])
+                parts[message["group"]] += 1
             take(message)
         # and last the cells, which say how far the values are
         assert step.outputs[-1].topic == topics.cells(name)
@@ -156,7 +161,7 @@ class Loader:
             before, after = (_exposed(change[when]) for when in ("before", "after"))
             assert before == self.exposures.get(key, (0, None))[1], "what was before is not what came last"
             assert before != after or key[1] in self.left, "a change that changes nothing"
-            assert not change["opted_out"] or (after is None and key[1] in self.left), "nobody opted out"
+            assert not change["opted_out"] or key[1] in self.left, "nobody opted out"
             self.exposures[key] = (message["version"], after)
 
     def _take_entries(self, message: dict[str, Any]) -> None:
@@ -228,7 +233,7 @@ class Worker:
                 self.store.pop(key, None)
             else:
                 self.store[key] = value
-        self.loader.take(step)
+        self.loader.take(step, self.after)
         self.after = step.version
         return step
 

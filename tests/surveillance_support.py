@@ -14,9 +14,10 @@ from confluent_kafka import Producer
 from schemas import topics
 from schemas.codec import decode_event, encode_event
 from schemas.subjects import KINDS
-from streams.surveillance.bins import Change, Exposure
+from streams.surveillance.bins import Bin, Change, Exposure
 from streams.surveillance.declared import Watched
 from streams.surveillance.expected import Baseline
+from streams.surveillance.following import Part
 from streams.surveillance.kept import Kept, sorted_out
 from streams.surveillance.levels import Levels
 from streams.surveillance.message import message_of
@@ -25,6 +26,7 @@ from streams.surveillance.signals import Version
 from streams.surveillance.watch import Told, Watch
 from streams.worker import position
 from streams.worker.changelog import Changelog
+from streams.worker.exposures import Archived
 from streams.worker.store import MemoryStore
 from streams.worker.surveillance import Surveillance
 from streams.worker.worker import Worker, WorkerOptions
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from streams.control import KafkaConfig
     from streams.worker.app import GroupOptions
+    from streams.worker.exposures import Batch
 
 GENERATION = "0123456789ab"
 GROUPS = ("cups", "stems")
@@ -104,15 +107,21 @@ def random_messages(dice: random.Random, group: str, registrations: int) -> list
         )
         for number in range(registrations)
     ]
-    versions = [0, 1 << 48, 77]
+    reached = [(0, Part(-1)), (1 << 48, Part(-1)), (77, Part(-1))]
     found: list[Record] = []
     while any(waiting):
         partition = dice.randrange(3)
         own = [one for number, one in enumerate(waiting) if one and number % 3 == partition]
-        versions[partition] += dice.randint(0, 2)
         changes = [one.pop(0) for one in own[: dice.randint(1, 3)]]
         if changes:
-            found.append((group, Told(Version(partition, versions[partition]), changes)))
+            version, part = reached[partition]
+            more = dice.randint(0, 2)
+            if more:  # else another part of what is said of that version
+                reached[partition] = version + more, Part(dice.randint(version, version + more - 1))
+            elif any(told.at == (partition, version) for _, told in found):
+                reached[partition] = version, part._replace(number=part.number + 1)
+            version, part = reached[partition]
+            found.append((group, Told(Version(partition, version), changes, part)))
     return found
 
 
@@ -148,7 +157,7 @@ def batch(registry: str, record: Record, generation: str = GENERATION) -> bytes:
         for one in told.changes
     ]  # fmt: skip
     said = {"registry": registry, "generation": generation, "group": group, **told.at._asdict(), "changes": changes}
-    return encode_event("exposure_batch", said)
+    return encode_event("exposure_batch", {**said, "after": told.part.after, "part": told.part.number})
 
 
 def tell(
@@ -173,16 +182,27 @@ def tell(
     producer.flush()
 
 
+def archived(log: Iterable[Batch]) -> list[Archived]:
+    """The exposures that stand once these messages are loaded, as each was said to be last."""
+    rows: dict[tuple[str, str, str], Archived | None] = {}
+    for one in log:
+        for patient, registration_id, _, after, _ in one.changes:
+            row = Archived(one.group, one.partition, one.version, patient, registration_id, after[0]) if after else None
+            rows[one.group, patient, registration_id] = row
+    return [row for row in rows.values() if row]
+
+
 def surveillance_of(
     kafka: KafkaConfig,
     registry: str,
     *,
     folder: Path | None = None,
+    archive: Callable[[str], Iterable[Archived]] | None = None,
     at: Callable[[int, str], None] = lambda *_: None,
     group: GroupOptions = QUICK,
 ) -> Worker:
     """A worker that takes every message by itself."""
-    work = Surveillance(registry, GENERATION, MONITORS)
+    work = Surveillance(registry, GENERATION, MONITORS, archive=archive)
     return Worker(kafka, work, WorkerOptions(group=group, folder=folder, most=1, at=at))
 
 
@@ -215,6 +235,19 @@ def kept(kafka: KafkaConfig, registry: str) -> dict[str, Kept]:
         changelog.recover(store, lambda *_: None)
         found |= sorted_out((key, value) for key, value in store.items() if key != position.KEY)
     return found
+
+
+def counted(watch: Watch) -> dict[Bin, int]:
+    """How many exposures of each kind a watch counts."""
+    bins = watch.state.sums.bins
+    rows = zip(*(bins.column(name).tolist() for name in (*Bin._fields, "count")), strict=True)
+    return {
+        Bin(
+            bins.products.all[product], bins.lots.all[lot], bins.units.all[unit], bins.strata.all[stratum], *rest
+        ): count
+        for product, lot, unit, stratum, *rest, count in rows
+        if count
+    }
 
 
 class Undisturbed:

@@ -83,9 +83,9 @@ class JourneyCore:
             emptied = journey.take(its, opt_out)
             now = evaluate(journey.records) if journey.records else _NOTHING
             step.writes[key] = kept(journey)
-            changes.add(patient, found, now, anew=emptied)
+            changes.add(patient, found, now, anew=emptied, ever_out=bool(journey.opt_outs))
         cells = [*_added(changes.cells, read, step.writes), *_counted(changes.counts, read, step.writes)]
-        step.outputs.extend(self._messages(partition, step.version, cells, changes))
+        step.outputs.extend(self._messages(partition, after, step.version, cells, changes))
         return step
 
     def _sort(self, batches: Sequence[Mapping[str, Any]], step: Step) -> dict[str, list[Record]]:
@@ -116,7 +116,7 @@ class JourneyCore:
         return by_patient
 
     def _messages(
-        self, partition: int, version: int, cells: list[tuple[Any, ...]], changes: _Changes
+        self, partition: int, after: int, version: int, cells: list[tuple[Any, ...]], changes: _Changes
     ) -> Iterator[Output]:
         """What changed, as messages; always a ``CellBatch``, for it says how far the values are."""
         origin = {
@@ -129,7 +129,9 @@ class JourneyCore:
             for value in _encoded("list_batch", origin, "entries", changes.entries):
                 yield Output(topics.lists(self._registry), None, value, partition)
         for group, changed in changes.exposures.items():
-            for value in _encoded("exposure_batch", {**origin, "group": group}, "changes", changed):
+            of_group = {**origin, "group": group, "after": after}
+            for part, some in enumerate(_parts(changed)):
+                value = encode_event("exposure_batch", {**of_group, "part": part, "changes": some})
                 yield Output(topics.exposures(self._registry), group.encode(), value, None)
         for value in _encoded("cell_batch", origin, "cells", cells):
             yield Output(topics.cells(self._registry), None, value, partition)
@@ -151,7 +153,7 @@ class _Changes:
         self.exposures: defaultdict[str, list[bytes]] = defaultdict(list)
         self.entries: list[tuple[Any, ...]] = []
 
-    def add(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
+    def add(self, patient: str, before: Findings, now: Findings, *, anew: bool, ever_out: bool) -> None:
         """Take the difference between what a journey came to and what it comes to.
 
         Args:
@@ -160,6 +162,7 @@ class _Changes:
             now: what it comes to.
             anew: whether the person has opted out in between. What is known of a person leaves anew then, also
                 where it is as it was: readers leave out whatever has a version from before.
+            ever_out: whether the person has ever opted out.
         """
         cells, old, new = self.cells, before.shares, now.shares
         if not old:  # most persons of most registers are new ones
@@ -175,7 +178,7 @@ class _Changes:
         if before.counted or now.counted:
             self._count(before.counted, now.counted)
         if before.exposures or now.exposures:
-            self._expose(patient, before.exposures, now.exposures, anew=anew)
+            self._expose(patient, before.exposures, now.exposures, anew=anew, ever_out=ever_out)
         if before.listed or now.listed:
             self._list(patient, before, now, anew=anew)
 
@@ -198,12 +201,13 @@ class _Changes:
         now: Mapping[tuple[str, str], bytes],
         *,
         anew: bool,
+        ever_out: bool,
     ) -> None:
         for identity in before.keys() | now.keys() if before else now:
             was, state = before.get(identity), now.get(identity)
             if was != state or anew:
                 group, registration_id = identity
-                out = anew and state is None
+                out = anew if state is None else ever_out
                 self.exposures[group].append(change(patient, registration_id, was, state, opted_out=out))
 
     def _list(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
@@ -249,7 +253,7 @@ def _encoded(
     event: str,
     origin: Mapping[str, Any],
     field: str,
-    items: Sequence[tuple[Any, ...] | bytes],
+    items: Sequence[tuple[Any, ...]],
     most: int = _MOST_IN_A_MESSAGE,
 ) -> Iterator[bytes]:
     """The items as messages that a topic takes; one message where there are none."""
@@ -260,3 +264,16 @@ def _encoded(
             yield value
         else:  # texts may be long
             yield from _encoded(event, origin, field, some, len(some) // 2)
+
+
+def _parts(changes: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """The changes, in as many parts as messages that a topic takes."""
+    part: list[bytes] = []
+    size = 0
+    for one in changes:
+        if part and (len(part) >= _MOST_IN_A_MESSAGE or size + len(one) > _MOST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(one)
+        size += len(one)
+    yield part

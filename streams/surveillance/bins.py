@@ -60,7 +60,8 @@ class Change(NamedTuple):
         registration_id: the registration that began it.
         before: as it was; None where it was not.
         after: as it is now; None where it is no more.
-        opted_out: whether it is no more because the person opted out, so that this is no correction.
+        opted_out: whether the person has opted out: it is no more for that, which is no correction; or it comes back
+            since that was lifted.
     """
 
     patient: str

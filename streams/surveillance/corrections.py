@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from streams.surveillance.opted_out import OptedOut
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -19,33 +21,37 @@ class Told:
     """What some changes say of subjects, by their labels.
 
     Attributes:
-        touched: those with a new outcome, a correction, or somebody who opted out.
+        touched: those with a new outcome, a correction, or somebody who opted out or came back.
         corrections: what of their data was corrected.
         taken: those that lost an outcome by a correction.
-        erased: the persons who opted out.
-        erased_outcomes: their first outcomes.
     """
 
     def __init__(self, changes: Iterable[Change], monitor: Monitor) -> None:
         self.touched: set[str] = set()
         self.corrections: defaultdict[str, list[str]] = defaultdict(list)
         self.taken: set[str] = set()
-        self.erased: defaultdict[str, set[str]] = defaultdict(set)
-        self.erased_outcomes: Counter[str] = Counter()
+        self._out: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._back: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._again: defaultdict[str, set[str]] = defaultdict(set)
         self._monitor = monitor
         self._places: set[tuple[str, str, str]] = set()
         for change in changes:
-            _, _, before, after, opted_out = change
+            before, after = change.before, change.after
             if after is not None:
                 self._places.add((after.product, after.lot, after.unit))
-                if after.first_outcome is not None and (before is None or before.first_outcome is None):
-                    self.touched.update(self._subjects(after))
+                self._is(change, before, after)
             if before is not None:
                 self._places.add((before.product, before.lot, before.unit))
-                if opted_out:
+                if change.opted_out and after is None:
                     self._left(change, before)
                 elif (what := _corrected(before, after)) is not None:
                     self._was_corrected(change, before, what)
+
+    def opted_out(self, label: str) -> OptedOut | None:
+        """Who has opted out of a subject's exposures or come back to them; None where nobody has."""
+        if label not in self._out and label not in self._back:
+            return None
+        return OptedOut(self._out[label], self._back[label], frozenset(self._again[label]))
 
     def is_new(self, label: str) -> bool:
         """Whether anything is said of a subject."""
@@ -71,11 +77,28 @@ class Told:
     def _subjects(self, exposure: Exposure) -> tuple[str, ...]:
         return self._monitor.labels(exposure.product, exposure.lot, exposure.unit)
 
+    def _is(self, change: Change, before: Exposure | None, after: Exposure) -> None:
+        if after.first_outcome is not None and (before is None or before.first_outcome is None):
+            self.touched.update(self._subjects(after))
+        if change.opted_out:
+            self._come_back(change, before, after)
+
+    def _come_back(self, change: Change, before: Exposure | None, after: Exposure) -> None:
+        was = () if before is None else self._subjects(before)
+        had_outcome = before is not None and before.first_outcome is not None
+        for subject in self._subjects(after):
+            again = subject not in was
+            has_outcome_again = after.first_outcome is not None and (again or not had_outcome)
+            if again or has_outcome_again:
+                self.touched.add(subject)
+                self._back[subject][change.patient] += has_outcome_again
+            if again:
+                self._again[subject].add(change.patient)
+
     def _left(self, change: Change, before: Exposure) -> None:
         for subject in self._subjects(before):
             self.touched.add(subject)
-            self.erased[subject].add(change.patient)
-            self.erased_outcomes[subject] += before.first_outcome is not None
+            self._out[subject][change.patient] += before.first_outcome is not None
 
     def _was_corrected(self, change: Change, before: Exposure, what: str) -> None:
         after = change.after

@@ -12,6 +12,7 @@ import msgspec
 
 from streams.surveillance.bins import Bin
 from streams.surveillance.clock import Report
+from streams.surveillance.following import Part, Reached
 from streams.surveillance.levels import Stream  # noqa: TC001 - msgspec reads it at run time
 from streams.surveillance.signals import Look, Signal  # noqa: TC001 - likewise
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _encode = msgspec.msgpack.Encoder().encode
 _decode_key = msgspec.msgpack.Decoder(tuple[str, str, list[Any]]).decode
 _decode_number = msgspec.msgpack.Decoder(int).decode
+_decode_reached = msgspec.msgpack.Decoder(int | Reached).decode  # parts were not told of at first
 
 
 class Seen(NamedTuple):
@@ -50,6 +52,7 @@ class Kept:
         known: by subject's label, the looks of its known path, in their order.
         stated: by label, the latest of its signals.
         versions: by partition, up to which version submissions are in.
+        parts: likewise, and up to which part of what there is of that version.
         confirmed: labels of subjects under a confirmed signal.
     """
 
@@ -59,6 +62,7 @@ class Kept:
         self.known: dict[str, list[Seen]] = {}
         self.stated: dict[str, Stated] = {}
         self.versions: dict[int, int] = {}
+        self.parts: dict[int, Part] = {}
         self.confirmed: set[str] = set()
 
 
@@ -82,9 +86,9 @@ def signal_record(monitor: str, stated: Stated) -> tuple[bytes, bytes]:
     return _key("signal", monitor, (stated.signal.product,)), _encode(stated)
 
 
-def version_record(monitor: str, partition: int, version: int) -> tuple[bytes, bytes]:
+def version_record(monitor: str, partition: int, reached: Reached) -> tuple[bytes, bytes]:
     """How far a partition's submissions are in."""
-    return _key("version", monitor, (partition,)), _encode(version)
+    return _key("version", monitor, (partition,)), _encode(reached)
 
 
 def confirmed_record(monitor: str, label: str, *, confirmed: bool) -> tuple[bytes, bytes | None]:
@@ -116,7 +120,8 @@ def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
         elif what == "confirmed":
             kept.confirmed.add(rest[0])
         else:
-            kept.versions[rest[0]] = _decode_number(value)
+            reached = _decode_reached(value)
+            kept.versions[rest[0]], kept.parts[rest[0]] = (reached, Part()) if isinstance(reached, int) else reached
     for (monitor, label), by_place in looks.items():
         found[monitor].known[label] = [by_place[place] for place in sorted(by_place)]
     return found

@@ -9,8 +9,8 @@ import numpy as np
 from streams.surveillance.evidence import Standing, comparator_of, hindsight, known_days, per_year, points_of
 from streams.surveillance.extent import is_one_of_many, rows_of
 from streams.surveillance.levels import LEVELS, in_stream, statistic
+from streams.surveillance.opted_out import erased_now
 from streams.surveillance.signals import (
-    Erased,
     Look,
     Raised,
     Signal,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from streams.surveillance.levels import Level, Stream
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.present import Present
-    from streams.surveillance.signals import Became
+    from streams.surveillance.signals import Became, Erased
     from streams.surveillance.state import State
 
 
@@ -179,13 +179,8 @@ class LookAt:
         )
 
     def _erased(self, live: Signal) -> Erased | None:
-        persons = len(self._told.erased[self._label]) if self._label in self._told.erased else 0
-        if not persons:
-            return live.erased
-        outcomes = self._told.erased_outcomes[self._label]
-        if live.erased is None:
-            return Erased(persons, outcomes, live.known[-1])
-        return Erased(live.erased.persons + persons, live.erased.outcomes + outcomes, live.erased.frozen)
+        told = self._told.opted_out(self._label)
+        return live.erased if told is None else erased_now(live.erased, self._label, told, last=live.known[-1])
 
     def _is_withdrawn(self, judged: Path, erased: Erased | None, *, stood: bool) -> bool:
         """Whether it stands no longer because the subject's own data were corrected."""

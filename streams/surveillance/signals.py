@@ -159,18 +159,34 @@ class Beside(NamedTuple):
     products: tuple[ProductNumbers, ...] = ()
 
 
+class Gone(NamedTuple):
+    """Somebody who has opted out, not by name.
+
+    Attributes:
+        mark: what he may be recognised by should he come back; others have it too.
+        outcomes: his first outcomes that count on.
+        is_back: whether he is exposed again as far as is known, so that only outcomes are still missing.
+    """
+
+    mark: int
+    outcomes: int
+    is_back: bool = False
+
+
 class Erased(NamedTuple):
-    """Persons who have opted out since the signal was raised.
+    """Persons who have opted out since the signal was raised, less those who have come back.
 
     Attributes:
         persons: how many.
         outcomes: their first outcomes, which go on counting for the signal.
         frozen: the last look before the first of them.
+        gone: each of them.
     """
 
     persons: int
     outcomes: int
     frozen: Look
+    gone: tuple[Gone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.surveillance import core
 from streams.surveillance.clock import Clock
+from streams.surveillance.following import CannotGoOnError, Part, Reached, is_new
 from streams.surveillance.kept import (
     Kept,
     Seen,
@@ -22,6 +23,7 @@ from streams.surveillance.kept import (
     version_record,
 )
 from streams.surveillance.state import Known
+from streams.surveillance.stepping_back import Before
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,10 +33,6 @@ if TYPE_CHECKING:
     from streams.surveillance.declared import Watched
     from streams.surveillance.signals import Signal, Version
     from streams.surveillance.state import State
-
-
-class CannotGoOnError(ValueError):
-    """What is told does not follow on what is known; the message says why, and what to do."""
 
 
 class NeverToldError(CannotGoOnError):
@@ -47,27 +45,18 @@ class NeverToldError(CannotGoOnError):
         )
 
 
-class BeganAnewError(CannotGoOnError):
-    """What exposures are said to be lies before what is known of them: their journeys have begun anew."""
-
-    def __init__(self, monitor: str, partition: int, version: int, known: int) -> None:
-        super().__init__(
-            f"monitor {monitor}: exposures of partition {partition} at version {version}, but {known} is in already: "
-            "the journeys were built anew under the generation that surveillance has counted; drop the topic "
-            "surveillance.<registry>.<generation> and exposures.<registry>, and start both processes again"
-        )
-
-
 class Told(NamedTuple):
     """What one message says.
 
     Attributes:
         at: up to which submissions of which partition.
         changes: of exposures of the group.
+        part: where it stands among the messages that are up to there.
     """
 
     at: Version
     changes: Sequence[Change]
+    part: Part = Part()
 
 
 class Taken(NamedTuple):
@@ -96,6 +85,7 @@ class Watch:
         self.clock = Clock(watched.deaths)
         self.clock.put(kept.reports)
         self._confirmed = frozenset(kept.confirmed)
+        self._parts = dict(kept.parts)
         self._messages = {label: stated.messages for label, stated in kept.stated.items()}
         self.state: State = core.restored(
             kept.bins,
@@ -110,7 +100,10 @@ class Watch:
         )
 
     def take(self, messages: Sequence[Told], said: Mapping[str, bool] | None = None) -> Taken:
-        """Take some messages about the group, in their order, as one step.
+        """Take some messages about the group, in their order; those that are in already are left out.
+
+        They are one step, for many come at once and most raise nothing. Where they raise a level, they are taken again
+        one by one: when it could first be known does not depend on what happens to come together.
 
         Args:
             messages: at least one.
@@ -118,18 +111,30 @@ class Watch:
                 products any more, or closed. What was said before stays as it was.
 
         Raises:
-            CannotGoOnError: one is older than what is known, or speaks of what was never told. Nothing is known for
+            CannotGoOnError: one begins before what is known, or speaks of what was never told. Nothing is known for
                 sure then: begin anew from what was kept.
         """
-        changes: list[Change] = []
-        versions = self.state.versions
-        for at, told in messages:
-            known = versions.get(at.partition, at.version)
-            if at.version < known:
-                raise BeganAnewError(self.watched.monitor.group, at.partition, at.version, known)
-            versions[at.partition] = at.version
-            changes += map(self.watched.seen, told)
-        news = {label: on for label, on in (said or {}).items() if (label in self._confirmed) != on}
+        said = said or {}
+        if len(messages) == 1:
+            return self._take(messages, said)[0]
+        before = Before(self.state, self.clock)
+        parts, confirmed, counts = dict(self._parts), self._confirmed, dict(self._messages)
+        taken, changes = self._take(messages, said)
+        if not any(_raises(one.signal) for one in taken.stated):
+            return taken
+        before.again(changes)
+        self._parts, self._confirmed, self._messages = parts, confirmed, counts
+        one_by_one = [self._take([told], said)[0] for told in messages]
+        writes = dict(record for one in one_by_one for record in one.writes.items())
+        return Taken(writes, tuple(stated for one in one_by_one for stated in one.stated))
+
+    def _take(self, messages: Sequence[Told], said: Mapping[str, bool]) -> tuple[Taken, Sequence[Change]]:
+        """Take messages as one step; what it came to, and the changes that were new."""
+        messages = [told for told in messages if self._follows(told)]
+        if not messages:
+            return Taken({}, ()), ()
+        changes = [self.watched.seen(change) for told in messages for change in told.changes]
+        news = {label: on for label, on in said.items() if (label in self._confirmed) != on}
         self._confirmed ^= news.keys()
         reports = self.clock.take(changes)
         step = core.step(
@@ -144,11 +149,25 @@ class Watch:
             raise NeverToldError(self.watched.monitor.group)
         stated = tuple(self._state(signal) for signal in step.signals)
         monitor = self.watched.monitor.group
+        partitions = {told.at.partition: None for told in messages}
         writes = self._writes(step, stated)
         writes |= dict(report_record(monitor, report, number) for report, number in reports.items())
         writes |= dict(confirmed_record(monitor, label, confirmed=on) for label, on in news.items())
-        writes |= dict(version_record(monitor, at.partition, versions[at.partition]) for at, _ in messages)
-        return Taken(writes, stated)
+        writes |= dict(version_record(monitor, partition, self._reached(partition)) for partition in partitions)
+        return Taken(writes, stated), changes
+
+    def _follows(self, told: Told) -> bool:
+        """Whether a message is not in yet; from now on it is."""
+        (partition, version), versions = told.at, self.state.versions
+        known = self._reached(partition) if partition in versions else None
+        at = Reached(version, told.part)
+        if not is_new(known, at, monitor=self.watched.monitor.group, partition=partition):
+            return False
+        versions[partition], self._parts[partition] = at
+        return True
+
+    def _reached(self, partition: int) -> Reached:
+        return Reached(self.state.versions[partition], self._parts.get(partition, Part()))
 
     def _left_out(self) -> frozenset[str]:
         """What is declared, and all products of a product, family or company under a confirmed signal.
@@ -174,3 +193,8 @@ class Watch:
             writes |= [look_record(monitor, label, place, Seen(new.looks[0], new.stream))]
         writes |= [signal_record(monitor, Stated(one.signal.with_known(()), one.messages)) for one in stated]
         return writes
+
+
+def _raises(signal: Signal) -> bool:
+    """Whether a level was raised by the submissions that the signal's state was made by."""
+    return any(raised.known.at == signal.at for raised in signal.levels)

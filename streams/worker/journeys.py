@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from streams.step import Batch, Core, Read
+    from streams.worker.work import Log
 
     Fill = Callable[[int, int, int | None], Iterable[bytes | Batch]]
 
@@ -39,11 +40,15 @@ class Journeys:
         self.source = topics.accepted(registry)
         self.changelog = topics.journeys_changelog(registry, generation)
         self.follows_epochs = True
+        self.fills_at_once = False
         self._core = core
         self._archive = archive
 
     def recovered(self, partition: int, kept: Callable[[], Iterator[tuple[bytes, bytes]]]) -> None:
         """See ``Work``; what is kept is asked for by key."""
+
+    def released(self, partition: int) -> None:
+        """See ``Work``; nothing is known beside the store."""
 
     def decode(self, value: bytes | None) -> Batch:
         """See ``Work``."""
@@ -69,7 +74,7 @@ class Journeys:
             step.outputs.append(self._letter(partition, offset, batch, registration, error))
         return step
 
-    def fill(self, partition: int, after: int, below: int | None) -> Iterator[Batch]:
+    def fill(self, partition: int, after: int, below: int | None, source: Log[Batch]) -> Iterator[Batch]:  # noqa: ARG002 - the archive has all of it
         """See ``Work``."""
         if self._archive is None or (below is not None and below <= after + 1):
             return

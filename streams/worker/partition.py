@@ -26,10 +26,10 @@ from streams.worker.health import PartitionHealth, State
 from streams.worker.outbox import PartitionOutbox
 from streams.worker.position import BEGINNING, Position
 from streams.worker.store import Mark, StoreCorruptError, StoreError
-from streams.worker.work import FillError
+from streams.worker.work import FillError, Log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from streams.control import KafkaConfig
@@ -142,6 +142,7 @@ class PartitionRun(Generic[T]):
             self._log.info("partition left", version=self._position.version)
         finally:
             self._outbox = None
+            self._work.released(self.partition)
             if self._store is not None:
                 self._store.close()
             metrics.LIVE.labels(self._work.name, self.partition).set(0)
@@ -211,7 +212,7 @@ class PartitionRun(Generic[T]):
         offset, first = self._first()
         filled: int | None = -1
         while first != filled:  # the log forgets while we fill
-            self._fill(first)
+            self._fill(offset, first)
             filled = first
             offset, first = self._first()
         return offset
@@ -219,33 +220,44 @@ class PartitionRun(Generic[T]):
     def _first(self) -> tuple[int, int | None]:
         """Where the log begins now: the offset, and the version of the first registration, if there is one."""
         low, _ = self._source.ends(self.partition)
-        messages = self._source.read(self.partition)
+        messages = self._logged()
         try:
             for message in messages:
-                try:
-                    version = self._work.first_version(self._work.decode(message.value))
-                except NotARegistrationError:
-                    continue
+                version = self._work.first_version(message)
                 if version is not None:
                     return low, version
         finally:
-            messages.close()  # type: ignore[attr-defined]  # it is a generator
+            messages.close()
         return low, None
 
-    def _fill(self, below: int | None) -> None:
+    def _logged(self) -> Generator[T]:
+        """All that the log has, but for what is no message; close it when there is enough."""
+        arrived = self._source.read(self.partition)
+        try:
+            for one in arrived:
+                try:
+                    yield self._work.decode(one.value)
+                except NotARegistrationError:
+                    continue
+        finally:
+            arrived.close()
+
+    def _fill(self, offset: int, below: int | None) -> None:
+        """Fill in what is before the offset that the log begins at now."""
         self._tell(State.FILLING)
         self._health.done = 0
         messages: list[tuple[int, T]] = []
         size = 0
-        for message in self._work.fill(self.partition, self._position.version, below):
+        log = Log(offset, self._source.partitions(), self._logged)
+        for message in self._work.fill(self.partition, self._position.version, below, log):
             messages.append((BEGINNING, message))
             size += self._work.size(message)
-            if size >= self._limit:
+            if size >= self._limit and not self._work.fills_at_once:
                 self._process(messages, BEGINNING)
                 self._health.done += size
                 messages, size = [], 0
         if messages:
-            self._process(messages, BEGINNING)
+            self._process(messages, offset)
             self._health.done += size
 
     def _gather(self, expected: int) -> tuple[list[tuple[int, T]], list[Output], int]:

@@ -13,7 +13,7 @@ from streams.worker.feed import Arrived
 from streams.worker.identity import identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from streams.control import KafkaConfig
 
@@ -51,13 +51,19 @@ class Source:
         """Which life of the topic it is."""
         return identity_of(self._kafka, self.topic)
 
+    def partitions(self) -> int:
+        """How many it has."""
+        with self._lock:
+            known = self._consumer.list_topics(self.topic, timeout=_ANSWER_S)
+        return len(known.topics[self.topic].partitions)
+
     def ends(self, partition: int) -> tuple[int, int]:
         """The first offset that a partition still has, and the one after its last."""
         with self._lock:
             low, high = self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), _ANSWER_S)
         return low, high
 
-    def read(self, partition: int) -> Iterator[Arrived]:
+    def read(self, partition: int) -> Generator[Arrived]:
         """A partition's messages from the first on, to its end; close the iterator when there is enough."""
         with self._lock:
             self._consumer.list_topics(self.topic, timeout=_ANSWER_S)  # assigned to a known broker, it reads at once

@@ -6,40 +6,34 @@ failure the worker takes the partition over anew, and they are made again of wha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from schemas import topics
 from schemas.codec import NotARegistrationError, UnknownVersionError, decode_event_as_tuples
+from streams.publish.partition import partitions_of
 from streams.step import Output, Step
 from streams.surveillance.bins import Change, Exposure
+from streams.surveillance.following import CannotGoOnError, Part
 from streams.surveillance.kept import sorted_out
 from streams.surveillance.message import message_of
 from streams.surveillance.signals import Version
-from streams.surveillance.watch import CannotGoOnError, Told, Watch
+from streams.surveillance.watch import Told, Watch
+from streams.worker.exposures import Batch, forgotten
 from streams.worker.work import FillError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from streams.step import Read
     from streams.surveillance.declared import Watched
+    from streams.worker.exposures import Archived
+    from streams.worker.work import Log
 
 log = structlog.get_logger(__name__)
 
 _EVENT = "exposure_batch"
-
-
-class Batch(NamedTuple):
-    """What one transaction changed in the exposures of a group: the fields of ``ExposureBatch`` in their order."""
-
-    registry: str
-    generation: str
-    partition: int
-    version: int
-    group: str
-    changes: tuple[tuple[Any, ...], ...]
 
 
 class NewerExposuresError(Exception):
@@ -60,6 +54,8 @@ class Surveillance:
         generation: which exposures are watched: those made by these definitions.
         monitors: by name.
         said: by monitor and product, whether a signal of it was confirmed, or closed since.
+        archive: the exposures of a group that stand, as they were said to be last; may raise anything. None where
+            nobody keeps them.
     """
 
     def __init__(
@@ -68,15 +64,18 @@ class Surveillance:
         generation: str,
         monitors: Mapping[str, Watched],
         said: Callable[[], Mapping[tuple[str, str], bool]] = dict,
+        archive: Callable[[str], Iterable[Archived]] | None = None,
     ) -> None:
         self.name = f"guldadra-surveillance-{registry}-{generation}"
         self.registry = registry
         self.source = topics.exposures(registry)
         self.changelog = topics.surveillance_changelog(registry, generation)
         self.follows_epochs = False
+        self.fills_at_once = True
         self._generation = generation
         self._monitors = monitors
         self._said = said
+        self._archive = archive
         self._watches: dict[int, dict[str, Watch]] = {}
 
     def recovered(self, partition: int, kept: Callable[[], Iterator[tuple[bytes, bytes]]]) -> None:
@@ -85,6 +84,10 @@ class Surveillance:
         self._watches[partition] = {
             name: Watch(self._monitors[name], one) for name, one in found.items() if name in self._monitors
         }
+
+    def released(self, partition: int) -> None:
+        """See ``Work``: its monitors are another's now."""
+        self._watches.pop(partition, None)
 
     def decode(self, value: bytes | None) -> Batch:
         """See ``Work``.
@@ -137,18 +140,40 @@ class Surveillance:
                 log.warning("signal", id=signal.id, state=signal.state, reached=signal.level, cause=signal.cause)
         return Step(writes, outputs, after, sum(self.size(batch) for _, batch in messages))
 
-    def fill(self, partition: int, after: int, below: int | None) -> Iterator[Batch]:  # noqa: ARG002 - nobody keeps them elsewhere
-        """See ``Work``: a new generation's journeys tell all their exposures anew, so there is nothing to fill."""
+    def fill(self, partition: int, after: int, below: int | None, source: Log[Batch]) -> Iterator[Batch]:  # noqa: ARG002 - versions of other partitions' submissions, that the log is not in the order of
+        """See ``Work``: what the log had forgotten before it was first read."""
         if self._watches.get(partition):
             raise FillError(
                 f"{self.source} does not have any more what follows on what is counted in {self.changelog}: it was "
                 "made anew, or has forgotten messages unread. Only a new generation of the registry counts right again"
             )
-        return iter(())
+        every = sorted({one.exposures for one in self._monitors.values()})
+        places = partitions_of([group.encode() for group in every], source.partitions).tolist()
+        groups = {group for group, place in zip(every, places, strict=True) if place == partition}
+        if not source.first or not groups:
+            return
+        if self._archive is None:
+            raise FillError(f"{self.source} has forgotten what was before offset {source.first}, and no archive has it")
+        try:
+            archived = [one for group in groups for one in self._archive(group)]
+        except Exception as error:
+            raise FillError(
+                f"{self.source} has forgotten what was before offset {source.first}, and what stood then could not be "
+                f"read from the database: {error}"
+            ) from error
+        own = (one for one in source.messages() if one.generation == self._generation)
+        found = [one._replace(generation=self._generation) for one in forgotten(archived, own, groups)]
+        if found:
+            log.warning(
+                "the log of exposures begins after its beginning: what stood then is taken from the database",
+                topic=self.source, partition=partition, offset=source.first, exposures=sum(map(self.size, found)),
+            )  # fmt: skip
+        yield from found
 
 
 def _told(batch: Batch) -> Told:
-    return Told(Version(batch.partition, batch.version), [_change(*one) for one in batch.changes])
+    at, part = Version(batch.partition, batch.version), Part(batch.after, batch.part)
+    return Told(at, [_change(*one) for one in batch.changes], part)
 
 
 def _change(

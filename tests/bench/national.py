@@ -118,14 +118,16 @@ class History:
             taken = list(islice(registered, size))
             if not taken:
                 return
-            version += len(taken)
+            after, version = version, version + len(taken)
             changed: dict[int, tuple[bool, bool]] = {}  # whether it was known before, and whether it has ended now
             for hip, is_end in taken:
                 was, _ = changed.get(hip, (is_end, False))
                 changed[hip] = (was, is_end)
-            yield [self._message(generation, group, version, changed) for group in GROUPS]
+            yield [self._message(generation, group, after, version, changed) for group in GROUPS]
 
-    def _message(self, generation: str, group: str, version: int, changed: dict[int, tuple[bool, bool]]) -> bytes:
+    def _message(
+        self, generation: str, group: str, after: int, version: int, changed: dict[int, tuple[bool, bool]]
+    ) -> bytes:
         return encode_event(
             "exposure_batch",
             {
@@ -134,6 +136,8 @@ class History:
                 "partition": 0,
                 "version": version,
                 "group": group,
+                "after": after,
+                "part": 0,
                 "changes": [
                     {
                         "patient": f"{hip:032x}",

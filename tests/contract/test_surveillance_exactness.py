@@ -13,13 +13,20 @@ from confluent_kafka.admin import AdminClient
 from deploy.deadletters import read_dead_letters
 from schemas import topics
 from streams.control import RegistryControl, write_control
+from streams.publish.partition import partitions_of
+from streams.surveillance.following import Part
+from streams.worker.surveillance import Surveillance
 from tests.contract.test_worker_exactness import Killed, killed_at
-from tests.support import wait_for
+from tests.support import send, wait_for
 from tests.surveillance_support import (
+    GENERATION,
     GROUPS,
+    MONITORS,
     Undisturbed,
+    archived,
     assert_kept,
     assert_undisturbed,
+    batch,
     both_groups,
     kept,
     make_surveillance_log,
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from tests.surveillance_support import Record
 
 pytestmark = pytest.mark.kafka
+WORK = Surveillance("", GENERATION, MONITORS)
 
 
 @pytest.fixture
@@ -135,6 +143,39 @@ def test_a_log_that_has_forgotten_only_what_was_read_is_gone_on_with(kafka: Kafk
     assert_undisturbed(kafka, registry, messages)
 
 
+@pytest.mark.parametrize("moment", ["sent", "committed"])
+def test_what_the_log_had_forgotten_before_it_was_first_read_is_taken_from_the_archive_once(
+    kafka: KafkaConfig, registry: str, moment: str
+) -> None:
+    # both groups' partitions are those of their names: with murmur2, cups are in 1 of 2, and stems in 0
+    messages = [(group, told) for group, told in both_groups(12) if group == "cups"]
+    half = len(messages) // 2
+    place = int(partitions_of([b"cups"], len(GROUPS))[0])
+    name = topics.exposures(registry)
+
+    def tell_cups(some: Sequence[Record]) -> None:
+        send(kafka, name, [(b"cups", batch(registry, one)) for one in some])
+
+    tell_cups(messages[:half])
+    admin = AdminClient(dict(kafka))
+    for forgotten in admin.delete_records([TopicPartition(name, place, OFFSET_END)]).values():
+        forgotten.result(30)
+    tell_cups(messages[half:])
+    log = [WORK.decode(batch(registry, one)) for one in messages]
+    with watching(kafka, registry) as worker:
+        wait_for(lambda: "has forgotten what was before offset" in str(worker.health.last_error), "the refusal")
+    dying = surveillance_of(kafka, registry, at=killed_at(moment, 1), archive=lambda _: archived(log))
+    with pytest.raises(Killed):
+        dying.run(threading.Event())
+    with watching(kafka, registry, archive=lambda _: archived(log)) as worker:
+        wait_until_caught_up(worker)
+    found, wanted = kept(kafka, registry), Undisturbed(registry, messages).kept
+    assert wanted.keys() == {"cup", "own_cup"}
+    for monitor, one in wanted.items():
+        assert (found[monitor].bins, found[monitor].reports) == (one.bins, one.reports)
+        assert found[monitor].versions == one.versions
+
+
 def test_what_is_of_another_generation_or_no_message_at_all_counts_for_nothing(
     kafka: KafkaConfig, registry: str
 ) -> None:
@@ -162,7 +203,13 @@ def test_exposures_that_were_made_anew_under_what_is_counted_are_not_counted_twi
     with watching(kafka, registry) as worker:
         wait_until_caught_up(worker)
     before = Undisturbed(registry, messages)
-    tell(kafka, registry, messages[:3])  # journeys that have begun anew
+    tell(kafka, registry, messages)  # journeys that have begun anew, and come to the very version that is known
+    with watching(kafka, registry) as worker:
+        wait_until_caught_up(worker)
+    assert_undisturbed(kafka, registry, messages)
+    group, last = messages[-1]
+    beyond = last._replace(at=last.at._replace(version=last.at.version + 1), part=Part(-1))
+    tell(kafka, registry, [(group, beyond)])  # that have come further
     with watching(kafka, registry) as worker:
         wait_for(lambda: "the journeys were built anew" in str(worker.health.last_error), "the refusal")
     admin = AdminClient(dict(kafka))

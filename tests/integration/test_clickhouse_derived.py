@@ -17,7 +17,9 @@ from sinks.clickhouse import sql
 from sinks.clickhouse.buffer import Buffer, Read
 from sinks.clickhouse.migrations.plan import apply, revert
 from sinks.clickhouse.migrations.step import MigrationError
-from tests.derived_support import batches, cell, derived_registry, entry, exposure, load, made, write
+from sinks.clickhouse.queries.standing import read_told
+from streams.surveillance.bins import Exposure
+from tests.derived_support import Register, batches, cell, derived_registry, entry, exposure, load, made, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +95,25 @@ def test_exposures_are_unfolded_with_their_open_ends_and_what_is_no_more_says_so
          2, date(2023, 12, 9), True, 0, 4),
         ("b", "cup", "k1-b", "CUP1", "", "U1", "", ["female"], date(2024, 1, 1), None, "", 0, None, True, 0, 4),
         ("c", "cup", "k1-c", "", "", "", "", [], date(1970, 1, 1), None, "", 0, None, False, 2, 6),
+    ]  # fmt: skip
+
+
+def test_exposures_as_they_were_told_last_are_whole_also_of_who_has_opted_out(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    register = Register(registry, first_offset=7)
+    register.opted_out("k1-b", "out")
+    register.load(client)
+    began, ended = exposure("a", "2024-01-01"), exposure("a", "2024-01-01", "2024-02-01", end_reason="revision")
+    write(client, registry, 3, exposures=[began, exposure("b", "2024-01-01"), exposure("c", "2024-01-01")])
+    write(client, registry, 6, exposures=[ended, exposure("c", None)])
+    write(client, registry, 9, exposures=[exposure("d", "2024-01-01")], generation="fedcba987654")
+    write(client, registry, 2, exposures=[exposure("e", "2024-01-01", recorded=19_730)], partition=5)
+    assert sorted(read_told(client, registry.name, registry.generation, "cup", Exposure._fields)) == [
+        (0, 3, "k1-b", "b", "CUP1", "", "U1", "", ["female"], 19_723, None, "", *(0, None) * 2, 0, None, None, None),
+        (0, 6, "k1-a", "a", "CUP1", "", "U1", "", ["female"], 19_723, 19_754, "revision", *(0, None) * 2, 0, None,
+         None, None),
+        (5, 2, "k1-e", "e", "CUP1", "", "U1", "", ["female"], 19_723, None, "", *(0, None) * 2, 0, None, 19_730, None),
     ]  # fmt: skip
 
 

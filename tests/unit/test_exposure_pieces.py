@@ -20,7 +20,10 @@ from streams.journeys.exposure_pieces import (
 )
 from streams.journeys.records import NEVER
 
-BATCH = {"registry": "hip", "generation": "abcdefabcdef", "partition": 0, "version": 7, "group": "cup"}
+BATCH = {
+    "registry": "hip", "generation": "abcdefabcdef", "partition": 0, "version": 7, "group": "cup",
+    "after": 5, "part": 0,
+}  # fmt: skip
 Began = tuple[str, str, tuple[str, ...], int]
 BEGUN: list[Began] = [
     # unit, side, strata, first day (of 1970 and before too)

@@ -578,12 +578,21 @@ def test_an_exposure_tells_when_it_and_its_end_were_recorded(implants: Journeys)
     assert recorded() == (-1 - DAY_2000, -1 - DAY_2000)
 
 
-def test_that_an_exposure_is_no_more_because_its_person_opted_out_is_no_correction() -> None:
+def test_that_an_exposure_is_no_more_because_its_person_opted_out_is_no_correction_and_it_may_come_back() -> None:
     worker = Worker("implants")
     worker.step(batches_of("implants", [submission("implants", 0, "operation", "p", "o", DAY_2000, cup="A")]))
     opted_out = [submission("implants", 1, "opt_out", "p", "out", DAY_2000 + 1)]
     step = worker.step(batches_of("implants", opted_out))
     assert [change["opted_out"] for change in _changes(step, "cup")] == [True]
+    lifted = [submission("implants", 4, "opt_out", "p", "out", DAY_2000 + 1, retracted=True)]
+    assert _changes(worker.step(batches_of("implants", lifted)), "cup") == []  # nothing comes back by itself
+    again = [submission("implants", 5, "operation", "p", "o", DAY_2000, cup="A", side="left")]
+    (change,) = _changes(worker.step(batches_of("implants", again)), "cup")
+    assert (change["before"], len(change["after"]), change["opted_out"]) == ([], 1, True)
+    later = [submission("implants", 6, "operation", "p", "o", DAY_2000, cup="A", side="left", retracted=True)]
+    (change,) = _changes(worker.step(batches_of("implants", later)), "cup")
+    assert (change["after"], change["opted_out"]) == ([], False)  # it is retracted, as anybody's may be
+    worker = Worker("implants")
     worker.step(batches_of("implants", [submission("implants", 2, "operation", "q", "o", DAY_2000, cup="A")]))
     retracted = [submission("implants", 3, "operation", "q", "o", DAY_2000, cup="A", retracted=True)]
     assert [change["opted_out"] for change in _changes(worker.step(batches_of("implants", retracted)), "cup")] == [
@@ -668,7 +677,7 @@ cohorts:
     schemas = [form_schema(definition.forms["visit"], avro) for avro in (older, present)]
     registrations = [accepted("evolved", one, schema) for one, schema in zip((old, new), schemas, strict=True)]
     loader = Loader(definition)
-    loader.take(JourneyCore(definition).step([batch(0, registrations)], -1, lambda keys: [None] * len(keys)))
+    loader.take(JourneyCore(definition).step([batch(0, registrations)], -1, lambda keys: [None] * len(keys)), -1)
     assert loader.shown().cells == {
         ("visits", "U1", DAY_2000, ("",), "", 0): (1, 3, 9),
         ("visits", "U1", DAY_2000, ("a",), "", 0): (1, 4, 16),

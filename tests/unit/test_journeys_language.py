@@ -191,7 +191,7 @@ def run(name: str, data: st.DataObject) -> None:
     definition = data.draw(declared(registry(name)))
     submissions = data.draw(histories(name))
     loader = Loader(definition)
-    loader.take(JourneyCore(definition).step(batches_of(name, submissions), -1, lambda keys: [None] * len(keys)))
+    loader.take(JourneyCore(definition).step(batches_of(name, submissions), -1, lambda keys: [None] * len(keys)), -1)
     assert loader.shown() == recompute(definition, submissions)
 
 

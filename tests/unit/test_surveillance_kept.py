@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from streams.surveillance.bins import OPEN, Bin
 from streams.surveillance.clock import Report
+from streams.surveillance.following import Part, Reached
 from streams.surveillance.kept import (
     Seen,
     Stated,
@@ -47,12 +50,25 @@ def test_bins_and_reports_come_back_and_those_of_nothing_are_deleted() -> None:
 
 
 def test_monitors_are_kept_apart() -> None:
-    records = [bin_record("cup", KINDS[0], 1), bin_record("stem", KINDS[0], 2), version_record("head", 3, 1 << 48)]
+    records = [
+        bin_record("cup", KINDS[0], 1),
+        bin_record("stem", KINDS[0], 2),
+        version_record("head", 3, Reached(1 << 48)),
+    ]
     found = sorted_out((key, value) for key, value in records if value is not None)
     assert {name: (one.bins, one.versions) for name, one in found.items()} == {
         "cup": ({KINDS[0]: 1}, {}), "stem": ({KINDS[0]: 2}, {}), "head": ({}, {3: 1 << 48}),
     }  # fmt: skip
     assert sorted_out([]) == {}
+
+
+def test_how_far_it_is_comes_back_with_the_part_and_as_it_was_kept_before_there_were_parts() -> None:
+    reached = {0: Reached(1 << 48, Part(77, 2)), 5: Reached(0, Part(-1)), 7: Reached(9)}
+    records = [version_record("cup", partition, one) for partition, one in reached.items()]
+    records += [(version_record("cup", 6, Reached(0))[0], msgspec.msgpack.encode(12))]
+    kept = sorted_out(records)["cup"]
+    assert kept.versions == {0: 1 << 48, 5: 0, 6: 12, 7: 9}
+    assert kept.parts == {0: Part(77, 2), 5: Part(-1), 6: Part(), 7: Part()}
 
 
 def test_looks_come_back_in_their_order_whatever_the_store_s() -> None:
@@ -83,11 +99,21 @@ def test_so_does_one_that_was_held_against_others_withdrawn_or_has_lost_who_opte
         ("raised", False), ("updated", True), ("updated", True), ("withdrawn", True),
     ]  # fmt: skip
     assert isinstance(signals[-1].erased, Erased)
+    assert [one.outcomes for one in signals[-1].erased.gone] == [0, 1]
     assert signals[0].as_raised.strata
     for signal in signals:
         bare = signal.with_known(())
         kept = sorted_out([signal_record("cup", Stated(bare, 1))])["cup"]
         assert kept.stated == {"BAD": Stated(bare, 1)}
+
+
+def test_a_signal_that_was_kept_before_it_was_known_who_may_come_back_is_read_too() -> None:
+    erased = Erased(2, 1, SEEN.look)
+    signal = replace(played()[1][0].signal.with_known(()), erased=erased)
+    key, value = signal_record("cup", Stated(signal, 1))
+    record = msgspec.msgpack.decode(value)
+    assert record[0]["erased"].pop() == []
+    assert sorted_out([(key, msgspec.msgpack.encode(record))])["cup"].stated["INTEROP"].signal.erased == erased
 
 
 def test_what_is_no_record_is_told() -> None:

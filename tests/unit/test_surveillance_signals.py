@@ -154,6 +154,65 @@ def test_who_opts_out_takes_nothing_from_the_signal() -> None:
     assert signal.state == "withdrawn"
 
 
+def erased_of(signal: Signal) -> tuple[int, int, int]:
+    """Persons and outcomes erased, and the outcomes of the frozen look."""
+    assert signal.erased is not None
+    return signal.erased.persons, signal.erased.outcomes, signal.erased.frozen.point.observed
+
+
+def test_what_comes_back_when_an_opt_out_is_lifted_counts_once() -> None:
+    registry = raised()
+    registry.tell({"r1": None, "r5": None}, opted_out=True)
+    assert erased_of(registry.state.signals["BAD"]) == (2, 1, 2)
+    (signal,) = registry.tell({"r1": put_in(outcome=1_030)}, opted_out=True)
+    assert erased_of(signal) == (1, 0, 2)  # what was known before is history
+    assert signal.hindsight[-1].observed == 2
+    (signal,) = registry.tell({"r5": put_in(outcome=1_040)}, opted_out=True)  # it had no outcome when it went
+    assert erased_of(signal) == (0, 0, 2)
+    assert signal.hindsight[-1].observed == 3
+    # and out again
+    (signal,) = registry.tell({"r1": None}, opted_out=True)
+    assert erased_of(signal) == (1, 1, 2)
+    # who has been counted twice would have kept it at watch: with neither of the two it is not
+    assert registry.tell({"r0": put_in(), "r5": put_in()})[0].state == "withdrawn"
+
+
+def test_the_operation_may_come_back_before_its_outcome() -> None:
+    registry = raised()
+    registry.tell({"r1": None}, opted_out=True)
+    (signal,) = registry.tell({"r1": put_in()}, opted_out=True)
+    assert erased_of(signal) == (0, 1, 2)
+    (signal,) = registry.tell({"r1": put_in(outcome=1_030)}, opted_out=True)
+    assert erased_of(signal) == (0, 0, 2)
+    (signal,) = registry.tell({"r1": put_in(outcome=1_031)}, opted_out=True)  # a correction of who has come back
+    assert erased_of(signal) == (0, 0, 2)
+
+
+def test_who_had_gone_before_the_signal_was_raised_takes_nothing_off_it() -> None:
+    registry = Registry(FLAT)
+    registry.tell({f"r{number}": put_in() for number in range(10)})
+    registry.tell({"r8": put_in(outcome=1_015)})
+    registry.tell({"r8": None}, opted_out=True)
+    registry.tell({"r0": put_in(outcome=1_020)})
+    registry.tell({"r1": put_in(outcome=1_030)})
+    (signal,) = registry.tell({"r1": None}, opted_out=True)
+    assert erased_of(signal) == (1, 1, 2)
+    (signal,) = registry.tell({"r8": put_in(outcome=1_015)}, opted_out=True)
+    assert erased_of(signal) == (1, 1, 2)
+    # nor does anybody else, whose mark may be the same
+    (signal,) = registry.tell({"n1": put_in(outcome=1_050)})
+    assert erased_of(signal) == (1, 1, 2)
+
+
+def test_an_outcome_that_comes_back_twice_takes_off_no_more_than_was_erased() -> None:
+    registry = raised()
+    registry.tell({"r1": None, "r6": None}, opted_out=True)
+    both = {"r1": put_in(outcome=1_030), "other side": put_in(outcome=1_060)}
+    told = [Change("r1", name, None, exposure, opted_out=True) for name, exposure in both.items()]
+    (signal,) = step(registry.state, FLAT, told, Version(0, 9), through={}).signals
+    assert erased_of(signal) == (1, 0, 2)
+
+
 def test_one_that_was_raised_on_late_reports_may_be_weakened_and_withdrawn() -> None:
     # a hundred were put in, but followed to day 1005 only: 0.02 · 500/365.25 expected; to day 1030 it is six times that
     registry = Registry(FLAT, today=1_005)

@@ -11,11 +11,12 @@ from schemas.subjects import KINDS
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.declared import Watched
 from streams.surveillance.expected import Baseline
-from streams.surveillance.kept import Kept, sorted_out
+from streams.surveillance.following import BeganAnewError
+from streams.surveillance.kept import Kept, Stated, sorted_out
 from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Monitor
 from streams.surveillance.signals import Version
-from streams.surveillance.watch import BeganAnewError, NeverToldError, Told, Watch
+from streams.surveillance.watch import NeverToldError, Told, Watch
 from tests.surveillance_support import MAKERS, random_messages
 
 if TYPE_CHECKING:
@@ -87,6 +88,47 @@ def test_such_messages_raise_signals_of_every_kind() -> None:
         watch = Watch(watched(dice.choice(("contemporary", "contemporary", "flat")), beside=True))
         kinds |= {one.signal.subject.kind for step in messages_of(dice) for one in watch.take(step).stated}
     assert kinds == set(KINDS)
+
+
+def test_what_comes_together_and_raises_a_level_is_known_when_it_would_have_been_one_by_one() -> None:
+    raised = 0
+    for seed in range(60):
+        dice = random.Random(seed)
+        declared = watched(dice.choice(("contemporary", "contemporary", "flat")))
+        together, kepts = Watch(declared), Kepts()
+        for step in messages_of(dice):
+            confirmed = dice.choice(({}, {}, {"B": True}, {"B": False}))
+            one_by_one, alone = Watch(declared, kepts.kept()), Kepts()
+            alone.records = dict(kepts.records)
+            wanted = [stated for told in step for stated in _take(one_by_one, [told], confirmed, alone)]
+            found = _take(together, step, confirmed, kepts)
+            if any(level.known.at == one.signal.at for one in found for level in one.signal.levels):
+                raised += len(step) > 1
+                assert found == wanted
+                assert vars(kepts.kept() or Kept()) == vars(alone.kept() or Kept())
+    assert raised > 20
+
+
+def test_a_level_is_known_by_the_first_submission_that_it_could_be_known_by() -> None:
+    # as above: with the first outcome it is at 5.8
+    steps = [told(version, new(f"r{version}", put_in(start=1_000 + 20 * version))) for version in range(2)]
+    steps += [told(version, new(f"r{version}", put_in(start=1_040, outcome=1_050))) for version in (2, 3, 4)]
+    watch, alone = Watch(watched("flat")), Watch(watched("flat"))
+    watch.take(steps)
+    for one in steps:
+        alone.take([one])
+    signal = watch.state.signals["A"]
+    assert [(one.level, one.known.at, one.known.point.observed) for one in signal.levels] == [
+        ("watch", Version(0, 2), 1), ("alarm", Version(0, 2), 1),
+    ]  # fmt: skip
+    assert signal == alone.state.signals["A"]
+    assert watch.clock.through() == alone.clock.through()
+
+
+def _take(watch: Watch, step: Sequence[Told], confirmed: Mapping[str, bool], kepts: Kepts) -> list[Stated]:
+    taken = watch.take(step, confirmed)
+    kepts.write(taken.writes)
+    return [*taken.stated]
 
 
 def test_what_is_kept_comes_to_what_a_watch_that_is_told_only_what_stands_comes_to() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -21,6 +21,7 @@ from streams.worker.journeys import Journeys
 from streams.worker.position import Position, unpacked
 from streams.worker.store import Mark, MemoryStore, RocksStore, StoreError, StoreMemory
 from streams.worker.transport import Reading
+from streams.worker.work import Log
 from tests.worker_support import TinyCore, batch
 
 if TYPE_CHECKING:
@@ -254,9 +255,10 @@ def test_the_archive_is_not_asked_for_what_the_log_has() -> None:
         return [encode_event("accepted_batch", batch("hip", partition, [after + 1]))]
 
     journeys = Journeys("hip", "0" * 12, TinyCore("hip"), archive)
-    assert [*journeys.fill(3, 9, 10)] == []
+    log: Log[Any] = Log(0, 4, lambda: iter(()))
+    assert [*journeys.fill(3, 9, 10, log)] == []
     assert asked == []
-    [filled] = journeys.fill(3, 9, 12)
+    [filled] = journeys.fill(3, 9, 12, log)
     assert journeys.first_version(filled) == 10
     assert asked == [(3, 9, 12)]
 

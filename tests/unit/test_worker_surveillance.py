@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fastavro
 import pytest
 
 from schemas.codec import decode_event, decode_event_as_tuples, fingerprint, plain_schema, wire_header
 from streams.surveillance.bins import Change, Exposure
-from streams.worker.surveillance import Batch
+from streams.surveillance.signals import Version
+from streams.surveillance.watch import Told, Watch
+from streams.worker.exposures import Batch
+from streams.worker.feed import Feed
+from streams.worker.health import WorkerHealth
+from streams.worker.partition import PartitionRun
+from streams.worker.store import MemoryStore
+from streams.worker.surveillance import Surveillance
+from tests.surveillance_support import MONITORS, watched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EVENTS = files("schemas") / "events"
 PRESENT = json.loads((EVENTS / "exposure_batch.avsc").read_text(encoding="utf-8"))
@@ -22,7 +34,7 @@ STATE: dict[str, Any] = {
     "first_specific": 15_950, "unknown": 1, "carried_until": None, "recorded": 15_020, "end_recorded": 16_030,
 }  # fmt: skip
 BATCH = {
-    "registry": "hip", "generation": "g", "partition": 1, "version": 77, "group": "cup",
+    "registry": "hip", "generation": "g", "partition": 1, "version": 77, "group": "cup", "after": 70, "part": 2,
     "changes": [{"patient": "p", "registration_id": "r", "before": [], "after": [STATE], "opted_out": False}],
 }  # fmt: skip
 
@@ -39,8 +51,14 @@ def test_tuples_are_named_as_the_schema_orders_them() -> None:
     assert names(before) == names(after) == list(Exposure._fields)
 
 
-@pytest.mark.parametrize("version", ["exposure_batch.avsc", "released/exposure_batch.1.avsc"])
-def test_every_version_is_read_in_the_present_order(version: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "place"),
+    [
+        ("exposure_batch.avsc", (70, 2)),
+        *((f"released/exposure_batch.{number}.avsc", (None, 0)) for number in (1, 2, 3)),
+    ],
+)
+def test_every_version_is_read_in_the_present_order(version: str, place: tuple[int | None, int]) -> None:
     schema = json.loads(EVENTS.joinpath(version).read_text(encoding="utf-8"))
     payload = io.BytesIO()
     fastavro.schemaless_writer(payload, plain_schema(schema), BATCH)
@@ -50,5 +68,25 @@ def test_every_version_is_read_in_the_present_order(version: str) -> None:
 
     (_, _, before, after, _) = read.changes[0]
     state = decode_event("exposure_batch", message)["changes"][0]["after"][0]
-    assert (read.group, read.version, before) == ("cup", 77, ())
+    assert (read.group, read.version, before, (read.after, read.part)) == ("cup", 77, (), place)
     assert Exposure._make(after[0])._asdict() == {**state, "by": ("F", "55-64")}
+
+
+def test_what_is_known_of_a_partition_is_let_go_with_the_partition() -> None:
+    said = Told(Version(0, 1), [Change("p", "r", None, Exposure("A", "", "U", "", ("F",), 1_000, None, "", 0, None))])
+    kept = Watch(watched("cups")).take([said]).writes
+    work = Surveillance("hip", "g", MONITORS)
+    for partition in (0, 1):
+        work.recovered(partition, lambda: _records(kept))
+    feed = Feed(lambda *_: None, lambda: None)
+    run = PartitionRun(
+        work, 1, kafka={}, store=MemoryStore, source=None, feed=feed, epoch=lambda: 0,  # type: ignore[arg-type]  # never asked
+        turn=threading.Lock(), health=WorkerHealth(),
+    )  # fmt: skip
+    feed.end()
+    run.run()
+    assert {partition: [*known] for partition, known in work._watches.items()} == {0: ["cup"]}
+
+
+def _records(kept: dict[bytes, bytes | None]) -> Iterator[tuple[bytes, bytes]]:
+    return ((key, value) for key, value in kept.items() if value is not None)

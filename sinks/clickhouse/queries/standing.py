@@ -33,13 +33,35 @@ def read_standing(
         DatabaseError: the database does not answer, or refuses.
     """
     database = sql.database_of(registry)
-    names = ((name, sql.identifier(name)) for name in columns)
-    shown = ", ".join(f"toInt32({named})" if name in _DAYS else named for name, named in names)
     return client.rows(
-        f"SELECT {shown} FROM {sql.table(database, 'exposures')} FINAL WHERE {_OF_GROUP} AND present "
+        f"SELECT {_shown(columns)} FROM {sql.table(database, 'exposures')} FINAL WHERE {_OF_GROUP} AND present "
         f"AND {counts(database, 'patient', 'version')}",
         {"generation": generation, "group": group},
     )
+
+
+def read_told(
+    client: Client, registry: str, generation: str, group: str, columns: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """The exposures of a group as journeys have said them to be last, whoever has opted out since.
+
+    Returns:
+        Of each: partition and version of the submissions, patient, registration id; then the columns as above.
+
+    Raises:
+        DatabaseError: the database does not answer, or refuses.
+    """
+    table = sql.table(sql.database_of(registry), "exposures")
+    return client.rows(
+        f"SELECT partition, version, patient, registration_id, {_shown(columns)} FROM {table} FINAL "
+        f"WHERE {_OF_GROUP} AND present",
+        {"generation": generation, "group": group},
+    )
+
+
+def _shown(columns: Sequence[str]) -> str:
+    names = ((name, sql.identifier(name)) for name in columns)
+    return ", ".join(f"toInt32({named})" if name in _DAYS else named for name, named in names)
 
 
 def standing_through(client: Client, registry: str, generation: str, group: str) -> dict[int, int]:
