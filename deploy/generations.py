@@ -1,19 +1,27 @@
-"""The Kafka side of a generation: its changelogs and its consumer groups, when it is dropped."""
+"""The Kafka side of a generation: how far its signals are, and its changelogs and groups when it is dropped."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from deploy.logbook import LogError
+from deploy.observe import wait_until
+from deploy.status import committed_by, derived_group, ends_of
+from schemas import topics
 from schemas.topics import journeys_changelog, surveillance_changelog
 
 if TYPE_CHECKING:
+    from schemas.definition.registry import RegistryDefinition
     from streams.control import KafkaConfig
 
+log = structlog.get_logger(__name__)
+
 _ANSWER_S = 30.0
+_MOMENT_S = 2.0
 _GONE = (KafkaError.GROUP_ID_NOT_FOUND, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
@@ -60,3 +68,68 @@ def drop_log(kafka: KafkaConfig, registry: str, generation: str) -> None:
 def _unless_gone(error: KafkaException) -> None:
     if error.args[0].code() not in _GONE:
         raise error
+
+
+def signals_behind(kafka: KafkaConfig, registry: str, generation: str, *, group: str = "") -> int | None:
+    """How many messages are still on their way from a generation's exposures to its signals in the database.
+
+    Args:
+        kafka: the clients' settings.
+        registry: whose.
+        generation: which.
+        group: the consumer group of the loader of registrations; empty: its own.
+
+    Returns:
+        Those that surveillance has yet to read, and those that the loader has yet to load; None where surveillance of
+        the generation has never run.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
+    exposures, signals = topics.exposures(registry), topics.signals(registry)
+    ends = ends_of(kafka, (exposures, signals))
+    watched = committed_by(kafka, surveillance_group(registry, generation), ends)
+    if all(watched[place] < 0 for place in ends if place.topic == exposures):
+        return None
+    loaded = committed_by(kafka, derived_group(group), ends)
+    reached = {place: (watched if place.topic == exposures else loaded)[place] for place in ends}
+    return sum(max(0, end - max(reached[place], 0)) for place, end in ends.items())
+
+
+def signals_are_in(
+    kafka: KafkaConfig, definition: RegistryDefinition, *, group: str = "", patience_s: float = _MOMENT_S
+) -> bool:
+    """Whether the signals of all exposures that there are at the time of the call are in the database.
+
+    Asked once the journeys have caught up, for then their exposures are on the topic. While registrations flow in,
+    signals are always a moment behind; so they are given that moment. A broker that is away has not told that they are.
+
+    Args:
+        kafka: the clients' settings.
+        definition: the registry, of the generation that is asked for.
+        group: the consumer group of the loader of registrations; empty: its own.
+        patience_s: how long it may take.
+    """
+    if not definition.monitors.monitors:
+        return True
+    registry, generation = definition.name, definition.generation
+    steps = (
+        (topics.exposures(registry), surveillance_group(registry, generation)),
+        (topics.signals(registry), derived_group(group)),
+    )
+    try:
+        return all(_catches_up(kafka, topic, reader, patience_s) for topic, reader in steps)
+    except KafkaException as error:
+        log.info("it is not known whether the signals are in", registry=registry, error=str(error))
+        return False
+
+
+def _catches_up(kafka: KafkaConfig, topic: str, group: str, patience_s: float) -> bool:
+    """Whether a group reaches the end that a topic has now."""
+    ends = {place: end for place, end in ends_of(kafka, (topic,)).items() if end}
+
+    def is_there() -> bool:
+        reached = committed_by(kafka, group, ends)
+        return all(reached[place] >= end for place, end in ends.items())
+
+    return wait_until(is_there, patience_s)

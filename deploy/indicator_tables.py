@@ -251,10 +251,19 @@ def carrier_tables(definition: RegistryDefinition, reading: CarrierReading, most
     return [counts, carriers]
 
 
-def generations_table(definition: RegistryDefinition, found: Sequence[Generation]) -> Table:
-    """Every generation and how far it is."""
+def generations_table(
+    definition: RegistryDefinition, found: Sequence[Generation], signals: Mapping[str, int | None]
+) -> Table:
+    """Every generation and how far it is.
+
+    Args:
+        definition: the registry as declared.
+        found: its generations.
+        signals: of those that watch products, how many messages are still on their way from exposures to signals;
+            None where its surveillance has never run.
+    """
     table = plain_table(f"{definition.registry.title.en}: generations")
-    for heading in ("generation", "readers", "declared now", "reaches the archive"):
+    for heading in ("generation", "readers", "declared now", "reaches the archive", "has its signals"):
         table.add_column(heading)
     for heading in ("cells", "exposures"):
         table.add_column(heading, justify="right")
@@ -262,8 +271,15 @@ def generations_table(definition: RegistryDefinition, found: Sequence[Generation
         behind = f"{sum(one.behind.values()):,} submissions behind" if one.behind else "yes"
         declared = "yes" if one.name == definition.generation else "no"
         readers = "use it" if one.current else ""
-        table.add_row(one.name, readers, declared, behind, f"{one.cells:,}", f"{one.exposures:,}")
+        has_signals = _has_signals(signals[one.name]) if one.name in signals else ""
+        table.add_row(one.name, readers, declared, behind, has_signals, f"{one.cells:,}", f"{one.exposures:,}")
     return table
+
+
+def _has_signals(behind: int | None) -> str:
+    if behind is None:
+        return "surveillance has not run"
+    return f"{behind:,} messages behind" if behind else "yes"
 
 
 def origin_line(generation: str, through: Mapping[int, int], until: date | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -15,7 +15,7 @@ from sinks.clickhouse.status import PartitionStatus, partition_status
 from streams.control import ControlReader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from deploy.settings import Settings
     from streams.control import KafkaConfig
@@ -24,6 +24,13 @@ INTAKE_GROUP = "guldadra-intake"
 LOAD_GROUP = "guldadra-load"
 LOAD_DERIVED_GROUP = "guldadra-load-derived"
 _ANSWER_S = 30.0
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,20 +225,47 @@ def derived_group(group: str) -> str:
 
 def _behind(kafka: KafkaConfig, group: str, partitions: Mapping[str, int]) -> dict[str, list[int]]:
     """How far a group is behind the end of each partition, by topic."""
-    if not partitions:
+    places = [Place(topic, partition) for topic, count in partitions.items() for partition in range(count)]
+    ends, reached = _ends(kafka, places), committed_by(kafka, group, places)
+    behind: dict[str, list[int]] = {topic: [] for topic in partitions}
+    for place in places:
+        behind[place.topic].append(max(0, ends[place] - max(reached[place], 0)))
+    return behind
+
+
+def ends_of(kafka: KafkaConfig, names: Iterable[str]) -> dict[Place, int]:
+    """Of each partition of some topics, the offset after its last message; of topics that are not there, none.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
+    known = AdminClient(dict(kafka)).list_topics(timeout=_ANSWER_S).topics
+    there = (topic for topic in names if topic in known)
+    return _ends(kafka, [Place(topic, partition) for topic in there for partition in known[topic].partitions])
+
+
+def committed_by(kafka: KafkaConfig, group: str, places: Iterable[Place]) -> dict[Place, int]:
+    """Of some partitions, how far a group has said that it is; below 0 where it never has.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
+    asked = [TopicPartition(topic, partition) for topic, partition in places]
+    if not asked:
         return {}
-    places = [TopicPartition(topic, partition) for topic, count in partitions.items() for partition in range(count)]
-    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client leaves it untyped
-    admin = AdminClient(dict(kafka))  # kept: its answers come only while it lives
-    asked = admin.list_offsets(dict.fromkeys(places, latest), request_timeout=_ANSWER_S)
-    ends = {(place.topic, place.partition): future.result().offset for place, future in asked.items()}
     reader = Consumer({**kafka, "group.id": group, "enable.auto.commit": False})
     try:
-        committed = reader.committed(places, timeout=_ANSWER_S)
+        committed = reader.committed(asked, timeout=_ANSWER_S)
     finally:
         reader.close()
-    reached = {(place.topic, place.partition): max(place.offset, 0) for place in committed}
-    return {
-        topic: [max(0, ends[topic, partition] - reached[topic, partition]) for partition in range(count)]
-        for topic, count in partitions.items()
-    }
+    return {Place(place.topic, place.partition): place.offset for place in committed}
+
+
+def _ends(kafka: KafkaConfig, places: Sequence[Place]) -> dict[Place, int]:
+    if not places:
+        return {}
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client leaves it untyped
+    admin = AdminClient(dict(kafka))  # kept: its answers come only while it lives
+    wanted = {TopicPartition(topic, partition): latest for topic, partition in places}
+    asked = admin.list_offsets(wanted, request_timeout=_ANSWER_S)
+    return {Place(place.topic, place.partition): future.result().offset for place, future in asked.items()}

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.start import start
+
+if TYPE_CHECKING:
+    from schemas.definition.registry import RegistryDefinition
 
 Registry = Annotated[str, typer.Argument(help="The registry's name.")]
 Registries = Annotated[list[str] | None, typer.Argument(help="Registries by name; all of them if left out.")]
@@ -39,13 +42,14 @@ def generations(
 
     Changed definitions begin a new generation beside the old one: start `guldadra process` anew with them, and it is
     filled from the archive. Readers go over to it by themselves once it has all that the archive has, at once and
-    whole. Then end the old process, and drop its generation here.
+    whole; where products are watched, start `guldadra surveillance` anew as well, for they wait for its signals too.
+    Then end the old processes, and drop their generation here.
     """
-    from deploy.generations import drop_log
+    from deploy.generations import drop_log, signals_are_in, signals_behind
     from deploy.indicator_tables import generations_table
     from deploy.settings import SettingsError
     from deploy.tables import console_for
-    from sinks.clickhouse.generations import GenerationError, refuse_current
+    from sinks.clickhouse.generations import GenerationError, defined_as, refuse_current
     from sinks.clickhouse.generations import drop as drop_values
     from sinks.clickhouse.generations import generations as read_generations
     from sinks.clickhouse.generations import switch as switch_to
@@ -53,9 +57,18 @@ def generations(
     settings = start()
     definition = settings.definitions((registry,))[registry]
     with settings.clickhouse() as client:
+
+        def watched(generation: str) -> RegistryDefinition | None:
+            made = defined_as(client, definition, generation)
+            return made if made is not None and made.monitors.monitors else None
+
+        def has_signals() -> bool:
+            made = watched(switch or "")
+            return made is None or signals_are_in(settings.kafka_config(), made, group=settings.group)
+
         try:
             if switch is not None:
-                switch_to(client, registry, switch, force=force)
+                switch_to(client, registry, switch, signals=has_signals, force=force)
             if drop is not None:
                 refuse_current(client, registry, drop)
                 drop_log(settings.kafka_config(), registry, drop)  # first: it is refused while a process writes on
@@ -63,10 +76,25 @@ def generations(
         except GenerationError as error:
             raise SettingsError(str(error)) from error
         found = read_generations(client, registry)
+        behind = {
+            one.name: signals_behind(settings.kafka_config(), registry, one.name, group=settings.group)
+            for one in found
+            if settings.bootstrap and watched(one.name) is not None
+        }
     if as_json:
-        print(json.dumps([{**asdict(one), "caught_up": one.caught_up} for one in found], ensure_ascii=False))
+        said = [
+            {
+                **asdict(one),
+                "caught_up": one.caught_up,
+                "signals_behind": behind.get(one.name),
+                "watched": one.name in behind,
+            }
+            for one in found
+        ]
+        print(json.dumps(said, ensure_ascii=False))
     else:
-        console_for().print(generations_table(definition, found) if found else f"{registry} has no generations yet")
+        shown = generations_table(definition, found, behind) if found else f"{registry} has no generations yet"
+        console_for().print(shown)
 
 
 def erase(registries: Registries = None, as_json: AsJson = False) -> None:

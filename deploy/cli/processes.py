@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -125,9 +126,10 @@ def load(
     """Load accepted registrations, receipts, cells, exposures and lists into ClickHouse.
 
     It also erases what does not count any more because a person opted out, and lets readers use a new generation of
-    indicators once it has caught up (`guldadra generations`). SIGTERM ends it after the batch in hand. A database that
-    is away stops it, and loses nothing.
+    indicators once it has caught up, and all its signals are in where products are watched (`guldadra generations`).
+    SIGTERM ends it after the batch in hand. A database that is away stops it, and loses nothing.
     """
+    from deploy.generations import signals_are_in
     from deploy.observe import Observed
     from deploy.status import LOAD_GROUP, derived_group
     from sinks.clickhouse.housekeeping import Housekeeping
@@ -146,8 +148,9 @@ def load(
             instance=settings.instance if settings.static_membership else None,
         )
         housekeeping = Housekeeping(
-            client, definitions, stop=stop, holds=loaders.registrations.holds, erase_every_s=60 * erase_every
-        )
+            client, definitions, stop=stop, holds=loaders.registrations.holds, erase_every_s=60 * erase_every,
+            signals=partial(signals_are_in, settings.kafka_config(), group=settings.group),
+        )  # fmt: skip
         with Observed(settings.host, settings.metrics_port, loaders.health):
             loaders.run(housekeeping.run)
 

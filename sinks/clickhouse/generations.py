@@ -1,7 +1,7 @@
 """Generations of derived values side by side, and the pointer that says which of them readers use.
 
 A changed definition begins a new generation beside the old one; readers go on with the old until the new
-one has all that the archive has, so there is neither a gap nor a mixture.
+one has all that the archive has, and its signals where products are watched, so there is neither a gap nor a mixture.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from schemas.definition.monitors import Monitors
 from sinks.clickhouse import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
@@ -87,26 +87,38 @@ def readable(client: Client, definition: RegistryDefinition) -> RegistryDefiniti
         raise GenerationError(
             f"registry {registry} has no derived values yet: run `guldadra process {registry}` and `guldadra load`"
         )
-    if current == definition.generation:
+    found = defined_as(client, definition, current)
+    if found is None:
+        raise GenerationError(
+            f"generation {current} of {registry}, which readers use, was made by definitions that are not known here; "
+            f"`guldadra generations {registry}` tells what else there is"
+        )
+    return found
+
+
+def defined_as(client: Client, definition: RegistryDefinition, generation: str) -> RegistryDefinition | None:
+    """The registry with the indicators and monitors that a generation was made by; None where they are not known.
+
+    Raises:
+        DatabaseError: the database does not answer, or is not migrated.
+    """
+    if generation == definition.generation:
         return definition
     found = client.rows(
-        f"SELECT indicators, monitors FROM {_table(registry, _DEFINITIONS)} FINAL "
+        f"SELECT indicators, monitors FROM {_table(definition.name, _DEFINITIONS)} FINAL "
         "WHERE generation = {generation:String}",
-        {"generation": current},
+        {"generation": generation},
     )
     try:
         indicators, monitors = (yaml.safe_load(text) or {} for text in found[0])
         return replace(
             definition,
-            generation=current,
+            generation=generation,
             indicators=Indicators.model_validate(indicators),
             monitors=Monitors.model_validate(monitors),
         )
-    except (IndexError, yaml.YAMLError, ValidationError) as error:
-        raise GenerationError(
-            f"generation {current} of {registry}, which readers use, was made by definitions that are not known here; "
-            f"`guldadra generations {registry}` tells what else there is"
-        ) from error
+    except (IndexError, yaml.YAMLError, ValidationError):
+        return None
 
 
 def progress(client: Client, registry: str, generation: str) -> dict[int, int]:
@@ -174,13 +186,16 @@ def is_caught_up(client: Client, registry: str, generation: str, *, patience_s: 
     return True
 
 
-def switch(client: Client, registry: str, generation: str, *, force: bool = False) -> None:
+def switch(
+    client: Client, registry: str, generation: str, *, signals: Callable[[], bool] = lambda: True, force: bool = False
+) -> None:
     """Let readers use a generation from now on.
 
     Args:
         client: the way to ClickHouse.
         registry: whose.
         generation: which.
+        signals: tells whether its signals are in the tables as well; asked once all else is.
         force: switch although it has not caught up.
 
     Raises:
@@ -195,6 +210,11 @@ def switch(client: Client, registry: str, generation: str, *, force: bool = Fals
         raise GenerationError(
             f"generation {generation} of {registry} has not caught up: {behind:,} archived submissions are not in it "
             "yet. Readers would lose them: wait, or switch by force"
+        )
+    if not force and not signals():
+        raise GenerationError(
+            f"generation {generation} of {registry} has not all its signals yet. Readers would lose them: see that "
+            f"`guldadra surveillance {registry}` runs with its definitions and wait, or switch by force"
         )
     _point(client, registry, generation)
 
@@ -232,15 +252,24 @@ def keep_definitions(client: Client, definition: RegistryDefinition) -> None:
     client.command(f"INSERT INTO {table} (generation, indicators, monitors) VALUES ({values})")
 
 
-def follow(client: Client, definition: RegistryDefinition) -> bool:
+def follow(
+    client: Client, definition: RegistryDefinition, signals: Callable[[RegistryDefinition], bool] = lambda _: True
+) -> bool:
     """Point to the generation that is declared now, once it has caught up; whether the pointer moved.
 
     The first generation of all is pointed to at once, for there is nothing else to read. One that was
     pointed to before is left to whoever switched away from it, or to a process that knows newer definitions.
+
+    Args:
+        client: the way to ClickHouse.
+        definition: the registry as declared.
+        signals: tells whether the generation's signals are in the tables as well; asked once all else is.
     """
     registry, declared = definition.name, definition.generation
     before = [row[0] for row in client.rows(f"SELECT DISTINCT generation FROM {_table(registry, _POINTER)}")]
-    if declared in before or (before and not is_caught_up(client, registry, declared, patience_s=_MOMENT_S)):
+    if declared in before:
+        return False
+    if before and not (is_caught_up(client, registry, declared, patience_s=_MOMENT_S) and signals(definition)):
         return False
     _point(client, registry, declared)
     return True

@@ -33,6 +33,7 @@ class Housekeeping:
         stop: set it, and it ends after what it has in hand.
         holds: whether a partition of a topic is this instance's now.
         erase_every_s: how often what does not count any more is deleted; 0: never.
+        signals: tells whether the signals of the declared generation are in the tables, where products are watched.
         look_every_s: how often a generation that is new is looked at.
     """
 
@@ -44,6 +45,7 @@ class Housekeeping:
         stop: threading.Event,
         holds: Callable[[str, int], bool],
         erase_every_s: float,
+        signals: Callable[[RegistryDefinition], bool] = lambda _: True,
         look_every_s: float = _LOOK_EVERY_S,
     ) -> None:
         self._client = client.with_patience(0.0)  # what is not done now is done the next time
@@ -51,6 +53,7 @@ class Housekeeping:
         self._stop = stop
         self._holds = holds
         self._erase_every_s = erase_every_s
+        self._signals = signals
         self._look_every_s = look_every_s
         self._erased_at: dict[str, float] = {}
         self._kept: set[str] = set()
@@ -67,7 +70,7 @@ class Housekeeping:
             if definition.name not in self._kept:
                 keep_definitions(self._client, definition)
                 self._kept.add(definition.name)
-            follow(self._client, definition)
+            follow(self._client, definition, self._signals)
             last = self._erased_at.get(definition.name)
             if self._erase_every_s and (last is None or time.monotonic() - last >= self._erase_every_s):
                 self._erased_at[definition.name] = time.monotonic()

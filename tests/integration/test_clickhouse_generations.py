@@ -83,6 +83,9 @@ def test_readers_switch_only_to_what_has_caught_up(client: Client, two: Registry
     write(client, two, 1, cells=[], generation=NEW)
     write(client, two, 0, cells=[], generation=NEW, partition=1)
     assert is_caught_up(client, two.name, NEW, patience_s=0.0)
+    with pytest.raises(GenerationError, match="has not all its signals yet"):
+        switch(client, two.name, NEW, signals=lambda: False)
+    assert current_generation(client, two.name) == two.generation
     switch(client, two.name, NEW)
     assert [(one.name, one.current) for one in generations(client, two.name)] == [(NEW, True), (two.generation, False)]
     switch(client, two.name, two.generation)
@@ -90,7 +93,7 @@ def test_readers_switch_only_to_what_has_caught_up(client: Client, two: Registry
 
 
 def test_a_switch_by_force(client: Client, two: RegistryDefinition) -> None:
-    switch(client, two.name, NEW, force=True)
+    switch(client, two.name, NEW, signals=lambda: False, force=True)
     assert current_generation(client, two.name) == NEW
 
 
@@ -115,7 +118,8 @@ def test_the_pointer_follows_what_is_declared_once_and_only_when_it_has_caught_u
     assert not follow(client, declared_now)
     write(client, two, 1, cells=[], generation=NEW)
     write(client, two, 0, cells=[], generation=NEW, partition=1)
-    assert follow(client, declared_now)
+    assert not follow(client, declared_now, lambda declared: declared is not declared_now)  # nor without its signals
+    assert follow(client, declared_now, lambda declared: declared is declared_now)
     assert not follow(client, two)  # a process with the older definitions does not switch back
     assert current_generation(client, two.name) == NEW
 

@@ -7,7 +7,9 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
+from deploy.generations import signals_are_in, signals_behind
 from deploy.surveillance_check import MonitorAccount, check_surveillance
 from schemas import topics
 from schemas.codec import encode_event
@@ -18,7 +20,7 @@ from streams.worker.surveillance import Surveillance
 from streams.worker.worker import Worker, WorkerOptions
 from tests.contract.test_worker_embedded import QUICKER
 from tests.deploy_support import Shell
-from tests.derived_support import MONITORS, cell, derived_registry, load, made, write
+from tests.derived_support import MONITORS, cell, derived_registry, load, made, point, write
 from tests.running import working
 from tests.support import make_log, read_events, send
 from tests.surveillance_support import batch, random_messages
@@ -146,6 +148,54 @@ def test_what_is_kept_is_compared_and_what_is_planted_is_found(
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Shell:
     return Shell(monkeypatch, capsys, tmp_path)
+
+
+def loaded_by(site: Site, group: str) -> None:
+    """A loader that says it has loaded all signals that there are."""
+    topic = topics.signals(site.definition.name)
+    reader = Consumer({**site.kafka, "group.id": group, "enable.auto.commit": False})
+    places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    for place in places:
+        place.offset = reader.get_watermark_offsets(place, 10)[1]
+    reader.commit(offsets=places, asynchronous=False)
+    reader.close()
+
+
+def test_readers_wait_for_the_signals_of_a_generation_too(
+    site: Site, embedded_database: EmbeddedDatabase, shell: Shell
+) -> None:
+    name, generation = site.definition.name, site.definition.generation
+    shell.set(
+        clickhouse_url=embedded_database.url, registries=site.definition.folder,
+        bootstrap=site.kafka["bootstrap.servers"], group=f"of-{name}",
+    )  # fmt: skip
+
+    def behind() -> int | None:
+        return signals_behind(site.kafka, name, generation, group=f"of-{name}")
+
+    def are_in() -> bool:
+        return signals_are_in(site.kafka, site.definition, group=f"of-{name}", patience_s=0.0)
+
+    site.tell(site.messages)
+    assert (behind(), are_in()) == (None, False)
+    assert "surveillance has not run" in " ".join(shell("generations", name).out.split())
+    point(site.client, name, "000000000000")
+    refused = shell("generations", name, "--switch", generation)
+    assert refused.code == 2
+    assert f"generation {generation} of {name} has not all its signals yet" in " ".join(refused.err.split())
+
+    site.watch()
+    signals = behind()
+    assert signals, "no signal was stated"
+    assert not are_in()
+    assert f"{signals} messages behind" in " ".join(shell("generations", name).out.split())
+    loaded_by(site, f"of-{name}-derived")
+    assert (behind(), are_in()) == (0, True)
+    assert shell("generations", name, "--switch", generation).code == 0
+    said = {one["name"]: one for one in json.loads(shell("generations", name, "--json").out)}
+    assert (said[generation]["current"], said[generation]["signals_behind"]) == (True, 0)
+    site.tell(site.messages[:1])  # more exposures, that surveillance has not read
+    assert not are_in()
 
 
 def test_a_registry_that_watches_nothing_has_nothing_to_compare(
