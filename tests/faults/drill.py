@@ -101,10 +101,10 @@ class Drill:
         self._workers.append(worker)
         return worker
 
-    def surveillance(self, name: str = "surveillance") -> Worker:
+    def surveillance(self, name: str = "surveillance", *, registry: RegistryDefinition | None = None) -> Worker:
         """A worker of surveillance, not started yet; its state is kept under its name."""
         env = {**self.env, "GULDADRA_STATE": str(self.state(name)), "GULDADRA_SESSION_TIMEOUT_S": "6"}
-        worker = Worker("surveillance", self.registry, self.folder, env, name=name)
+        worker = Worker("surveillance", registry or self.registry, self.folder, env, name=name)
         self._workers.append(worker)
         return worker
 

@@ -55,6 +55,7 @@ def test_a_changed_definition_fills_from_the_archive_and_readers_see_neither_gap
     running.loader_of(new)
     dying = running.signalled("sent", 2, "KILL", name="changed", registry=new)
     after = running.process("changed", registry=new)
+    watching = running.surveillance("changed surveillance", registry=new)
     with reading(embedded_database.url, old) as read:
         with running.flowing([one for one in all_submissions() if one.form not in COUNTED], FLOW_S):
             dying.start_unseen()
@@ -64,6 +65,8 @@ def test_a_changed_definition_fills_from_the_archive_and_readers_see_neither_gap
             after.start()
             until_live(after)
             filled = time.monotonic() - begun
+            assert current_generation(running.client, old.name) == old.generation, "its signals are not in yet"
+            watching.start()
             wait_for(lambda: current_generation(running.client, old.name) == new.generation, "the pointer", PATIENCE_S)
             moved = time.monotonic() - begun
         running.settle()
@@ -81,6 +84,7 @@ def test_a_changed_definition_fills_from_the_archive_and_readers_see_neither_gap
     running.account(old)
     assert before.stop() == 0
     assert after.stop() == 0
+    assert watching.stop() == 0
 
     switch(running.client, old.name, old.generation)
     assert number_of_operations(running.client, old) == (old.generation, operations)

@@ -146,10 +146,10 @@ def loaded_by(site: Site, group: str) -> None:
     """A loader that says it has loaded all signals that there are."""
     topic = topics.signals(site.definition.name)
     reader = Consumer({**site.kafka, "group.id": group, "enable.auto.commit": False})
-    ends = [
-        (number, reader.get_watermark_offsets(TopicPartition(topic, number), 10)[1]) for number in range(PARTITIONS)
-    ]
-    reader.commit(offsets=[TopicPartition(topic, number, end) for number, end in ends], asynchronous=False)
+    places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    for place in places:
+        place.offset = reader.get_watermark_offsets(place, 10)[1]
+    reader.commit(offsets=places, asynchronous=False)
     reader.close()
 
 
