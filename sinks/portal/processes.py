@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -99,14 +99,17 @@ def _read(named: tuple[str, str]) -> Process:
 def _health(address: str) -> dict[str, Any] | None:
     try:
         with urllib.request.urlopen(address, timeout=_PATIENCE_S) as answer:  # noqa: S310 - http, from our own settings
-            return dict(json.load(answer))
+            return _said(answer)
     except urllib.error.HTTPError as error:
-        if error.code != _NOT_WELL:
-            return None
-        try:
-            return dict(json.load(error))
-        except (OSError, ValueError, TypeError):
-            return None
+        with error:
+            return _said(error) if error.code == _NOT_WELL else None
+    except (OSError, ValueError):
+        return None
+
+
+def _said(answer: IO[bytes]) -> dict[str, Any] | None:
+    try:
+        return dict(json.load(answer))
     except (OSError, ValueError, TypeError):
         return None
 

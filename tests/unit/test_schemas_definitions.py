@@ -107,7 +107,7 @@ def test_a_key_that_stands_twice_in_yaml_names_the_line(tmp_path: Path) -> None:
         ({"tariff": {"amount": -1, "currency": "SEK", "per": "piece"}}, "tariff.amount"),
         ({"retention_years": 0}, "retention_years"),
         ({"attested": {"coverage": {"sv": "Ja", "en": "Yes"}}}, "attested"),
-        ({"attested": {"fame": {"sv": "Ja", "en": "Yes"}}}, "attested.fame"),
+        ({"attested": {"fame": {"sv": "Ja", "en": "Yes"}}}, "attested.fame.[key]"),
     ],
 )
 def test_a_wrong_key_of_the_registry_is_named(tmp_path: Path, changes: dict[str, Any], key: str) -> None:

@@ -11,7 +11,7 @@ from sinks.clickhouse.queries.completeness import SMALLEST, read_completeness
 from sinks.clickhouse.queries.coverage import Per, read_coverage
 from sinks.clickhouse.queries.coverage_counts import NoCoverageError
 from sinks.portal.charts.tiles import CLASSES, Tile, tile_map
-from sinks.portal.guard import AskError, NotFoundError
+from sinks.portal.guard import AskError
 from sinks.portal.pages.asking import day_of, one_of
 from sinks.portal.pages.pieces import (
     HIDDEN,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from schemas.definition.coverage import CoverageDefinition
+    from schemas.definition.coverage import Coverage, CoverageDefinition
     from sinks.clickhouse.queries.coverage import CoverageReading, CoverageRow
     from sinks.clickhouse.queries.coverage_shares import Bounds, Share
     from sinks.portal.portal import Asked
@@ -50,10 +50,30 @@ def router() -> APIRouter:
 
 
 def _page(asked: Asked) -> Page:
-    t, definition = asked.texts, asked.definition
-    if definition.coverage is None:
-        raise NotFoundError
-    declared = definition.coverage.definitions
+    t, coverage = asked.texts, asked.definition.coverage
+    if coverage is not None:
+        return _of_declared(asked, coverage)
+    fields = [_form_field(asked)]
+    return Page(
+        title_of(asked, t("Coverage")),
+        [
+            Section(
+                text=[
+                    t("This register declares nothing that its coverage could be held against."),
+                    t("Choose a form, and see how complete its registrations are."),
+                ],
+                forms=[Form("choose", t("Choose"), fields, t("Show"))],
+            ),
+            *_completeness(asked),
+        ],
+        trail=trail(asked),
+        live=asked.definition.name,
+        notice=notice_of(asked),
+    )
+
+
+def _of_declared(asked: Asked, coverage: Coverage) -> Page:
+    t, definition, declared = asked.texts, asked.definition, coverage.definitions
     place: _Place = one_of(asked, "place", get_args(_Place), "county")
     per: Per = one_of(asked, "per", get_args(Per), "year")
     name = one_of(asked, "definition", tuple(declared), _first(declared))
@@ -85,7 +105,7 @@ def _page(asked: Asked) -> Page:
         lead=t(
             "What share of what %(source)s counts is registered. Figures of different registers can be compared only "
             "where they are of the same definition.",
-            source=t.of(definition.coverage.source),
+            source=t.of(coverage.source),
         ),
         trail=trail(asked),
         live=definition.name,
@@ -134,9 +154,13 @@ def _form(
     if first_day is not None:
         options = [Option(day.isoformat(), period_name(t, day, None, per)) for day in times]
         fields.append(Field("time", t("period"), "select", first_day.isoformat(), options))
+    return Form("choose", t("Choose"), [*fields, _form_field(asked)], t("Show"))
+
+
+def _form_field(asked: Asked) -> Field:
+    t = asked.texts
     forms = [Option("", t("none")), *(Option(form, form) for form in asked.definition.forms)]
-    fields.append(Field("form", t("completeness of the form"), "select", asked.one("form"), forms))
-    return Form("choose", t("Choose"), fields, t("Show"))
+    return Field("form", t("completeness of the form"), "select", asked.one("form"), forms)
 
 
 def _facts(t: Texts, declared: dict[str, CoverageDefinition], rows: Sequence[CoverageRow]) -> list[Fact]:
@@ -245,12 +269,11 @@ def _table(asked: Asked, rows: Sequence[CoverageRow], place: str, definition: Co
         (
             place_name(asked, place, row.place),
             row.registered,
-            _bounds(t, row.found) if row.state == "compared" else None,
-            _bounds(t, row.reference) if row.state == "compared" else None,
-            _state_or_share(t, row),
-            _limits(t, row.share),
-            _share(t, row.adjusted) if row.state == "compared" else None,
-            _limits(t, row.adjusted),
+            *(_bounds(t, one) if row.state == "compared" else None for one in (row.found, row.reference)),
+            _share_cell(t, row, row.share),
+            *_limits(row.share),
+            _share_cell(t, row, row.adjusted) if row.state == "compared" else None,
+            *_limits(row.adjusted),
             row.excess or None,
             {True: t("yes"), False: t("no"), None: "" if row.target is None else t("cannot be told")}[row.reached],
             _remarks(t, row),
@@ -263,14 +286,14 @@ def _table(asked: Asked, rows: Sequence[CoverageRow], place: str, definition: Co
         [
             Column("place", t("place")),
             Column("registered", t("registered"), "number"),
-            Column("found", t("found")),
-            Column("of", t("of")),
-            Column("share", t("share")),
-            Column("limits", t("95 % limits")),
-            Column(
-                "adjusted", t("adjusted"), note=t("found of what is to be expected by now, by the register's delay")
-            ),
-            Column("adjusted_limits", t("95 % limits")),
+            Column("found", t("found"), "number"),
+            Column("of", t("of"), "number"),
+            Column("share", t("share"), "share"),
+            Column("lower", t("lower 95 % limit"), "share"),
+            Column("upper", t("upper 95 % limit"), "share"),
+            Column("adjusted", t("adjusted"), "share"),
+            Column("adjusted_lower", t("lower 95 % limit"), "share"),
+            Column("adjusted_upper", t("upper 95 % limit"), "share"),
             Column("excess", t("beyond"), "number", note=t("registered beyond what the source has")),
             Column("reached", t("target reached")),
             Column("remarks", t("remarks")),
@@ -295,14 +318,14 @@ def _over_time(asked: Asked, nation: CoverageReading, declared: dict[str, Covera
         [
             Column("period", t("period")),
             Column("registered", t("registered"), "number"),
-            *(Column(name, t.of(one.title)) for name, one in declared.items()),
+            *(Column(name, t.of(one.title), "share") for name, one in declared.items()),
             Column("excess", t("beyond"), "number", note=t("registered beyond what the source has")),
         ],
         [
             (
                 period_name(t, first_day, None, per),
                 max(row.registered for row in rows.values()),
-                *(_state_or_share(t, rows[name]) if name in rows else None for name in declared),
+                *(_share_cell(t, rows[name], rows[name].share) if name in rows else None for name in declared),
                 max(row.excess for row in rows.values()) or None,
             )
             for first_day, rows in reversed(cells.items())
@@ -359,15 +382,23 @@ def _share(t: Texts, share: Share | None) -> str:
     return low if low == high else t("%(lower)s to %(upper)s", lower=low, upper=high)
 
 
-def _limits(t: Texts, share: Share | None) -> str:
-    if share is None or (share.lower is None and share.upper is None):
-        return ""
-    return t("%(lower)s to %(upper)s", lower=t.share(share.lower), upper=t.share(share.upper))
+def _share_cell(t: Texts, row: CoverageRow, share: Share | None) -> float | str | None:
+    """A share as a number where it is one; bounds and what cannot be judged in words."""
+    if row.state != "compared":
+        return _state(t, row)
+    if share is None:
+        return None
+    return share.low if share.low == share.high else _share(t, share)
 
 
-def _bounds(t: Texts, bounds: Bounds) -> str:
-    low, high = t.number(bounds.low), t.number(bounds.high)
-    return low if low == high else t("%(lower)s to %(upper)s", lower=low, upper=high)
+def _limits(share: Share | None) -> tuple[float | None, float | None]:
+    return (None, None) if share is None else (share.lower, share.upper)
+
+
+def _bounds(t: Texts, bounds: Bounds) -> int | str:
+    if bounds.low == bounds.high:
+        return bounds.low
+    return t("%(lower)s to %(upper)s", lower=t.number(bounds.low), upper=t.number(bounds.high))
 
 
 def _remarks(t: Texts, row: CoverageRow) -> str:

@@ -7,7 +7,7 @@ import io
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sinks.portal.pages.pieces import Hidden, Link
+from sinks.portal.pages.pieces import Hidden, Link, Written
 
 if TYPE_CHECKING:
     from sinks.portal.pages.pieces import Table
@@ -27,6 +27,8 @@ def csv_of(table: Table) -> str:
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a table holds
     if value is None or isinstance(value, Hidden):
         return ""
+    if isinstance(value, Written):
+        value = value.value
     if isinstance(value, Link):
         value = value.text
     if isinstance(value, date):

@@ -11,21 +11,18 @@ from sinks.portal.comparing import compare
 from sinks.portal.following import FEWEST, follow
 from sinks.portal.guard import AskError
 from sinks.portal.pages.indicators import short_of_target
-from sinks.portal.pages.pieces import (
-    HIDDEN,
-    Chart,
-    Column,
-    Fact,
-    Section,
-    Table,
-)
+from sinks.portal.pages.pieces import Chart, Column, Fact, Section, Table, Written
 from sinks.portal.pages.words import (
     direction_words,
     indicator_title,
+    interval,
     limits_words,
+    period_cell,
     period_name,
     place_name,
     target_words,
+    value_cells,
+    value_columns,
     value_words,
 )
 
@@ -185,7 +182,12 @@ def _funnel(asked: Asked, chosen: Chosen, comparison: Comparison) -> Chart:
         beyond=", ".join(beyond) or t("none"),
     )
     rows = [
-        (names[one.place], round(one.size, 1), value_words(t, chosen.indicator, one.estimate.value), said[one.standing])
+        (
+            names[one.place],
+            round(one.size, 1),
+            Written(value_words(t, chosen.indicator, one.estimate.value), one.estimate.value),
+            said[one.standing],
+        )
         for one in comparison.units
     ]
     table = Table(
@@ -194,7 +196,7 @@ def _funnel(asked: Asked, chosen: Chosen, comparison: Comparison) -> Chart:
         [
             Column("place", t("place")),
             Column("size", size, "number"),
-            Column("value", t("value")),
+            Column("value", t("value"), "number"),
             Column("standing", t("among the limits")),
         ],
         rows,
@@ -233,9 +235,7 @@ def _league(asked: Asked, chosen: Chosen, comparison: Comparison, hidden: int) -
     rows = [
         (
             place_name(asked, chosen.place, one.place),
-            one.estimate.n,
-            value_words(t, indicator, one.estimate.value),
-            limits_words(t, indicator, one.estimate),
+            *value_cells(t, indicator, one.estimate),
             _rank(t, one),
             standing_words(t, indicator, one),
         )
@@ -249,9 +249,7 @@ def _league(asked: Asked, chosen: Chosen, comparison: Comparison, hidden: int) -
         t("Places, with how sure they are"),
         [
             Column("place", t("place")),
-            Column("n", t("number"), "number"),
-            Column("value", t("value")),
-            Column("limits", t("95 % limits")),
+            *value_columns(t, indicator),
             Column("rank", t("rank")),
             Column("standing", t("against the country")),
         ],
@@ -289,19 +287,11 @@ def _plain_table(asked: Asked, chosen: Chosen, rows: Sequence[IndicatorRow]) -> 
         t("Places"),
         [
             Column("place", t("place")),
-            Column("n", t("number"), "number"),
-            Column("value", t("value")),
-            Column("limits", t("quartiles") if indicator.kind == "median" else t("95 % limits")),
+            *value_columns(t, indicator),
         ],
-        [(place_name(asked, chosen.place, row.place), *_row(t, indicator, row)) for row in rows],
+        [(place_name(asked, chosen.place, row.place), *value_cells(t, indicator, row.estimate)) for row in rows],
         note=t("Places of this kind of value are not ranked: it has no limits by chance."),
     )
-
-
-def _row(t: Texts, indicator: Indicator, row: IndicatorRow) -> tuple[object, ...]:
-    if row.estimate is None:
-        return HIDDEN, HIDDEN, HIDDEN
-    return row.n, value_words(t, indicator, row.estimate.value), limits_words(t, indicator, row.estimate)
 
 
 def followed(asked: Asked, chosen: Chosen, nation: IndicatorReading, places: IndicatorReading) -> Section:
@@ -348,15 +338,13 @@ def followed(asked: Asked, chosen: Chosen, nation: IndicatorReading, places: Ind
         t("%(place)s over time", place=name),
         [
             Column("period", t("period")),
-            Column("n", t("number"), "number"),
-            Column("value", t("value")),
-            Column("limits", t("95 % limits")),
+            *value_columns(t, indicator),
             Column("follow_up", t("follow-up")),
         ],
         [
             (
-                period_name(t, row.first_day, row.last_day, chosen.per),
-                *_row(t, indicator, row),
+                period_cell(t, row, chosen.per),
+                *value_cells(t, indicator, row.estimate),
                 t("over") if row.mature else t("not over"),
             )
             for row in sorted(rows, key=lambda row: row.last_day, reverse=True)
@@ -383,14 +371,12 @@ def broken_down(asked: Asked, chosen: Chosen, rows: Sequence[IndicatorRow]) -> S
         t("The country by %(breakdown)s", breakdown=title),
         [
             Column("value_of", title),
-            Column("n", t("number"), "number"),
-            Column("value", t("value")),
-            Column("limits", t("quartiles") if indicator.kind == "median" else t("95 % limits")),
+            *value_columns(t, indicator),
         ],
-        [(row.breakdown[0] or t("not known"), *_row(t, indicator, row)) for row in rows],
+        [(row.breakdown[0] or t("not known"), *value_cells(t, indicator, row.estimate)) for row in rows],
     )
     drawn = [
-        LeagueRow(row.breakdown[0] or t("not known"), row.estimate.value, *_interval(row), "inside")
+        LeagueRow(row.breakdown[0] or t("not known"), row.estimate.value, *interval(row.estimate), "inside")
         for row in rows
         if row.estimate is not None and row.estimate.value is not None
     ]
@@ -406,9 +392,3 @@ def broken_down(asked: Asked, chosen: Chosen, rows: Sequence[IndicatorRow]) -> S
     )
     says = t("The country's value by %(breakdown)s, with limits; the numbers are below.", breakdown=title)
     return Section(table.title, charts=[Chart("broken_down", table.title, says, spec, table)])
-
-
-def _interval(row: IndicatorRow) -> tuple[float | None, float | None]:
-    if row.estimate is None:
-        return None, None
-    return row.estimate.quartiles or (row.estimate.lower, row.estimate.upper)

@@ -8,19 +8,19 @@ from fastapi import APIRouter
 
 from sinks.clickhouse.generations import GenerationError
 from sinks.clickhouse.queries.indicators import Cut, read_indicators
-from sinks.portal.pages.pieces import HIDDEN, Column, Link, Page, Section, Table
+from sinks.portal.pages.pieces import Column, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.pages.words import (
     direction_words,
     indicator_title,
-    limits_words,
     notice_of,
-    period_name,
+    period_cell,
     read_as_of,
     target_words,
     title_of,
     trail,
-    value_words,
+    value_cells,
+    value_columns,
 )
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ def _table(asked: Asked, name: str, cohort: Cohort, reading: IndicatorReading) -
         [
             Column("indicator", t("indicator"), "link"),
             Column("period", t("period")),
-            Column("n", t("number"), "number"),
-            Column("value", t("value")),
-            Column("limits", t("95 % limits"), note=t("of medians the quartiles")),
+            *value_columns(t),
             Column("target", t("target")),
             Column("direction", t("direction")),
             Column("follow_up", t("follow-up")),
@@ -120,17 +118,9 @@ def _table(asked: Asked, name: str, cohort: Cohort, reading: IndicatorReading) -
 def _cells(t: Texts, indicator: Indicator, row: IndicatorRow | None) -> tuple[object, ...]:
     target, direction = target_words(t, indicator), direction_words(t, indicator)
     if row is None:
-        return None, None, None, "", target, direction, ""
-    hidden = row.estimate is None
-    return (
-        period_name(t, row.first_day, row.last_day, "year"),
-        HIDDEN if hidden else row.n,
-        HIDDEN if row.estimate is None else value_words(t, indicator, row.estimate.value),
-        HIDDEN if hidden else limits_words(t, indicator, row.estimate),
-        target,
-        direction,
-        t("over") if row.mature else t("not over"),
-    )
+        return None, None, None, None, None, target, direction, ""
+    values = value_cells(t, indicator, row.estimate)
+    return period_cell(t, row, "year"), *values, target, direction, t("over") if row.mature else t("not over")
 
 
 def _href(asked: Asked, indicator: str) -> str:

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 
 from sinks.portal.access import may
 from sinks.portal.guard import token_against_forgery
-from sinks.portal.pages.pieces import Column, Hidden, Link
+from sinks.portal.pages.pieces import Column, Hidden, Link, Written
 from sinks.portal.texts import HIDDEN, LANGUAGES, NOTHING, marked, texts
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def cell_text(t: Texts, column: Column, value: Any) -> str:  # noqa: ANN401 - of
         return HIDDEN
     if value is None:
         return NOTHING
-    if isinstance(value, Link):
+    if isinstance(value, Link | Written):
         return value.text
     if isinstance(value, str):
         return value
@@ -116,8 +116,6 @@ _WATCHING = frozenset({"company", "signals", "monitors"})
 
 
 def _has(definition: Any, area: str) -> bool:  # noqa: ANN401 - a registry's definition
-    if area == "coverage":
-        return definition.coverage is not None
     return bool(definition.monitors.monitors) if area in _WATCHING else True
 
 

@@ -41,6 +41,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A value that is written otherwise than its column's others: the page has the text, a file the value."""
+
+    text: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Hidden:
     """A value that is not shown, for it is about too few persons."""
 

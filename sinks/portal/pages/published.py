@@ -10,20 +10,20 @@ from sinks.clickhouse.generations import GenerationError
 from sinks.clickhouse.queries.coverage import read_coverage
 from sinks.clickhouse.queries.indicators import Cut, read_indicators
 from sinks.portal.charts.curves import Step, lines
-from sinks.portal.pages.pieces import HIDDEN, Chart, Column, Fact, Page, Section, Table
+from sinks.portal.pages.pieces import Chart, Column, Fact, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.pages.words import (
-    digits_of,
     direction_words,
     indicator_title,
-    limits_words,
     notice_of,
+    period_cell,
     read_as_of,
     target_words,
     trail,
+    value_cells,
+    value_columns,
     value_words,
 )
-from sinks.portal.texts import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,9 +155,7 @@ def _indicator(asked: Asked, indicator: Indicator, rows: Sequence[IndicatorRow])
         title,
         [
             Column("year", t("year")),
-            Column("n", t("number"), "number"),
-            Column("value", t("value"), "share" if indicator.kind == "proportion" else "decimal", _digits(indicator)),
-            Column("limits", t("quartiles") if indicator.kind == "median" else t("95 % limits")),
+            *value_columns(t, indicator),
             Column("follow_up", t("follow-up")),
         ],
         [_row(t, indicator, row) for row in sorted(rows, key=lambda row: row.last_day, reverse=True)],
@@ -180,13 +178,6 @@ def _indicator(asked: Asked, indicator: Indicator, rows: Sequence[IndicatorRow])
     return Section(title, text=text, charts=[Chart(name, title, says, spec, table)])
 
 
-def _digits(indicator: Indicator) -> int:
-    return 1 if indicator.kind == "proportion" else digits_of(indicator)
-
-
 def _row(t: Texts, indicator: Indicator, row: IndicatorRow) -> tuple[object, ...]:
-    year = NOTHING if row.first_day is None else str(row.first_day.year)
     over = t("over") if row.mature else t("not over")
-    if row.estimate is None:
-        return year, HIDDEN, HIDDEN, HIDDEN, over
-    return year, row.n, row.estimate.value, limits_words(t, indicator, row.estimate), over
+    return period_cell(t, row, "year"), *value_cells(t, indicator, row.estimate), over

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.version import epoch_and_offset
-from sinks.portal.pages.pieces import Link
+from sinks.portal.pages.pieces import HIDDEN, Column, Link, Written
 from sinks.portal.texts import NOTHING
 
 if TYPE_CHECKING:
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from schemas.definition.indicators import Indicator
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.queries.estimates import Estimate
+    from sinks.clickhouse.queries.indicators import IndicatorRow
+    from sinks.portal.pages.pieces import Hidden
     from sinks.portal.portal import Asked
     from sinks.portal.texts import Texts
+
+    Cell = int | Written | Hidden | None
 
 _QUARTER = 3
 
@@ -109,13 +113,44 @@ def digits_of(indicator: Indicator) -> int:
 
 
 def limits_words(t: Texts, indicator: Indicator, estimate: Estimate | None) -> str:
-    """The 95 % limits, of a median its quartiles; empty where there are none."""
-    if estimate is None:
-        return ""
-    lower, upper = estimate.quartiles or (estimate.lower, estimate.upper)
+    """The 95 % limits, of a median its quartiles, in a sentence; empty where there are none."""
+    lower, upper = interval(estimate)
     if lower is None or upper is None:
         return ""
     return t("%(lower)s to %(upper)s", lower=value_words(t, indicator, lower), upper=value_words(t, indicator, upper))
+
+
+def interval(estimate: Estimate | None) -> tuple[float | None, float | None]:
+    """The 95 % limits of an estimate, of a median its quartiles."""
+    if estimate is None:
+        return None, None
+    return estimate.quartiles or (estimate.lower, estimate.upper)
+
+
+def value_columns(t: Texts, indicator: Indicator | None = None) -> tuple[Column, ...]:
+    """Columns of how many, a value and its limits; of several indicators where none is given."""
+    median = indicator is not None and indicator.kind == "median"
+    note = t("of medians the quartiles") if indicator is None else ""
+    return (
+        Column("n", t("number"), "number"),
+        Column("value", t("value"), "number"),
+        Column("lower", t("lower quartile") if median else t("lower 95 % limit"), "number", note=note),
+        Column("upper", t("upper quartile") if median else t("upper 95 % limit"), "number", note=note),
+    )
+
+
+def value_cells(t: Texts, indicator: Indicator, estimate: Estimate | None) -> tuple[Cell, ...]:
+    """The cells of these columns; all hidden where the estimate is not shown."""
+    if estimate is None:
+        return (HIDDEN,) * 4
+    numbers = (estimate.value, *interval(estimate))
+    written = (None if one is None else Written(value_words(t, indicator, one), one) for one in numbers)
+    return estimate.n, *written
+
+
+def period_cell(t: Texts, row: IndicatorRow, per: str) -> Written:
+    """What a row's period is called; in a file its first day."""
+    return Written(period_name(t, row.first_day, row.last_day, per), row.first_day or "")
 
 
 def target_words(t: Texts, indicator: Indicator) -> str:
