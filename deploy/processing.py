@@ -14,7 +14,7 @@ from sinks.clickhouse.archive import read_archive
 from sinks.clickhouse.restore import batches
 from streams.confirmed import ConfirmedReader
 from streams.journeys.core import JourneyCore
-from streams.surveillance.declared import watched_by
+from streams.surveillance.declared import pairs_watched_by, watched_by
 from streams.worker.app import GroupOptions
 from streams.worker.journeys import Journeys
 from streams.worker.surveillance import Surveillance
@@ -55,11 +55,11 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
         KafkaException: the broker does not answer, or the topic of reviews is missing.
     """
     try:
-        monitors = watched_by(definition)
+        monitors = {**watched_by(definition), **pairs_watched_by(definition)}
     except ValueError as error:
         raise SettingsError(f"{definition.name}, monitors.yaml, {error}") from error
     if not monitors:
-        raise SettingsError(f"registry {definition.name} watches no product: its monitors.yaml declares no monitors")
+        raise SettingsError(f"registry {definition.name} watches nothing: its monitors.yaml declares neither monitors nor disproportionality")
     kafka = settings.kafka_config()
     make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))
     reviews = ConfirmedReader(kafka, definition.name)

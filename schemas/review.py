@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from schemas.definition.monitors import BETWEEN
+from schemas.definition.monitors import BETWEEN, OF
 from schemas.identity import PSEUDONYM, hides_identity_number
 from schemas.rules import DAYS_HELD, LONGEST_TEXT, MOMENTS_HELD, Fault, check_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from schemas.definition.registry import RegistryDefinition
 
@@ -79,13 +79,22 @@ def group_of(definition: RegistryDefinition, product: str) -> str | None:
 
 
 def follows(definition: RegistryDefinition, group: str, product: str) -> bool:
-    """Whether a product, or each of a construct's, is one that the group's form may name."""
+    """Whether a product, or each of a construct's, or drug and reaction, is one that the group's form may name."""
+    pairs = definition.monitors.disproportionality.get(group)
+    if pairs is not None:  # a code may have a colon in it
+        places = [place for place, one in enumerate(product) if one == OF]
+        names = (pairs.drug, pairs.reaction)
+        return any(_may_name(definition, pairs.form, names, (product[:at], product[at + 1 :])) for at in places)
     exposure = definition.monitors.exposures[group]
-    fields = {one.name: one for one in definition.forms[exposure.form].fields}
     codes = product.split(BETWEEN) if len(exposure.product) > 1 else [product]
-    if len(codes) != len(exposure.product):
+    return _may_name(definition, exposure.form, exposure.product, codes)
+
+
+def _may_name(definition: RegistryDefinition, form: str, names: Sequence[str], codes: Sequence[str]) -> bool:
+    if len(codes) != len(names):
         return False
-    checks = [check_of(definition, fields[name]) for name in exposure.product]
+    fields = {one.name: one for one in definition.forms[form].fields}
+    checks = [check_of(definition, fields[name]) for name in names]
     return all(check is None or check(code) is None for check, code in zip(checks, codes, strict=True))
 
 

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.indicators import AsJson, Registry, told_in_words
 from deploy.cli.start import start
+
+if TYPE_CHECKING:
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
 
 
 def add_to(parent: typer.Typer) -> None:
@@ -27,17 +31,22 @@ def signals(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Products that fail too often, live: each signal as it stands, the alarms first.
+    """Products that fail too often, drugs that react too often, live: each signal as it stands, the alarms first.
 
     With --show, say `guldadra signals hip --show cup/INTEROP/0`, all that speaks for it: when it could be known and by
     which submission, when it would have fired with all that is known now, what it is held against, every unit's
     numbers and how many persons it has to call, what other methods say, all that became of it, what was decided, and
     how far its carriers have been followed up. Whom to call: `guldadra trace hip --signal cup/INTEROP/0 --unit U01`.
+    Of a drug and a reaction, say `guldadra signals biologics --show reactions/FEN:HEP/0`: by which rule it was raised and
+    when that could be known, its reports against all others, without a drug that hides it, and how that came about.
     """
     from deploy.indicator_tables import origin_line
+    from deploy.pair_tables import pair_signals_table
+    from deploy.reaction_tables import finite
     from deploy.signal_tables import signal_tables, signals_table
     from deploy.tables import console_for
     from sinks.clickhouse.generations import readable
+    from sinks.clickhouse.queries.pair_signals import names_a_pair, read_pair_signals
     from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
     from sinks.clickhouse.queries.signals import alarm_days, read_signal, read_signals
 
@@ -45,8 +54,12 @@ def signals(
     declared = settings.definitions((registry,))[registry]
     with settings.clickhouse() as client, told_in_words(registry):
         definition = readable(client, declared)
+        if show is not None and names_a_pair(definition, show):
+            _show_pair(client, definition, show, as_json=as_json)
+            return
         if show is None:
             reading = read_signals(client, definition)
+            pairs = read_pair_signals(client, definition)
         else:
             reading = read_signal(client, definition, show)
             (signal,) = reading.signals
@@ -57,20 +70,46 @@ def signals(
         found = asdict(reading)
         if show is not None:
             found |= {"decisions": [asdict(one) for one in decisions], "follow_up": asdict(follow_up)}
+        else:
+            found["pairs"] = finite([asdict(one) for one in pairs.signals])
         print(json.dumps(found, ensure_ascii=False, default=str))
         return
     console = console_for()
     if show is not None:
         for part in signal_tables(definition, reading, follow_up, decisions):
             console.print(part, soft_wrap=isinstance(part, str))
-    elif reading.signals:
-        console.print(signals_table(definition, reading))
+    elif reading.signals or pairs.signals:
+        if reading.signals:
+            console.print(signals_table(definition, reading))
+        if pairs.signals:
+            console.print(pair_signals_table(definition, pairs))
     else:
         console.print(f"no signals in {registry}", soft_wrap=True)
-        if reading.elsewhere:
+        if elsewhere := reading.elsewhere + pairs.elsewhere:
             console.print(
-                f"{reading.elsewhere} were stated of earlier generations: does `guldadra surveillance {registry}` run "
+                f"{elsewhere} were stated of earlier generations: does `guldadra surveillance {registry}` run "
                 "with the present definitions?",
                 soft_wrap=True,
             )
+    console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
+
+
+def _show_pair(client: Client, definition: RegistryDefinition, show: str, *, as_json: bool) -> None:
+    """One signal of a drug and a reaction."""
+    from deploy.indicator_tables import origin_line
+    from deploy.pair_tables import pair_signal_tables
+    from deploy.reaction_tables import finite
+    from deploy.tables import console_for
+    from sinks.clickhouse.queries.pair_signals import read_pair_signal
+    from sinks.clickhouse.queries.reviews import read_decisions
+
+    reading = read_pair_signal(client, definition, show)
+    decisions = read_decisions(client, definition.name, reading.signals[0].id)
+    if as_json:
+        found = finite(asdict(reading)) | {"decisions": [asdict(one) for one in decisions]}
+        print(json.dumps(found, ensure_ascii=False, default=str))
+        return
+    console = console_for()
+    for part in pair_signal_tables(definition, reading, decisions):
+        console.print(part, soft_wrap=isinstance(part, str))
     console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)

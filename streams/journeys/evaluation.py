@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         PatientList,
         Rate,
     )
-    from schemas.definition.monitors import Exposure
+    from schemas.definition.monitors import Group
     from schemas.definition.registry import RegistryDefinition
     from streams.journeys.records import Record
 
@@ -190,7 +190,7 @@ class _Writer:
               if one.form == form),
             *((one, self._entry_of(name, one)) for name, one in sorted(self._definition.indicators.lists.items())
               if one.form == form),
-            *((one, self._exposure_of(name, one)) for name, one in sorted(self._definition.monitors.exposures.items())
+            *((one, self._exposure_of(name, one)) for name, one in sorted(self._definition.monitors.groups.items())
               if one.form == form),
         ]  # fmt: skip
         if not begins:
@@ -327,7 +327,7 @@ class _Writer:
         place = self._code.place(form, field, "a")
         return f"date_text({place})" if kind == "date" else f"text({place})"
 
-    def _exposure_of(self, name: str, exposure: Exposure) -> list[str]:
+    def _exposure_of(self, name: str, exposure: Group) -> list[str]:
         form = exposure.form
         code = self._code
         lot = "''" if exposure.lot is None else f"({code.place(form, exposure.lot, 'a')} or '')"
@@ -340,15 +340,21 @@ class _Writer:
             named = f"{f' + {BETWEEN!r} + '.join(parts)} if {known} else None"
         product = [f"product = {named}", "if product is not None:"]
         since = self._once(f"since(unit, {side}, {labels}, a[{DAY}])", exposure)
-        may_end = self._may_end((exposure.outcomes, *exposure.ends, *exposure.carried_until))
+        outcomes = exposure.outcomes
+        may_end = self._may_end(
+            [*([] if outcomes is None else [outcomes]), *exposure.ends, *exposure.carried_until]
+        )
+        if may_end is None and not self._alone:  # reports
+            state = f"product_and_lot((product, {lot})) + {since} + OPEN_STILL + recorded(({recorded}, None))"
+            return [*product, f"    {self._found_exposure(name, state)}"]
         if may_end is None:  # as for a journey of one registration
             who = self._once(f"who(patient, a[{ID}]) + NOTHING_BEFORE", exposure)
             rest = self._once(f"{since} + OPEN_STILL + recorded(({recorded}, None)) + NO_OPT_OUT", exposure)
             return [*product, f"    exposures[{name!r}].append({who} + product_and_lot((product, {lot})) + {rest})"]
-        of_outcome = (str(exposure.outcomes.form), "r")
+        of_outcome = ("" if outcomes is None else outcomes.form, "r")
         specific = "False" if exposure.specific is None else code.expression(exposure.specific, *of_outcome)
         unknown = "False" if exposure.unknown is None else code.expression(exposure.unknown, *of_outcome)
-        ended, found = self._ended(exposure), self._outcomes(exposure)
+        ended, found = self._ended(exposure), self._outcomes(outcomes, form)
         state = f"product_and_lot((product, {lot})) + {since} + became + recorded(({recorded}, end_recorded))"
         return [
             *product,
@@ -363,7 +369,7 @@ class _Writer:
             f"    {self._found_exposure(name, state)}",
         ]
 
-    def _ended(self, exposure: Exposure) -> str:
+    def _ended(self, exposure: Group) -> str:
         """The expression of (day, reason, day recorded) of an exposure's end."""
         may_end = self._may_end(exposure.ends)
         if may_end is None:
@@ -371,12 +377,12 @@ class _Writer:
         ends = "".join(f"({self._first(one, exposure)}, {one.reason!r}), " for one in exposure.ends)
         return self._once(f"(ended(({ends})) if {may_end} else NOT_ENDED)", exposure)
 
-    def _outcomes(self, exposure: Exposure) -> str:
+    def _outcomes(self, outcomes: Following | None, form: str) -> str:
         """The expression of the outcomes that come while exposed; ``end`` is its last day."""
-        place = self._records.form_at(str(exposure.outcomes.form))
-        if place in self._code.missing:
+        place = -1 if outcomes is None else self._records.form_at(outcomes.form)
+        if outcomes is None or place in self._code.missing:
             return "NONE"
-        following = self._code.following(exposure.outcomes, exposure.form)
+        following = self._code.following(outcomes, form)
         return f"[r for r in {following}(a, F, T) if r[{DAY}] <= end] if F[{place}] else NONE"
 
     def _labels(self, anchors: Anchors, by: Mapping[str, Breakdown]) -> str:

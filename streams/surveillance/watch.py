@@ -21,6 +21,7 @@ from streams.surveillance.kept import (
     signal_record,
     version_record,
 )
+from streams.surveillance.message import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,6 +151,10 @@ class Watch:
         writes |= dict(confirmed_record(monitor, product, confirmed=on) for product, on in news.items())
         writes |= dict(version_record(monitor, at.partition, versions[at.partition]) for at, _ in messages)
         return Taken(writes, stated)
+
+    def message(self, registry: str, generation: str, stated: Stated) -> bytes:
+        """A signal as it was stated, encoded."""
+        return message_of(registry, generation, self, stated)
 
     def _state(self, signal: Signal) -> Stated:
         messages = self._messages[signal.product] = self._messages.get(signal.product, 0) + 1

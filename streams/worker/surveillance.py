@@ -15,7 +15,8 @@ from schemas.codec import NotARegistrationError, UnknownVersionError, decode_eve
 from streams.step import Output, Step
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.kept import sorted_out
-from streams.surveillance.message import message_of
+from streams.surveillance.pair_watch import PairWatch, WatchedPairs
+from streams.surveillance.pairs_kept import pairs_sorted_out
 from streams.surveillance.signals import Version
 from streams.surveillance.watch import CannotGoOnError, Told, Watch
 from streams.worker.work import FillError
@@ -58,7 +59,7 @@ class Surveillance:
     Args:
         registry: its name.
         generation: which exposures are watched: those made by these definitions.
-        monitors: by name.
+        monitors: by name, those of products and those of pairs of drug and reaction.
         said: by monitor and product, whether a signal of it was confirmed, or closed since.
     """
 
@@ -66,7 +67,7 @@ class Surveillance:
         self,
         registry: str,
         generation: str,
-        monitors: Mapping[str, Watched],
+        monitors: Mapping[str, Watched | WatchedPairs],
         said: Callable[[], Mapping[tuple[str, str], bool]] = dict,
     ) -> None:
         self.name = f"guldadra-surveillance-{registry}-{generation}"
@@ -77,14 +78,19 @@ class Surveillance:
         self._generation = generation
         self._monitors = monitors
         self._said = said
-        self._watches: dict[int, dict[str, Watch]] = {}
+        self._watches: dict[int, dict[str, Watch | PairWatch]] = {}
 
     def recovered(self, partition: int, kept: Callable[[], Iterator[tuple[bytes, bytes]]]) -> None:
         """See ``Work``."""
-        found = sorted_out(kept())
-        self._watches[partition] = {
-            name: Watch(self._monitors[name], one) for name, one in found.items() if name in self._monitors
-        }
+        products, pairs = sorted_out(kept()), pairs_sorted_out(kept())
+        watches: dict[str, Watch | PairWatch] = {}
+        for name, watched in self._monitors.items():
+            if isinstance(watched, WatchedPairs):
+                if name in pairs:
+                    watches[name] = PairWatch(watched, pairs[name])
+            elif name in products:
+                watches[name] = Watch(watched, products[name])
+        self._watches[partition] = watches
 
     def decode(self, value: bytes | None) -> Batch:
         """See ``Work``.
@@ -124,18 +130,27 @@ class Surveillance:
                 continue
             watch = watches.get(name)
             if watch is None:
-                watch = watches[name] = Watch(watched)
+                watch = watches[name] = PairWatch(watched) if isinstance(watched, WatchedPairs) else Watch(watched)
+            confirmed = {product: on for (of, product), on in said.items() if of == name}
             try:
-                taken = watch.take(told, {product: on for (of, product), on in said.items() if of == name})
+                added, stated = self._take(watch, told, confirmed)
             except CannotGoOnError as error:
                 raise FillError(str(error)) from error
-            writes |= taken.writes
-            for stated in taken.stated:
-                value = message_of(self.registry, self._generation, watch, stated)
-                outputs.append(Output(topics.signals(self.registry), name.encode(), value, None))
-                signal = stated.signal
-                log.warning("signal", id=signal.id, state=signal.state, reached=signal.level, cause=signal.cause)
+            writes |= added
+            outputs += [Output(topics.signals(self.registry), name.encode(), value, None) for value in stated]
         return Step(writes, outputs, after, sum(self.size(batch) for _, batch in messages))
+
+    def _take(
+        self, watch: Watch | PairWatch, told: Sequence[Told], confirmed: Mapping[str, bool]
+    ) -> tuple[dict[bytes, bytes | None], list[bytes]]:
+        """What to keep of some messages, and the signals to send."""
+        taken = watch.take(told, confirmed)
+        stated = []
+        for one in taken.stated:
+            signal = one.signal
+            stated.append(watch.message(self.registry, self._generation, one))
+            log.warning("signal", id=signal.id, state=signal.state, reached=signal.level, cause=signal.cause)
+        return taken.writes, stated
 
     def fill(self, partition: int, after: int, below: int | None) -> Iterator[Batch]:  # noqa: ARG002 - nobody keeps them elsewhere
         """See ``Work``: a new generation's journeys tell all their exposures anew, so there is nothing to fill."""
