@@ -48,8 +48,8 @@ def pair_signals_table(definition: RegistryDefinition, reading: PairReading) -> 
         name = f"{one.id}\n  {_name(definition, one)}\n  by {', '.join(level['by'])}{_masked(one, level)}"
         table.add_row(name, one.level, one.state, *_row(_numbers(one)), style=style)
     table.caption = (
-        f"{LIMITS}. By: what its level was reached by; more: --show SIGNAL. A signal is a reason to read the reports, no "
-        "proof"
+        f"{LIMITS}. By: what its level was reached by; more: --show SIGNAL. A signal is a reason to read the reports, "
+        "no proof"
     )
     return table
 
@@ -73,8 +73,8 @@ def _heading(definition: RegistryDefinition, signal: StatedPair) -> Iterable[str
         yield f"withdrawn, for {reason}"
     for erased in signal.erased:
         yield (
-            f"{erased['persons']} persons with {erased['reports']} reports of it have opted out since it was raised: they "
-            f"go on counting for it, by number only; before, it had {erased['frozen_a']} reports and an EB05 of "
+            f"{erased['persons']} persons with {erased['reports']} reports of it have opted out since it was raised: "
+            f"they go on counting for it, by number only; before, it had {erased['frozen_a']} reports and an EB05 of "
             f"{erased['frozen_eb05']:.2f}"
         )
     drugs, _ = pair_names(definition, signal.monitor)

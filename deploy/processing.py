@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
+    from streams.surveillance.declared import Watched
+    from streams.surveillance.pair_watch import WatchedPairs
     from streams.worker.work import Work
 
 
@@ -55,11 +57,14 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
         KafkaException: the broker does not answer, or the topic of reviews is missing.
     """
     try:
-        monitors = {**watched_by(definition), **pairs_watched_by(definition)}
+        monitors: dict[str, Watched | WatchedPairs] = {**watched_by(definition), **pairs_watched_by(definition)}
     except ValueError as error:
         raise SettingsError(f"{definition.name}, monitors.yaml, {error}") from error
     if not monitors:
-        raise SettingsError(f"registry {definition.name} watches nothing: its monitors.yaml declares neither monitors nor disproportionality")
+        raise SettingsError(
+            f"registry {definition.name} watches nothing: its monitors.yaml declares neither monitors nor "
+            "disproportionality"
+        )
     kafka = settings.kafka_config()
     make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))
     reviews = ConfirmedReader(kafka, definition.name)

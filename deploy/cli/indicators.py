@@ -259,8 +259,8 @@ def refuse_pair(definition: RegistryDefinition, signal: str) -> None:
 
     if names_a_pair(definition, signal):
         raise SettingsError(
-            f"{signal} is a signal of reports, which nobody carries: `guldadra reactions {definition.name} --drug …` has "
-            f"them, `guldadra trace {definition.name} --product …` who is on the drug"
+            f"{signal} is a signal of reports, which nobody carries: `guldadra reactions {definition.name} --drug …` "
+            f"has them, `guldadra trace {definition.name} --product …` who is on the drug"
         )
 
 

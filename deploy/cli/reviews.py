@@ -327,8 +327,10 @@ def _alarms(client: Client, definition: RegistryDefinition) -> dict[str, date]:
     from sinks.clickhouse.queries.pair_signals import pair_alarm_days, read_pair_signals
     from sinks.clickhouse.queries.signals import alarm_days, read_signals
 
-    products = alarm_days(read_signals(client, definition).signals) if definition.monitors.monitors else {}
-    return products | pair_alarm_days(read_pair_signals(client, definition).signals)
+    watched = definition.monitors
+    products = alarm_days(read_signals(client, definition).signals) if watched.monitors else {}
+    pairs = pair_alarm_days(read_pair_signals(client, definition).signals) if watched.disproportionality else {}
+    return products | pairs
 
 
 def _as_json(found: FollowUp, decisions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -37,53 +37,47 @@ def signals(
     which submission, when it would have fired with all that is known now, what it is held against, every unit's
     numbers and how many persons it has to call, what other methods say, all that became of it, what was decided, and
     how far its carriers have been followed up. Whom to call: `guldadra trace hip --signal cup/INTEROP/0 --unit U01`.
-    Of a drug and a reaction, say `guldadra signals biologics --show reactions/FEN:HEP/0`: by which rule it was raised and
-    when that could be known, its reports against all others, without a drug that hides it, and how that came about.
+    Of a drug and a reaction, say `guldadra signals biologics --show reactions/FEN:HEP/0`: by which rule it was
+    raised and when that could be known, its reports against all others, without a drug that hides it, and how that
+    came about.
     """
-    from deploy.indicator_tables import origin_line
-    from deploy.pair_tables import pair_signals_table
-    from deploy.reaction_tables import finite
-    from deploy.signal_tables import signal_tables, signals_table
-    from deploy.tables import console_for
     from sinks.clickhouse.generations import readable
-    from sinks.clickhouse.queries.pair_signals import names_a_pair, read_pair_signals
-    from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
-    from sinks.clickhouse.queries.signals import alarm_days, read_signal, read_signals
+    from sinks.clickhouse.queries.pair_signals import names_a_pair
 
     settings = start()
     declared = settings.definitions((registry,))[registry]
     with settings.clickhouse() as client, told_in_words(registry):
         definition = readable(client, declared)
-        if show is not None and names_a_pair(definition, show):
-            _show_pair(client, definition, show, as_json=as_json)
-            return
         if show is None:
-            reading = read_signals(client, definition)
-            pairs = read_pair_signals(client, definition)
+            _list(client, definition, as_json=as_json)
+        elif names_a_pair(definition, show):
+            _show_pair(client, definition, show, as_json=as_json)
         else:
-            reading = read_signal(client, definition, show)
-            (signal,) = reading.signals
-            subject = find_subject(client, registry, signal.id, alarm_days(reading.signals))
-            follow_up = read_follow_up(client, definition, subject)
-            decisions = read_decisions(client, registry, signal.id)
+            _show(client, definition, show, as_json=as_json)
+
+
+def _list(client: Client, definition: RegistryDefinition, *, as_json: bool) -> None:
+    """All signals, of products and of drugs and reactions."""
+    from deploy.indicator_tables import origin_line
+    from deploy.pair_tables import pair_signals_table
+    from deploy.reaction_tables import finite
+    from deploy.signal_tables import signals_table
+    from deploy.tables import console_for
+    from sinks.clickhouse.queries.pair_signals import read_pair_signals
+    from sinks.clickhouse.queries.signals import read_signals
+
+    registry = definition.name
+    reading, pairs = read_signals(client, definition), read_pair_signals(client, definition)
     if as_json:
-        found = asdict(reading)
-        if show is not None:
-            found |= {"decisions": [asdict(one) for one in decisions], "follow_up": asdict(follow_up)}
-        else:
-            found["pairs"] = finite([asdict(one) for one in pairs.signals])
+        found = {**asdict(reading), "pairs": finite([asdict(one) for one in pairs.signals])}
         print(json.dumps(found, ensure_ascii=False, default=str))
         return
     console = console_for()
-    if show is not None:
-        for part in signal_tables(definition, reading, follow_up, decisions):
-            console.print(part, soft_wrap=isinstance(part, str))
-    elif reading.signals or pairs.signals:
-        if reading.signals:
-            console.print(signals_table(definition, reading))
-        if pairs.signals:
-            console.print(pair_signals_table(definition, pairs))
-    else:
+    if reading.signals:
+        console.print(signals_table(definition, reading))
+    if pairs.signals:
+        console.print(pair_signals_table(definition, pairs))
+    if not reading.signals and not pairs.signals:
         console.print(f"no signals in {registry}", soft_wrap=True)
         if elsewhere := reading.elsewhere + pairs.elsewhere:
             console.print(
@@ -91,6 +85,33 @@ def signals(
                 "with the present definitions?",
                 soft_wrap=True,
             )
+    console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
+
+
+def _show(client: Client, definition: RegistryDefinition, show: str, *, as_json: bool) -> None:
+    """One signal of a product."""
+    from deploy.indicator_tables import origin_line
+    from deploy.signal_tables import signal_tables
+    from deploy.tables import console_for
+    from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
+    from sinks.clickhouse.queries.signals import alarm_days, read_signal
+
+    reading = read_signal(client, definition, show)
+    (signal,) = reading.signals
+    subject = find_subject(client, definition.name, signal.id, alarm_days(reading.signals))
+    follow_up = read_follow_up(client, definition, subject)
+    decisions = read_decisions(client, definition.name, signal.id)
+    if as_json:
+        found = {
+            **asdict(reading),
+            "decisions": [asdict(one) for one in decisions],
+            "follow_up": asdict(follow_up),
+        }
+        print(json.dumps(found, ensure_ascii=False, default=str))
+        return
+    console = console_for()
+    for part in signal_tables(definition, reading, follow_up, decisions):
+        console.print(part, soft_wrap=isinstance(part, str))
     console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
 
 

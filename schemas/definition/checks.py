@@ -102,7 +102,6 @@ def monitor_problems(known: Known, monitors: Monitors) -> Iterator[str]:
         elif monitor.outcome == "specific" and group.specific is None:
             yield f"{at}.outcome: {monitor.exposures} does not declare which outcomes are specific"
 
-
     for name, pairs in monitors.disproportionality.items():
         yield from _of_pairs(known, f"disproportionality.{name}", name, pairs, monitors)
 

@@ -156,16 +156,16 @@ class Disproportionality(Anchors):
         by: what reports are stratified by, so that a drug of the old is not blamed for what comes with age.
         exposures: the group of the treatments with these drugs, for rates per person-year; None for no rates.
         users: the breakdown of these that tells new users from prevalent ones; None where nothing does.
-        watch: the rules of which one is enough for watch. IC's lower limit above 0 is what Uppsala goes by (Norén 2013),
-            Evans' rule what the British did (2001).
+        watch: the rules of which one is enough for watch. IC's lower limit above 0 is what Uppsala goes by (Norén
+            2013), Evans' rule what the British did (2001).
         alarm: likewise for alarm. EB05 of 2 or more is DuMouchel's and the FDA's (Szarfman 2002).
         fewest: reports of a pair that it takes for any level; three, as in Evans' rule.
         dominant: the share of a reaction's reports from which on the drug that they are of may hide others.
         unmask: whether a pair that is hidden so is at watch too, where it is without that drug's reports.
         prior: of EBGM where none can be fitted.
         fewest_pairs: reported pairs that it takes to fit one: of fewer, five parameters come no nearer to the true ones
-            than the declared prior does.
-        refit: by what share of the reports that it was fitted on their number must have changed for it to be fitted anew.
+            than the declared prior does (measured on invented registers).
+        refit: by what share of the reports that it was fitted on their number must have changed for another fit.
     """
 
     title: Text

@@ -8,7 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
-from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, encode_event, is_present, is_version_of, released_version
+from schemas.codec import (
+    HEADER_BYTES,
+    NotARegistrationError,
+    decode_event,
+    encode_event,
+    is_present,
+    is_version_of,
+    released_version,
+)
 from schemas.dead_letter import registration_alone
 from schemas.review import review_faults
 from schemas.store import known_versions

@@ -341,9 +341,7 @@ class _Writer:
         product = [f"product = {named}", "if product is not None:"]
         since = self._once(f"since(unit, {side}, {labels}, a[{DAY}])", exposure)
         outcomes = exposure.outcomes
-        may_end = self._may_end(
-            [*([] if outcomes is None else [outcomes]), *exposure.ends, *exposure.carried_until]
-        )
+        may_end = self._may_end([*([] if outcomes is None else [outcomes]), *exposure.ends, *exposure.carried_until])
         if may_end is None and not self._alone:  # reports
             state = f"product_and_lot((product, {lot})) + {since} + OPEN_STILL + recorded(({recorded}, None))"
             return [*product, f"    {self._found_exposure(name, state)}"]

@@ -205,7 +205,8 @@ def ebgm(observed: ArrayLike, expected: ArrayLike, mixture: GammaPoissonMixture)
         ValueError: an argument, which the message names, is empty, negative, NaN or infinite, or the two have
             different lengths.
     """
-    posterior = Q, shape1, rate1, shape2, rate2 = _posterior(*counts(observed=observed, expected=expected), mixture)
+    n, E = counts(observed=observed, expected=expected)
+    posterior = Q, shape1, rate1, shape2, rate2 = _posterior(n, E, mixture)
     mean_log = Q * (psi(shape1) - np.log(rate1)) + (1 - Q) * (psi(shape2) - np.log(rate2))
     return estimate(np.exp(mean_log), _quantile(0.05, *posterior), _quantile(0.95, *posterior))
 
@@ -232,17 +233,19 @@ def probability_below(
     """
     if not 0 < ratio < np.inf:
         raise ValueError(f"ratio must be a number above 0, is {ratio}")
-    return plain(_below(ratio, *_posterior(*counts(observed=observed, expected=expected), mixture)))
+    n, E = counts(observed=observed, expected=expected)
+    return plain(_below(ratio, _posterior(n, E, mixture)))
 
 
-def _posterior(n: Floats, E: Floats, mixture: GammaPoissonMixture) -> tuple[Floats, ...]:
+def _posterior(n: Floats, E: Floats, mixture: GammaPoissonMixture) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """What λ is distributed as: the share of component 1, shape and rate of each component."""
     alpha1, beta1, alpha2, beta2, p = astuple(mixture)
     Q = expit(logit(p) + _log_kernel(n, E, alpha1, beta1) - _log_kernel(n, E, alpha2, beta2))
     return Q, alpha1 + n, beta1 + E, alpha2 + n, beta2 + E
 
 
-def _below(ratio: Floats | float, Q: Floats, shape1: Floats, rate1: Floats, shape2: Floats, rate2: Floats) -> Floats:
+def _below(ratio: Floats | float, posterior: tuple[Floats, ...]) -> Floats:
+    Q, shape1, rate1, shape2, rate2 = posterior
     below: Floats = Q * gammainc(shape1, rate1 * ratio) + (1 - Q) * gammainc(shape2, rate2 * ratio)
     return below
 
@@ -255,7 +258,7 @@ def _quantile(level: float, *posterior: Floats) -> Floats:
     low, high = low - 1e-6, high + 1e-6  # for at either end the level may be met but for rounding
 
     def excess(log_ratio: Floats, *posterior: Floats) -> Floats:
-        return _below(np.exp(log_ratio), *posterior) - level
+        return _below(np.exp(log_ratio), posterior) - level
 
     root = find_root(excess, (low, high), args=posterior)
     # a very small shape has quantiles below what a float can hold

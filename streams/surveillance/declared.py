@@ -18,8 +18,8 @@ from streams.surveillance.pair_signals import PairMonitor
 from streams.surveillance.pair_watch import WatchedPairs
 
 if TYPE_CHECKING:
-    from schemas.definition.monitors import Exposure as DeclaredExposure
     from schemas.definition.monitors import Disproportionality
+    from schemas.definition.monitors import Exposure as DeclaredExposure
     from schemas.definition.monitors import Monitor as DeclaredMonitor
     from schemas.definition.registry import RegistryDefinition
 

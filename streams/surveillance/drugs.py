@@ -107,11 +107,11 @@ def screen_reports(reports: Reports, prior: GammaPoissonMixture | None = None, d
     fitted = prior or fitted_to(reports)
     hidden, rest = reports.without_leading(rows, dominant)
     without = dict(zip(hidden.tolist(), rest.tables(fitted), strict=True))
+    tables = zip(rows.tolist(), reports.whole(rows).tables(fitted), reports.leading_of(rows), strict=True)
     pairs = [
-        Pair(*reports.pairs[row], table, *leading, without.get(row))
-        for row, table, leading in zip(
-            rows.tolist(), reports.whole(rows).tables(fitted), reports.leading_of(rows), strict=True
-        )
+        Pair(drug, reaction, table, leading, share, without.get(row))
+        for row, table, (leading, share) in tables
+        for drug, reaction in (reports.pairs[row],)
     ]
     pairs.sort(key=lambda pair: (-pair.table.ebgm.lower, pair.drug, pair.reaction))
     return Screening(reports.total, fitted, pairs)

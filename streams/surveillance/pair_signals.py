@@ -22,8 +22,13 @@ from streams.surveillance.tables import Rest  # noqa: TC001 - likewise
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from streams.surveillance.reports import Pair
     from streams.surveillance.tables import Table
+
+    Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +207,22 @@ class PairSignal:
 
 def numbers_of(table: Table) -> Numbers:
     """A table as it is told."""
-    ratios = (table.prr, table.ror, table.ic, table.ebgm)
-    parts = [None if isnan(part) else part for one in ratios for part in (one.value, one.lower, one.upper)]
-    return Numbers(table.a, table.b, table.c, table.d, table.expected, *parts, table.likelihood_ratio, table.rules)  # type: ignore[arg-type]  # of IC and EBGM none is missing
+    risk, odds, information, shrunken = table.prr, table.ror, table.ic, table.ebgm
+    return Numbers(
+        table.a,
+        table.b,
+        table.c,
+        table.d,
+        table.expected,
+        *(_known(risk.value), _known(risk.lower), _known(risk.upper)),
+        *(_known(odds.value), _known(odds.lower), _known(odds.upper)),
+        *(float(information.value), float(information.lower), float(information.upper)),
+        *(float(shrunken.value), float(shrunken.lower), float(shrunken.upper)),
+        table.likelihood_ratio,
+        table.rules,
+    )
+
+
+def _known(value: Floats | float) -> float | None:
+    """A number of one pair; None where it is none."""
+    return None if isnan(number := float(value)) else number

@@ -24,7 +24,7 @@ from streams.surveillance.pair_signals import (
 from streams.surveillance.prior import PriorInUse, prior_for
 from streams.surveillance.reports import Reports, net_reports
 from streams.surveillance.signals import Version
-from streams.surveillance.tables import RULES, of_one
+from streams.surveillance.tables import of_one
 from streams.surveillance.watch import NeverToldError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def step(state: PairState, monitor: PairMonitor, changes: Sequence[Change], at: 
             if not levels and pair not in told.touched and (what == "weakened") == (signal.state == "weakened"):
                 continue  # others were reported, and that is all
         became[pair] = what, levels
-    looks = _looks(state.reports, monitor, prior.mixture, list(became), at, told.day)
+    looks = _looks(state, monitor, prior.mixture, list(became), (at, told.day))
     versions = tuple(Version(*one) for one in sorted(state.versions.items()))
     for pair, (what, levels) in became.items():
         signal = live.get(pair)
@@ -156,7 +156,8 @@ def _at_levels(
     enough = whole.a >= monitor.fewest
     holds = whole.holds(prior)
     alarm, watch = (
-        enough & np.logical_or.reduce([np.zeros(enough.size, dtype=bool), *(holds[rule] for rule in monitor.rules[one])])
+        enough
+        & np.logical_or.reduce([np.zeros(enough.size, dtype=bool), *(holds[rule] for rule in monitor.rules[one])])
         for one in ("alarm", "watch")
     )
     if monitor.unmask:
@@ -192,9 +193,7 @@ def standing(
     return {pair: {level for level in LEVELS if at[level][place]} for place, pair in enumerate(live)}
 
 
-def _stands_as_raised(
-    state: PairState, monitor: PairMonitor, pair: Pair, erased: PairErased | None = None
-) -> bool:
+def _stands_as_raised(state: PairState, monitor: PairMonitor, pair: Pair, erased: PairErased | None = None) -> bool:
     """Whether a pair's own reports make a signal when held against those that it was raised by."""
     signal = state.signals.get(pair)
     if signal is None or signal.state == "withdrawn":
@@ -208,33 +207,34 @@ def _stands_as_raised(
 
 
 def _looks(
-    reports: Reports,
+    state: PairState,
     monitor: PairMonitor,
     prior: GammaPoissonMixture,
     pairs: Sequence[Pair],
-    at: Version,
-    day: int | None,
+    known: tuple[Version, int | None],
 ) -> dict[Pair, PairLook]:
+    """What is known of some pairs now, by which submissions, with reports recorded until which day."""
     if not pairs:
         return {}
+    reports = state.reports
     rows = np.array([reports.row_of(pair) for pair in pairs], dtype=np.intp)
     hidden, rest = reports.without_leading(rows, monitor.dominant)
     without = dict(zip(hidden.tolist(), map(numbers_of, rest.tables(prior)), strict=True))
     tables = zip(pairs, rows.tolist(), reports.whole(rows).tables(prior), reports.leading_of(rows), strict=True)
     return {
-        pair: PairLook(at, day, reports.total, numbers_of(table), *leading, without.get(row))
+        pair: PairLook(*known, reports.total, numbers_of(table), *leading, without.get(row))
         for pair, row, table, leading in tables
     }
 
 
 def _raised(monitor: PairMonitor, level: Level, look: PairLook) -> PairRaised:
-    """By which rules a level was reached; one that is above watch, by the rules of alarm."""
-    declared = monitor.rules[level] if level == "alarm" else (*monitor.rules["watch"], *monitor.rules["alarm"])
-    rules = tuple(rule for rule in RULES if rule in declared and rule in look.numbers.rules)
-    masked = not rules and look.without is not None
-    if masked and look.without is not None:
-        rules = tuple(rule for rule in RULES if rule in declared and rule in look.without.rules)
-    return PairRaised(level, rules, masked, look)
+    """By which rules a level was reached: its own, else, as alarm is above watch, those of alarm."""
+    own, alarm = monitor.rules[level], monitor.rules["alarm"]
+    whole, without = look.numbers.rules, look.without.rules if look.without else ()
+    for declared, held, masked in ((own, whole, False), (alarm, whole, False), (own, without, True)):
+        if rules := tuple(rule for rule in held if rule in declared):
+            return PairRaised(level, rules, masked, look)
+    return PairRaised(level, (), False, look)
 
 
 def _held_against(reports: Reports, pair: Pair, look: PairLook, prior: GammaPoissonMixture) -> AsRaised:

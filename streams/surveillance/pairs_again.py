@@ -47,9 +47,7 @@ def pairs_held_against(watched: WatchedPairs, kept: PairsKept, exposures: Iterab
 def _unlike_screening(watched: WatchedPairs, kept: PairsKept, reports: Reports, prior: PriorInUse) -> Iterator[str]:
     """Whatever pair is at a level has a signal of it, and whatever signal is at its level no more is weakened."""
     monitor = watched.monitor
-    due = prior_for(
-        reports, prior.at, prior, monitor.prior, fewest_pairs=monitor.fewest_pairs, refit=monitor.refit
-    )
+    due = prior_for(reports, prior.at, prior, monitor.prior, fewest_pairs=monitor.fewest_pairs, refit=monitor.refit)
     if due is not prior:
         yield f"prior of {prior.reports} reports, of which {reports.total} ask for another"
     live = {pair: one.signal for pair, one in kept.stated.items() if one.signal.state != "withdrawn"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from streams.surveillance.pair_signals import PairSignal
+from streams.surveillance.pair_signals import PairSignal  # noqa: TC001 - msgspec reads it at run time
 from streams.surveillance.prior import PriorInUse
 
 if TYPE_CHECKING:

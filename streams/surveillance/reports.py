@@ -99,7 +99,8 @@ class Reports:
         """The pairs of so many reports or more, in the order of their names."""
         if self._in_order is None:
             self._in_order = np.array(sorted(range(len(self.pairs)), key=self.pairs.__getitem__), dtype=np.intp)
-        return self._in_order[self._columns[0, self._in_order] >= fewest]
+        enough: Places = self._in_order[self._columns[0, self._in_order] >= fewest]
+        return enough
 
     def whole(self, rows: Places) -> Crude:
         """Of each of some pairs, all reports."""
@@ -195,7 +196,9 @@ def _with_room(matrix: Ints, rows: int, columns: int) -> Ints:
     had = matrix.shape
     if rows <= had[0] and columns <= had[1]:
         return matrix
-    room = [size if wanted <= size else max(wanted, 2 * size) for wanted, size in zip((rows, columns), had, strict=True)]
+    room = [
+        size if wanted <= size else max(wanted, 2 * size) for wanted, size in zip((rows, columns), had, strict=True)
+    ]
     wider = np.zeros(room, dtype=np.int64)
     wider[: had[0], : had[1]] = matrix
     return wider

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from streams.step import Read
     from streams.surveillance.declared import Watched
+    from streams.surveillance.pair_signals import PairSignal
+    from streams.surveillance.signals import Signal
 
 log = structlog.get_logger(__name__)
 
@@ -144,13 +146,17 @@ class Surveillance:
         self, watch: Watch | PairWatch, told: Sequence[Told], confirmed: Mapping[str, bool]
     ) -> tuple[dict[bytes, bytes | None], list[bytes]]:
         """What to keep of some messages, and the signals to send."""
-        taken = watch.take(told, confirmed)
-        stated = []
-        for one in taken.stated:
-            signal = one.signal
-            stated.append(watch.message(self.registry, self._generation, one))
+        stated: list[tuple[Signal | PairSignal, bytes]]
+        place = self.registry, self._generation
+        if isinstance(watch, PairWatch):
+            pairs = watch.take(told, confirmed)
+            writes, stated = pairs.writes, [(one.signal, watch.message(*place, one)) for one in pairs.stated]
+        else:
+            products = watch.take(told, confirmed)
+            writes, stated = products.writes, [(one.signal, watch.message(*place, one)) for one in products.stated]
+        for signal, _ in stated:
             log.warning("signal", id=signal.id, state=signal.state, reached=signal.level, cause=signal.cause)
-        return taken.writes, stated
+        return writes, [value for _, value in stated]
 
     def fill(self, partition: int, after: int, below: int | None) -> Iterator[Batch]:  # noqa: ARG002 - nobody keeps them elsewhere
         """See ``Work``: a new generation's journeys tell all their exposures anew, so there is nothing to fill."""

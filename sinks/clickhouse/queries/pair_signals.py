@@ -164,9 +164,7 @@ def _standing(client: Client, definition: RegistryDefinition) -> list[StatedPair
         f"{_select(definition)} ORDER BY through DESC, message DESC LIMIT 1 BY monitor, drug, reaction, number",
         {"generation": definition.generation},
     )
-    return sorted(
-        _as_stated(rows), key=lambda one: (one.state == "withdrawn", one.level != "alarm", -one.eb05, one.id)
-    )
+    return sorted(_as_stated(rows), key=lambda one: (one.state == "withdrawn", one.level != "alarm", -one.eb05, one.id))
 
 
 def _select(definition: RegistryDefinition) -> str:
