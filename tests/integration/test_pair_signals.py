@@ -1,4 +1,4 @@
-"""Signals of drug and reaction on the real engine: loaded beside those of products, read and shown as they were stated."""
+"""Signals of drug and reaction on the real engine: loaded beside those of products, read as they were stated."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from sinks.clickhouse.restore import set_signals_aside
 from streams.publish.errors import InputError
 from streams.publish.reviews import about_signal
 from streams.surveillance.declared import pairs_watched_by
-from streams.surveillance.pairs_kept import PairStated
 from streams.surveillance.signals import Version
 from streams.surveillance.watch import Told
 from tests.deploy_support import forget_settings, logs_as_they_were
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from deploy.embedded.database import EmbeddedDatabase
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
+    from streams.surveillance.pairs_kept import PairStated
 
     Command = Callable[..., Result]
 

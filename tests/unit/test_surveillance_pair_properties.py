@@ -1,4 +1,4 @@
-"""However reports arrive, are batched, replayed or taken up anew: what is kept is the same, and counts hang on no order."""
+"""However reports are batched, replayed or taken up anew, the same is kept; and counts hang on no order."""
 
 from __future__ import annotations
 

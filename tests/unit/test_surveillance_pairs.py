@@ -1,18 +1,21 @@
-"""Signals of drug and reaction as reports arrive, against tables worked by hand: raised, weakened, withdrawn, erased."""
+"""Signals of drug and reaction as reports arrive, by tables worked by hand: raised, weakened, withdrawn, erased."""
 
 from __future__ import annotations
 
-from math import exp, inf, lgamma, log
+from math import exp, inf, lgamma, log, log2
+from typing import TYPE_CHECKING
 
 import pytest
 from scipy.integrate import quad
 
 from schemas.codec import decode_event
-from streams.surveillance.pair_signals import PairSignal
 from streams.surveillance.pair_watch import PairWatch
 from streams.surveillance.signals import Version
 from streams.surveillance.watch import BeganAnewError, NeverToldError, Told
 from tests.pairs_support import DUMOUCHEL, NAME, Register, monitor, report
+
+if TYPE_CHECKING:
+    from streams.surveillance.pair_signals import PairSignal
 
 DR, DO, ER, EO = report("D", "R"), report("D", "other"), report("E", "R"), report("E", "other")
 
@@ -48,7 +51,7 @@ def test_a_pair_is_raised_at_the_report_that_makes_it_one_with_all_that_speaks_f
     # a, b, c, d = 3, 7, 1, 189: PRR (3/10)/(1/190) = 57, ROR 3·189/7 = 81, 10·4/200 expected
     assert (numbers.a, numbers.b, numbers.c, numbers.d, numbers.expected) == (3, 7, 1, 189, pytest.approx(0.2))
     assert (numbers.prr, numbers.ror) == (pytest.approx(57), pytest.approx(81))
-    assert numbers.ic == pytest.approx(log(3.5 / 0.7, 2))
+    assert numbers.ic == pytest.approx(log2(3.5 / 0.7))
     # n ln(n/E) + (C - n) ln((C - n)/(C - E)), C = 4
     assert numbers.likelihood_ratio == pytest.approx(3 * log(15) + log(1 / 3.8))
     assert numbers.rules == ("evans", "ror", "ic", "ebgm")

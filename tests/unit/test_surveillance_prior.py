@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -80,4 +81,4 @@ def test_a_prior_in_use_is_that_of_signals_and_comes_back_after_a_restart() -> N
             assert register.watch.state.prior == in_use
     assert {one.basis for one in priors} >= {"few", "fitted"}
     fitted = [one.reports for one in priors if one.basis != "few"]
-    assert all(later >= 1.5 * earlier for earlier, later in zip(fitted, fitted[1:], strict=False))
+    assert all(later >= 1.5 * earlier for earlier, later in pairwise(fitted))
