@@ -21,6 +21,7 @@ from tests.pairs_support import DUMOUCHEL, Register, monitor, random_messages, s
 
 if TYPE_CHECKING:
     from streams.surveillance.drugs import Screening
+    from streams.surveillance.pairs_kept import PairStated
 
 quick = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 SEEDS = st.integers(0, 10_000)
@@ -57,7 +58,7 @@ def test_however_messages_are_batched_and_taken_up_anew_the_same_is_kept_and_sta
     wanted = undisturbed(seed)
     other = Register(DECLARED)
     left = list(wanted.messages)
-    said = []
+    said: list[PairStated] = []
     while left:
         many = data.draw(st.integers(1, 12))
         some, left = left[:many], left[many:]
