@@ -19,7 +19,7 @@ from sinks.clickhouse.restore import batches
 from streams.confirmed import ConfirmedReader
 from streams.journeys.core import JourneyCore
 from streams.surveillance.bins import Exposure
-from streams.surveillance.declared import watched_by
+from streams.surveillance.declared import pairs_watched_by, watched_by
 from streams.worker.app import GroupOptions
 from streams.worker.exposures import Archived
 from streams.worker.journeys import Journeys
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
+    from streams.surveillance.declared import Watched
+    from streams.surveillance.pair_watch import WatchedPairs
     from streams.worker.work import Work
 
 log = structlog.get_logger(__name__)
@@ -63,11 +65,14 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
         KafkaException: the broker does not answer, or the topic of reviews is missing.
     """
     try:
-        monitors = watched_by(definition)
+        monitors: dict[str, Watched | WatchedPairs] = {**watched_by(definition), **pairs_watched_by(definition)}
     except ValueError as error:
         raise SettingsError(f"{definition.name}, monitors.yaml, {error}") from error
     if not monitors:
-        raise SettingsError(f"registry {definition.name} watches no product: its monitors.yaml declares no monitors")
+        raise SettingsError(
+            f"registry {definition.name} watches nothing: its monitors.yaml declares neither monitors nor "
+            "disproportionality"
+        )
     certificates = certificates_of(definition)
     if certificates.problems:
         raise SettingsError("\n".join(certificates.problems.values()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.tables import HIGHLIGHTED, plain_table
 from schemas.definition.form import CatalogueCodes
 from sinks.clickhouse.queries.estimates import rate
-from streams.surveillance.drugs import RULES
+from streams.surveillance.tables import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sinks.clickhouse.queries.reactions import OnDrug, ReactionReading
     from streams.statistics.estimate import Estimate
     from streams.surveillance.drugs import Pair, Screening
-    from streams.surveillance.drugs import Table as Reports
+    from streams.surveillance.tables import Table as Reports
 
     Name = Callable[[str], str]
 
@@ -48,7 +48,7 @@ def reaction_tables(
         reaction: only this one's.
         fitted: whether the prior was fitted to these reports.
     """
-    drugs, reactions = _names(definition, reading.name)
+    drugs, reactions = pair_names(definition, reading.name)
     asked = _asked(screening.pairs, drug, reaction)
     everything = drug is not None or reaction is not None
     shown = [pair for pair in asked if everything or pair.table.rules or pair.masked]
@@ -74,11 +74,11 @@ def reactions_as_json(
 ) -> dict[str, Any]:
     """All of it, of the drug and the reaction asked for; null for what is not a number."""
     on_drug = [
-        {**asdict(one), "rates": {code: _finite(asdict(_rate(one, [code]))) for code in one.reports}}
+        {**asdict(one), "rates": {code: finite(asdict(_rate(one, [code]))) for code in one.reports}}
         for one in reading.on_drug
         if drug in (None, one.drug)
     ]
-    pairs = [{**_finite(asdict(pair)), "masked": pair.masked} for pair in _asked(screening.pairs, drug, reaction)]
+    pairs = [{**finite(asdict(pair)), "masked": pair.masked} for pair in _asked(screening.pairs, drug, reaction)]
     return {
         "registry": reading.registry,
         "name": reading.name,
@@ -179,15 +179,13 @@ def _rate(one: OnDrug, codes: Iterable[str]) -> Rate:
     return rate(one.persons, sum(one.reports.get(code, 0) for code in codes), one.days, PER_YEARS)
 
 
-def _names(definition: RegistryDefinition, pairs: str) -> tuple[Name, Name]:
+def pair_names(definition: RegistryDefinition, pairs: str) -> tuple[Name, Name]:
     """What a drug and a reaction are called, by their codes; the code where it has no name."""
     declared = definition.monitors.disproportionality[pairs]
-    cohort = definition.indicators.cohorts[declared.reports]
-    fields = {one.name: one for one in definition.forms[cohort.form].fields}
+    fields = {one.name: one for one in definition.forms[declared.form].fields}
 
-    def names_of(breakdown: str) -> Name:
-        field = fields.get(cohort.by[breakdown].field or "")
-        codes = field.codes if field else None
+    def names_of(field: str) -> Name:
+        codes = fields[field].codes
         known: Mapping[str, Mapping[str, str]] = (
             definition.catalogues[codes.catalogue].rows if isinstance(codes, CatalogueCodes) else {}
         )
@@ -207,9 +205,10 @@ def _number(value: Any) -> str:  # noqa: ANN401 - a float, or an array, which a 
     return f"{value:.2f}" if isfinite(value) else ""
 
 
-def _finite(node: Any) -> Any:  # noqa: ANN401 - any JSON
+def finite(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    """JSON with null for what is not a number."""
     if isinstance(node, dict):
-        return {key: _finite(value) for key, value in node.items()}
+        return {key: finite(value) for key, value in node.items()}
     if isinstance(node, list | tuple):
-        return [_finite(value) for value in node]
+        return [finite(value) for value in node]
     return None if isinstance(node, float) and not isfinite(node) else node

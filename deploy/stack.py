@@ -171,7 +171,7 @@ class EmbeddedStack:
             **{
                 f"surveillance-{name}": [*_COMMAND, "surveillance", name]
                 for name in self._journeys
-                if self._definitions[name].monitors.monitors
+                if self._definitions[name].monitors.watch_anything
             },
         }
         self._health = self._start_workers(workers)

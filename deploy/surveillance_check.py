@@ -1,4 +1,4 @@
-"""The second reading of surveillance: what it keeps in Kafka, held against the exposures in the database.
+"""The second reading of surveillance: what it keeps in Kafka, held against exposures and reports in the database.
 
 The two are read at different moments. So a difference counts only if it is there again, the very same, however often
 it is looked for within the patience given, and only where surveillance has all that the database has: else it is told
@@ -18,8 +18,11 @@ from sinks.clickhouse.queries.standing import Stated, last_stated, read_standing
 from sinks.clickhouse.recompute.verify import Patience
 from streams.surveillance.again import held_against
 from streams.surveillance.bins import Exposure
-from streams.surveillance.declared import watched_by
+from streams.surveillance.declared import pairs_watched_by, watched_by
 from streams.surveillance.kept import Kept, sorted_out
+from streams.surveillance.pair_watch import WatchedPairs
+from streams.surveillance.pairs_again import pairs_held_against
+from streams.surveillance.pairs_kept import PairsKept, pairs_sorted_out
 from streams.worker import position
 from streams.worker.changelog import Changelog
 from streams.worker.store import MemoryStore
@@ -42,9 +45,9 @@ class MonitorAccount:
 
     Attributes:
         monitor: its name.
-        kinds: how many kinds of exposure were compared.
-        reports: how many counts of reports.
-        products: how many products with a signal: hindsight, whether it stands, and what the database says of it.
+        kinds: how many kinds of exposure were compared; of pairs, how many drugs and reactions by stratum.
+        reports: how many counts of reports; of pairs, how many reports.
+        products: how many products, or pairs, with a signal: hindsight, whether it stands, and what the database says.
         different: how many of all these are not the same; none where it is behind.
         shown: some of those, in words.
         behind: why nothing counts that is not the same; empty where all does.
@@ -81,13 +84,13 @@ def check_surveillance(
         KafkaException: the broker does not answer.
         DatabaseError: the database does not answer, or refuses.
     """
-    monitors = watched_by(definition)
+    monitors: dict[str, Watched | WatchedPairs] = {**watched_by(definition), **pairs_watched_by(definition)}
     if not monitors:
         return ()
 
     def look() -> dict[str, MonitorAccount]:
         kept = read_kept(kafka, definition.name, definition.generation)
-        return {name: _account(client, definition, one, kept.get(name, Kept())) for name, one in monitors.items()}
+        return {name: _account(client, definition, name, one, kept) for name, one in monitors.items()}
 
     found = look()
     if any(one.shown or one.behind for one in found.values()):
@@ -98,26 +101,39 @@ def check_surveillance(
     return tuple(_told(one) for one in found.values())
 
 
-def read_kept(kafka: KafkaConfig, registry: str, generation: str) -> dict[str, Kept]:
+def read_kept(kafka: KafkaConfig, registry: str, generation: str) -> dict[str, Kept | PairsKept]:
     """What surveillance keeps, by monitor; nothing where it has never run. Raises as ``check_surveillance``."""
     topic = topics.surveillance_changelog(registry, generation)
     known = AdminClient(dict(kafka)).list_topics(timeout=_ANSWER_S).topics
-    found: dict[str, Kept] = {}
+    found: dict[str, Kept | PairsKept] = {}
     for partition in known[topic].partitions if topic in known else ():
         store = MemoryStore()
         Changelog(kafka, topic, partition).recover(store, lambda *_: None)
-        found |= sorted_out((key, value) for key, value in store.items() if key != position.KEY)
+        records = [(key, value) for key, value in store.items() if key != position.KEY]
+        found |= {**sorted_out(records), **pairs_sorted_out(records)}
     return found
 
 
-def _account(client: Client, definition: RegistryDefinition, watched: Watched, kept: Kept) -> MonitorAccount:
-    registry, generation, monitor = definition.name, definition.generation, watched.monitor.group
+def _account(
+    client: Client,
+    definition: RegistryDefinition,
+    monitor: str,
+    watched: Watched | WatchedPairs,
+    all_kept: Mapping[str, Kept | PairsKept],
+) -> MonitorAccount:
+    registry, generation = definition.name, definition.generation
     loaded = progress(client, registry, generation)
     there = standing_through(client, registry, generation, watched.exposures)
     rows = read_standing(client, registry, generation, watched.exposures, Exposure._fields)
     exposures = (Exposure(*row)._replace(by=tuple(row[_BY])) for row in rows)
-    held = held_against(watched, kept, exposures)
-    stated = last_stated(client, registry, generation, monitor)
+    kept = all_kept.get(monitor)
+    if isinstance(watched, WatchedPairs):
+        kept = kept if isinstance(kept, PairsKept) else PairsKept()
+        held = pairs_held_against(watched, kept, exposures)
+    else:
+        kept = kept if isinstance(kept, Kept) else Kept()
+        held = held_against(watched, kept, exposures)
+    stated = last_stated(client, registry, generation, monitor, pairs=isinstance(watched, WatchedPairs))
     differences = (*held.differences, *_unlike_stated(kept, stated))
     behind = _behind(kept.versions, there, loaded)
     return MonitorAccount(monitor, held.kinds, held.reports, held.subjects, len(differences), differences, behind)
@@ -126,10 +142,10 @@ def _account(client: Client, definition: RegistryDefinition, watched: Watched, k
 _BY = Exposure._fields.index("by")
 
 
-def _unlike_stated(kept: Kept, loaded: Mapping[str, Stated]) -> tuple[str, ...]:
+def _unlike_stated(kept: Kept | PairsKept, loaded: Mapping[str, Stated]) -> tuple[str, ...]:
     own = {
-        product: Stated(one.signal.number, one.messages, one.signal.state, one.signal.level)
-        for product, one in kept.stated.items()
+        one.signal.product: Stated(one.signal.number, one.messages, one.signal.state, one.signal.level)
+        for one in kept.stated.values()
     }
     return tuple(
         f"signal of {product}: {own.get(product)}, in the database {loaded.get(product)}"

@@ -185,6 +185,11 @@ def encode_event(name: str, record: Mapping[str, Any]) -> bytes:
     return event.header + event.encode(record)
 
 
+def is_version_of(name: str, message: bytes) -> bool:
+    """Whether the bytes begin as any version of one of the platform's own records."""
+    return message[:HEADER_BYTES] in _event(name).readers
+
+
 def is_present(name: str, message: bytes) -> bool:
     """Whether the bytes begin as the present version of one of the platform's own records."""
     return message.startswith(_event(name).header)

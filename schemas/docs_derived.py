@@ -51,7 +51,19 @@ _MONITOR_COLUMNS = (
     "Alarm from",
     "Left out",
 )
-_PAIR_COLUMNS = ("Disproportionality", "Reports", "Drug", "Reaction", "Strata", "Exposures", "Users told apart by")
+_PAIR_COLUMNS = (
+    "Disproportionality",
+    "Title",
+    "Reports",
+    "Drug",
+    "Reaction",
+    "Strata",
+    "Watch by",
+    "Alarm by",
+    "Fewest reports",
+    "Exposures",
+    "Users told apart by",
+)
 _AGE = " (the age reached in the registration's year)"
 
 
@@ -168,11 +180,20 @@ def _pairs(definition: RegistryDefinition) -> Iterator[str]:
     yield from ("", "## Disproportionality", "")
     yield from table_head(_PAIR_COLUMNS)
     for name, pairs in definition.monitors.disproportionality.items():
-        by = definition.indicators.cohorts[pairs.reports].by
-        strata = [one for one in by if one not in (pairs.drug, pairs.reaction)]
-        named = (pairs.reports, pairs.drug, pairs.reaction)
-        more = (code(one) if one else "" for one in (pairs.exposures, pairs.users))
-        yield row([code(name), *map(code, named), ", ".join(map(code, strata)), *more])
+        yield row(
+            [
+                code(name),
+                _title(pairs.title),
+                _anchors(pairs),
+                code(pairs.drug),
+                code(pairs.reaction),
+                ", ".join(_breakdowns(pairs.by)),
+                " or ".join(pairs.watch),
+                " or ".join(pairs.alarm),
+                str(pairs.fewest),
+                *(code(one) if one else "" for one in (pairs.exposures, pairs.users)),
+            ]
+        )
 
 
 def _numbers(numbers: Iterable[float]) -> str:

@@ -10,13 +10,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.definition.coverage_checks import UNITS
-from schemas.definition.monitors import BETWEEN
+from schemas.definition.monitors import BETWEEN, OF
 from schemas.identity import PSEUDONYM, hides_identity_number
 from schemas.rules import DAYS_HELD, LONGEST_TEXT, MOMENTS_HELD, Fault, check_of
 from schemas.subjects import MAKERS, products_of, subject_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from schemas.definition.registry import RegistryDefinition
 
@@ -81,7 +81,15 @@ def group_of(definition: RegistryDefinition, product: str) -> str | None:
 
 
 def follows(definition: RegistryDefinition, group: str, label: str) -> bool:
-    """Whether a subject's label is one that the group may have: of a product, or each of a construct's, its form's."""
+    """Whether a subject's label is one that the group may have: of a product, or each of a construct's, its form's.
+
+    Of a group of reports it is a drug and a reaction.
+    """
+    pairs = definition.monitors.disproportionality.get(group)
+    if pairs is not None:  # a code may have a colon in it
+        places = [place for place, one in enumerate(label) if one == OF]
+        names = (pairs.drug, pairs.reaction)
+        return any(_may_name(definition, pairs.form, names, (label[:at], label[at + 1 :])) for at in places)
     subject = subject_of(label)
     if subject.kind == "unit":
         units = definition.catalogues.get(UNITS)
@@ -93,11 +101,15 @@ def follows(definition: RegistryDefinition, group: str, label: str) -> bool:
 
 def _names(definition: RegistryDefinition, group: str, product: str) -> bool:
     exposure = definition.monitors.exposures[group]
-    fields = {one.name: one for one in definition.forms[exposure.form].fields}
     codes = product.split(BETWEEN) if len(exposure.product) > 1 else [product]
-    if len(codes) != len(exposure.product):
+    return _may_name(definition, exposure.form, exposure.product, codes)
+
+
+def _may_name(definition: RegistryDefinition, form: str, names: Sequence[str], codes: Sequence[str]) -> bool:
+    if len(codes) != len(names):
         return False
-    checks = [check_of(definition, fields[name]) for name in exposure.product]
+    fields = {one.name: one for one in definition.forms[form].fields}
+    checks = [check_of(definition, fields[name]) for name in names]
     return all(check is None or check(code) is None for check, code in zip(checks, codes, strict=True))
 
 

@@ -62,7 +62,7 @@ def counts(registry: str) -> str:
 
 
 def signals(registry: str) -> str:
-    """``Signal``s by monitor, as surveillance states them."""
+    """``Signal``s, and ``PairSignal``s of drugs and reactions, by monitor, as surveillance states them."""
     return f"signals.{registry}"
 
 

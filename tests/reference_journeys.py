@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from schemas.definition.condition import Condition, Test
     from schemas.definition.form import Role
     from schemas.definition.indicators import Anchors, Breakdown, Cohort, End, Following, Indicator, Rate
-    from schemas.definition.monitors import Exposure
+    from schemas.definition.monitors import Group
     from schemas.definition.registry import RegistryDefinition
 
 _EPOCH = date(1970, 1, 1)
@@ -152,7 +152,7 @@ class _Person:
                 self.count(name, cohort, a, result)
 
     def expose(self, result: Recomputed) -> None:
-        for group, exposure in self.definition.monitors.exposures.items():
+        for group, exposure in self.definition.monitors.groups.items():
             for a in self.anchors(exposure):
                 if (state := self.exposed(exposure, a)) is not None:
                     result.exposures[group, self.patient, a.registration_id] = state
@@ -367,13 +367,14 @@ class _Person:
             days = min(days, horizon)
         return (1, 1 if counts else 0, days, 0, 0), None
 
-    def exposed(self, exposure: Exposure, a: Submission) -> Exposed | None:
+    def exposed(self, exposure: Group, a: Submission) -> Exposed | None:
         products = [self.value(a, field) for field in exposure.product]
         if None in products:
             return None
         ends = [(days[0], end) for end in exposure.ends if (days := self.days_of(end, a))]
         last_day, ended_by = min(ends, key=lambda one: one[0], default=(None, None))  # of equal ones the first
-        found = [one for one in self.following(exposure.outcomes, a) if last_day is None or self.day(one) <= last_day]
+        following = [] if exposure.outcomes is None else self.following(exposure.outcomes, a)
+        found = [one for one in following if last_day is None or self.day(one) <= last_day]
         outcomes = [self.day(one) for one in found]
         own_ones = [one for one in found if exposure.specific is not None and self.holds(exposure.specific, one)]
         own = [self.day(one) for one in own_ones]

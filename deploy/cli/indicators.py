@@ -220,6 +220,7 @@ def trace(
     with settings.clickhouse() as client, told_in_words(registry):
         definition = readable(client, declared)
         if signal:
+            refuse_pair(definition, signal)
             (stated,) = read_signal(client, definition, signal).signals
             affected = find_subject(client, registry, stated.id, alarm_days([stated])).affected
         elif notice:
@@ -242,6 +243,22 @@ def trace(
         if unit and len(reading.carriers) > limit:
             console.print(f"… {len(reading.carriers) - limit:,} more: --limit, or --json for all")
     console.print(origin_line(reading.generation, reading.through, reading.until), style="dim", soft_wrap=True)
+
+
+def refuse_pair(definition: RegistryDefinition, signal: str) -> None:
+    """A signal of a drug and a reaction is of reports: there is nobody who carries it.
+
+    Raises:
+        SettingsError: the text names one; it says what to ask for.
+    """
+    from deploy.settings import SettingsError
+    from sinks.clickhouse.queries.pair_signals import names_a_pair
+
+    if names_a_pair(definition, signal):
+        raise SettingsError(
+            f"{signal} is a signal of reports, which nobody carries: `guldadra reactions {definition.name} --drug …` "
+            f"has them, `guldadra trace {definition.name} --product …` who is on the drug"
+        )
 
 
 def _readable_by(definition: RegistryDefinition, names: Sequence[str], cut: Cut) -> tuple[list[str], list[str]]:

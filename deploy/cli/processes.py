@@ -87,11 +87,11 @@ def process(
 def surveillance(
     registry: Annotated[str, typer.Argument(help="The registry whose products are watched.")],
 ) -> None:
-    """Watch every product that the registry's monitors declare, and state signals, with all that speaks for them.
+    """Watch every product, and pair of drug and reaction, that monitors.yaml declares; state signals with the evidence.
 
-    It follows the exposures that `guldadra process` keeps. Products that are compared with each other are watched by
-    one process; start as many as there are monitors at most, each with its own GULDADRA_INSTANCE. What it has stated:
-    `guldadra signals`. SIGTERM ends it after the transaction in hand.
+    It follows the exposures and reports that `guldadra process` keeps. Products that are compared with each other are
+    watched by one process; start as many as there are monitors at most, each with its own GULDADRA_INSTANCE. What it
+    has stated: `guldadra signals`. SIGTERM ends it after the transaction in hand.
     """
     from deploy.processing import surveillance_worker
 

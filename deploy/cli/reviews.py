@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deploy.cli.indicators import refuse_pair
 from deploy.cli.options import AsJson, Registry, Until, told_in_words
 from deploy.cli.start import start
 
@@ -305,6 +306,7 @@ def _carriers(settings: Settings, definition: RegistryDefinition, text: str) -> 
 
     if signal_id(text) is not None:
         about_signal(definition, text)
+    refuse_pair(definition, text)
     with settings.clickhouse() as client, told_in_words(definition.name):
         if signal_id(text) is not None:
             _see_that_it_was_stated(client, definition, text)
@@ -316,16 +318,23 @@ def _carriers(settings: Settings, definition: RegistryDefinition, text: str) -> 
 
 def _see_that_it_was_stated(client: Client, definition: RegistryDefinition, signal: str) -> None:
     """A slip of the pen must not be a decision on nothing; where nothing is watched, signals come from elsewhere."""
+    from sinks.clickhouse.queries.pair_signals import names_a_pair, read_pair_signal
     from sinks.clickhouse.queries.signals import read_signal
 
-    if definition.monitors.monitors:
+    if names_a_pair(definition, signal):
+        read_pair_signal(client, definition, signal)
+    elif definition.monitors.monitors:
         read_signal(client, definition, signal)
 
 
 def _alarms(client: Client, definition: RegistryDefinition) -> dict[str, date]:
+    from sinks.clickhouse.queries.pair_signals import pair_alarm_days, read_pair_signals
     from sinks.clickhouse.queries.signals import alarm_days, read_signals
 
-    return alarm_days(read_signals(client, definition).signals) if definition.monitors.monitors else {}
+    watched = definition.monitors
+    products = alarm_days(read_signals(client, definition).signals) if watched.monitors else {}
+    pairs = pair_alarm_days(read_pair_signals(client, definition).signals) if watched.disproportionality else {}
+    return products | pairs
 
 
 def _as_json(found: FollowUp, decisions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.options import AsJson, Registry, told_in_words
 from deploy.cli.start import start
+
+if TYPE_CHECKING:
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
 
 
 def add_to(parent: typer.Typer) -> None:
@@ -27,7 +31,7 @@ def signals(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Products that fail too often, live: each signal as it stands, the alarms first.
+    """Products that fail too often, drugs that react too often, live: each signal as it stands, the alarms first.
 
     Where monitors.yaml says so, families, companies, lots and units are watched beside the products; their signals are
     called cup/family:Falka/0, cup/company:…/0, cup/lot:CUP03:L7/0 and cup/unit:U11/0. Signals that share outcomes stand
@@ -37,57 +41,114 @@ def signals(
     which submission, when it would have fired with all that is known now, what it is held against, every unit's
     numbers with its lag, its coverage and how many persons it has to call, what other methods say, all that became of
     it, what was decided, and how far its carriers have been followed up. Whom to call: `guldadra trace hip --signal
-    cup/INTEROP/0 --unit U01`.
+    cup/INTEROP/0 --unit U01`. Of a drug and a reaction, say `guldadra signals biologics --show reactions/FEN:HEP/0`: by
+    which rule it was raised and when that could be known, its reports against all others, without a drug that hides it,
+    and how that came about.
     """
-    from deploy.certificates import certificates_of
-    from deploy.signal_tables import signal_tables, signals_table
-    from deploy.tables import console_for
-    from deploy.words import origin_line
     from sinks.clickhouse.generations import readable
-    from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
-    from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
-    from sinks.clickhouse.queries.signals import alarm_days, read_signal, read_signals
+    from sinks.clickhouse.queries.pair_signals import names_a_pair
 
     settings = start()
     declared = settings.definitions((registry,))[registry]
     with settings.clickhouse() as client, told_in_words(registry):
         definition = readable(client, declared)
         if show is None:
-            reading = read_signals(client, definition)
+            _list(client, definition, as_json=as_json)
+        elif names_a_pair(definition, show):
+            _show_pair(client, definition, show, as_json=as_json)
         else:
-            reading = read_signal(client, definition, show)
-            (signal,) = reading.signals
-            subject = find_subject(client, registry, signal.id, alarm_days(reading.signals))
-            follow_up = read_follow_up(client, definition, subject)
-            decisions = read_decisions(client, registry, signal.id)
-        coverage = read_signal_coverage(client, definition, reading.signals)
+            _show(client, definition, show, as_json=as_json)
+
+
+def _list(client: Client, definition: RegistryDefinition, *, as_json: bool) -> None:
+    """All signals, of products and of drugs and reactions."""
+    from deploy.pair_tables import pair_signals_table
+    from deploy.reaction_tables import finite
+    from deploy.signal_tables import signals_table
+    from deploy.tables import console_for
+    from deploy.words import origin_line
+    from sinks.clickhouse.queries.pair_signals import read_pair_signals
+    from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
+    from sinks.clickhouse.queries.signals import read_signals
+
+    registry = definition.name
+    reading, pairs = read_signals(client, definition), read_pair_signals(client, definition)
+    coverage = read_signal_coverage(client, definition, reading.signals)
     if as_json:
-        found = asdict(reading) | {"coverage": {name: asdict(one) for name, one in coverage.items()}}
-        if show is not None:
-            certificate = certificates_of(definition).found.get(signal.monitor)
-            found |= {
-                "decisions": [asdict(one) for one in decisions],
-                "follow_up": asdict(follow_up),
-                "certificate": certificate and certificate.id,
-            }
+        found = {
+            **asdict(reading),
+            "coverage": {name: asdict(one) for name, one in coverage.items()},
+            "pairs": finite([asdict(one) for one in pairs.signals]),
+        }
         print(json.dumps(found, ensure_ascii=False, default=str))
         return
     console = console_for()
-    if show is not None:
-        parts = signal_tables(
-            definition, reading, follow_up, decisions, coverage=coverage.get(signal.id),
-            certificates=certificates_of(definition),
-        )  # fmt: skip
-        for part in parts:
-            console.print(part, soft_wrap=isinstance(part, str))
-    elif reading.signals:
+    if reading.signals:
         console.print(signals_table(definition, reading, coverage))
-    else:
+    if pairs.signals:
+        console.print(pair_signals_table(definition, pairs))
+    if not reading.signals and not pairs.signals:
         console.print(f"no signals in {registry}", soft_wrap=True)
-        if reading.elsewhere:
+        if elsewhere := reading.elsewhere + pairs.elsewhere:
             console.print(
-                f"{reading.elsewhere} were stated of earlier generations: does `guldadra surveillance {registry}` run "
+                f"{elsewhere} were stated of earlier generations: does `guldadra surveillance {registry}` run "
                 "with the present definitions?",
                 soft_wrap=True,
             )
+    console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
+
+
+def _show(client: Client, definition: RegistryDefinition, show: str, *, as_json: bool) -> None:
+    """One signal of a product, or of whatever else is watched."""
+    from deploy.certificates import certificates_of
+    from deploy.signal_tables import signal_tables
+    from deploy.tables import console_for
+    from deploy.words import origin_line
+    from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
+    from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
+    from sinks.clickhouse.queries.signals import alarm_days, read_signal
+
+    reading = read_signal(client, definition, show)
+    (signal,) = reading.signals
+    subject = find_subject(client, definition.name, signal.id, alarm_days(reading.signals))
+    follow_up = read_follow_up(client, definition, subject)
+    decisions = read_decisions(client, definition.name, signal.id)
+    coverage = read_signal_coverage(client, definition, reading.signals)
+    certificates = certificates_of(definition)
+    if as_json:
+        certificate = certificates.found.get(signal.monitor)
+        found = {
+            **asdict(reading),
+            "coverage": {name: asdict(one) for name, one in coverage.items()},
+            "decisions": [asdict(one) for one in decisions],
+            "follow_up": asdict(follow_up),
+            "certificate": certificate and certificate.id,
+        }
+        print(json.dumps(found, ensure_ascii=False, default=str))
+        return
+    console = console_for()
+    of_it = coverage.get(signal.id)
+    for part in signal_tables(definition, reading, follow_up, decisions, coverage=of_it, certificates=certificates):
+        console.print(part, soft_wrap=isinstance(part, str))
+    console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
+
+
+def _show_pair(client: Client, definition: RegistryDefinition, show: str, *, as_json: bool) -> None:
+    """One signal of a drug and a reaction."""
+    from deploy.pair_tables import pair_signal_tables
+    from deploy.reaction_tables import finite
+    from deploy.tables import console_for
+    from deploy.words import origin_line
+    from sinks.clickhouse.queries.pair_signals import read_pair_signal
+    from sinks.clickhouse.queries.reviews import read_decisions
+
+    reading = read_pair_signal(client, definition, show)
+    decisions = read_decisions(client, definition.name, reading.signals[0].id)
+    if as_json:
+        found = finite(asdict(reading)) | {"decisions": [asdict(one) for one in decisions]}
+        print(json.dumps(found, ensure_ascii=False, default=str))
+        return
+    console = console_for()
+    for part in pair_signal_tables(definition, reading, decisions):
+        console.print(part, soft_wrap=isinstance(part, str))
     console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)

@@ -41,7 +41,8 @@ def verify(
     """Recompute every cell, exposure and list entry by SQL over the living registrations, and compare.
 
     Then what surveillance keeps, from the exposures that stand: their numbers, the reported-through days, and of every
-    product with a signal its path in hindsight, whether it is at watch, and what the database says of it.
+    product with a signal its path in hindsight, whether it is at watch, and what the database says of it; and from the
+    reports that stand their numbers, and whether just those pairs of drug and reaction have a signal that should.
     Also lists registration ids that live under two patients. Exit 1 where anything differs or such an id is found.
     Each cohort, exposure group and list is one query; one may take as long as GULDADRA_VERIFY_LIMIT_S says.
     """
@@ -97,7 +98,7 @@ def verify(
             console.print(surveillance_table(accounts))
         for line in surveillance_lines(accounts):
             console.print(line, soft_wrap=True, markup=False)
-        if definition.monitors.monitors and not settings.bootstrap:
+        if definition.monitors.watch_anything and not settings.bootstrap:
             console.print("what surveillance keeps was not compared: no broker is set")
         console.print(summary(verdict), soft_wrap=True)
     raise typer.Exit(0 if agrees else 1)
@@ -140,7 +141,7 @@ def surveillance_table(accounts: Sequence[MonitorAccount]) -> Table:
     from rich.table import Table
 
     table = Table(title="What surveillance keeps, recomputed and compared", title_justify="left")
-    for heading in ("monitor", "kinds of exposure", "reports", "products with a signal", "differences"):
+    for heading in ("monitor", "kinds of exposure", "reports", "with a signal", "differences"):
         table.add_column(heading, justify="left" if heading == "monitor" else "right")
     for one in accounts:
         numbers = (f"{number:,}" for number in (one.kinds, one.reports, one.products))

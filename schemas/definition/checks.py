@@ -67,7 +67,7 @@ def indicator_problems(known: Known, indicators: Indicators) -> Iterator[str]:
 
 
 def monitor_problems(known: Known, monitors: Monitors) -> Iterator[str]:
-    """What is wrong in exposures and monitors of monitors.yaml; each line begins with the key."""
+    """What is wrong in monitors.yaml; each line begins with the key."""
     for name, exposure in monitors.exposures.items():
         at = f"exposures.{name}"
         yield from _anchor_problems(known, at, exposure)
@@ -81,25 +81,22 @@ def monitor_problems(known: Known, monitors: Monitors) -> Iterator[str]:
         elif monitor.outcome == "specific" and group.specific is None:
             yield f"{at}.outcome: {monitor.exposures} does not declare which outcomes are specific"
 
-
-def pair_problems(monitors: Monitors, indicators: Indicators) -> Iterator[str]:
-    """What is wrong in disproportionality of monitors.yaml, which speaks of cohorts; each line begins with the key."""
     for name, pairs in monitors.disproportionality.items():
-        yield from _of_pairs(f"disproportionality.{name}", pairs, monitors, indicators)
+        yield from _of_pairs(known, f"disproportionality.{name}", name, pairs, monitors)
 
 
-def _of_pairs(at: str, pairs: Disproportionality, monitors: Monitors, indicators: Indicators) -> Iterator[str]:
-    cohort = indicators.cohorts.get(pairs.reports)
-    if cohort is None:
-        yield f"{at}.reports: there is no cohort {pairs.reports}"
-    else:
+def _of_pairs(known: Known, at: str, name: str, pairs: Disproportionality, monitors: Monitors) -> Iterator[str]:
+    if name in monitors.exposures or name in monitors.monitors:
+        yield f"{at}: an exposure or monitor has that name, and signals are known by it"
+    if "reaction" in pairs.by:
+        yield f"{at}.by.reaction: the reaction is told apart as it is"
+    yield from _anchor_problems(known, at, pairs)
+    if pairs.form in known.forms:
         for key in ("drug", "reaction"):
-            if getattr(pairs, key) not in cohort.by:
-                yield f"{at}.{key}: cohort {pairs.reports} is not broken down by {getattr(pairs, key)}"
-        if pairs.drug == pairs.reaction:
-            yield f"{at}.reaction: drug and reaction are one breakdown"
-        if all(indicator.kind != "count" for indicator in cohort.indicators.values()):
-            yield f"{at}.reports: cohort {pairs.reports} has no indicator of kind count"
+            field = getattr(pairs, key)
+            if known.kind_of(pairs.form, field) != ("string", False):
+                yield f"{at}.{key}: {field} is no text of {pairs.form}"
+        yield from _breakdown_problems(known, at, pairs.form, pairs.by)
     group = None if pairs.exposures is None else monitors.exposures.get(pairs.exposures)
     if pairs.exposures is not None and group is None:
         yield f"{at}.exposures: there is no group {pairs.exposures}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas.catalogue import Catalogue, read_catalogue
-from schemas.definition.checks import indicator_problems, journey_problems, monitor_problems, pair_problems
+from schemas.definition.checks import indicator_problems, journey_problems, monitor_problems
 from schemas.definition.condition_checks import Known
 from schemas.definition.coverage import Coverage
 from schemas.definition.coverage_checks import coverage_problems
@@ -111,7 +111,6 @@ def load_registry(folder: Path) -> RegistryDefinition:
         problems += [f"{folder / 'journey.yaml'}, {one}" for one in journey_problems(known)]
         problems += [f"{folder / 'indicators.yaml'}, {one}" for one in indicator_problems(known, indicators)]
         problems += [f"{folder / 'monitors.yaml'}, {one}" for one in monitor_problems(known, monitors)]
-        problems += [f"{folder / 'monitors.yaml'}, {one}" for one in pair_problems(monitors, indicators)]
         problems += [f"{path}, {one}" for one in coverage_problems(known, coverage)] if coverage else []
     sound = {name: catalogue for name, catalogue in catalogues.items() if catalogue is not None}
     if not problems:  # of groups and fields that are there

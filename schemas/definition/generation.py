@@ -1,7 +1,7 @@
 """The generation of a registry's derived values: a hash of everything that decides what they are.
 
-Titles and targets change no value, and neither do disproportionality (worked out at reading), certificates,
-catalogues, mappings, and forms and fields that no definition speaks of; so none of them begins a new generation.
+Titles and targets change no value, and neither do certificates, catalogues, mappings, and forms and fields that no
+definition speaks of; so none of them begins a new generation.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 #: Raised by one whenever the same definitions give other values, or stored journeys another shape.
 ENGINE = 4
-_SHOWN_ONLY = frozenset(
-    {"title", "direction", "target", "smallest_shown", "measured_in", "per_years", "disproportionality", "certificate"}
-)
+_SHOWN_ONLY = frozenset({"title", "direction", "target", "smallest_shown", "measured_in", "per_years", "certificate"})
+_CAME_LATER = frozenset({"disproportionality"})  # where it is not used, generations are what they were without it
 _ALWAYS_READ: tuple[Role, ...] = (
     "registration_id", "patient", "unit", "occurred_on", "recorded_at", "retracted", "side",
 )  # fmt: skip
@@ -54,7 +53,11 @@ def hash_of_exposures(monitors: Monitors) -> str:
 def deciding(node: Any) -> Any:  # noqa: ANN401 - models, and what they hold
     """What decides values, as JSON: a model's attributes but for what is only shown, named things in their order."""
     if isinstance(node, BaseModel):
-        return {name: deciding(value) for name, value in node if name not in _SHOWN_ONLY}
+        return {
+            name: deciding(value)
+            for name, value in node
+            if name not in _SHOWN_ONLY and (value or name not in _CAME_LATER)
+        }
     if isinstance(node, dict):
         return [[name, deciding(value)] for name, value in node.items()]
     return [deciding(item) for item in node] if isinstance(node, tuple) else node

@@ -21,7 +21,17 @@ monitors:
     streams:                    # what is watched beside the products themselves
       lot: {thresholds: {watch: [8.0], alarm: [16.0]}, fewest: 3}
 disproportionality:             # which pairs of drug and reaction are reported more often than the others
-  reactions: {reports: reactions, drug: drug, reaction: reaction, exposures: drug, users: user}
+  reactions:
+    title: {sv: Misstänkta biverkningar, en: Suspected adverse reactions}
+    form: adverse_reaction
+    where: {same_event_as: {known: false}}
+    drug: drug
+    reaction: reaction_code
+    by: {sex: {person: sex}}
+    exposures: drug
+    users: user
+    watch: [evans, ic]
+    alarm: [ebgm]
 """
 
 from __future__ import annotations
@@ -36,6 +46,10 @@ from schemas.definition.text import Text  # noqa: TC001 - pydantic reads it at r
 
 BETWEEN = " + "
 """What stands between the codes of a construct's products."""
+OF = ":"
+"""What stands between the codes of a drug and a reaction."""
+Rule = Literal["evans", "ror", "ic", "ebgm"]
+"""How a pair of drug and reaction may be a signal; see ``streams.surveillance.tables``."""
 
 
 def _several(said: object) -> object:
@@ -61,7 +75,7 @@ class ExposureEnd(End):
     reason: Name
 
 
-class Exposure(Anchors):
+class Group(Anchors):
     """One monitor group: each of the anchors is one exposure, of the product that it names (not null).
 
     Attributes:
@@ -73,7 +87,8 @@ class Exposure(Anchors):
         ends: what ends it.
         carried_until: what ends the patient's carrying the product, where that may be later than the end of the
             exposure: a cup stays in when the head is exchanged. Left out, the two are the same, as for a drug.
-        outcomes: what is counted while exposed, from the first day to the last, both included.
+        outcomes: what is counted while exposed, from the first day to the last, both included; None where nothing is,
+            as of reports, which follow nobody.
         specific: which of the outcomes are the product's own (it was removed, or the reason is mapped to it).
         unknown: of which of the others that cannot be told; how many there are is shown.
     """
@@ -85,9 +100,15 @@ class Exposure(Anchors):
     by: dict[Name, Breakdown] = Field(default_factory=dict)
     ends: tuple[ExposureEnd, ...] = ()
     carried_until: tuple[End, ...] = ()
-    outcomes: Following
+    outcomes: Following | None = None
     specific: WrittenCondition = None
     unknown: WrittenCondition = None
+
+
+class Exposure(Group):
+    """A monitor group of products that patients get, whose outcomes are counted."""
+
+    outcomes: Following
 
 
 class Thresholds(_Strict):
@@ -159,24 +180,69 @@ class Monitor(_Strict):
     certificate: Inside | None = None
 
 
-class Disproportionality(_Strict):
-    """Pairs of drug and reaction, each held against all others that are reported.
+class Prior(_Strict):
+    """The prior of EBGM where none can be fitted; DuMouchel's start (1999, Am Stat 53:177) unless another is given.
 
-    It is worked out at reading from the cells of a cohort of reports, so it decides no derived value.
-
-    Attributes:
-        reports: the cohort whose anchors are the reports, one reaction and one drug each.
-        drug: the cohort's breakdown that names the drug, by the codes of the exposures' product.
-        reaction: the cohort's breakdown that names the reaction; its other breakdowns are the strata.
-        exposures: the group of the treatments with these drugs, for rates per person-year; None for no rates.
-        users: the breakdown of these that tells new users from prevalent ones; None where nothing does.
+    True ratios are distributed as p·Gamma(alpha1, rate beta1) + (1 - p)·Gamma(alpha2, rate beta2).
     """
 
-    reports: Name
-    drug: Name
-    reaction: Name
+    alpha1: PositiveFloat = 0.2
+    beta1: PositiveFloat = 0.1
+    alpha2: PositiveFloat = 2.0
+    beta2: PositiveFloat = 4.0
+    p: Annotated[float, Field(gt=0, lt=1)] = 1 / 3
+
+
+class Disproportionality(Anchors):
+    """Pairs of drug and reaction, each held against all others that are reported: a monitor, and the group it watches.
+
+    Each of the anchors is a report of one drug and one reaction; one whose drug is null is none, one whose reaction is
+    null is in no pair yet.
+
+    Attributes:
+        drug: the field that names the drug, by the codes of the exposures' product.
+        reaction: the field that names the reaction.
+        by: what reports are stratified by, so that a drug of the old is not blamed for what comes with age.
+        exposures: the group of the treatments with these drugs, for rates per person-year; None for no rates.
+        users: the breakdown of these that tells new users from prevalent ones; None where nothing does.
+        watch: the rules of which one is enough for watch. IC's lower limit above 0 is what Uppsala goes by (Norén
+            2013), Evans' rule what the British did (2001).
+        alarm: likewise for alarm. EB05 of 2 or more is DuMouchel's and the FDA's (Szarfman 2002).
+        fewest: reports of a pair that it takes for any level; three, as in Evans' rule.
+        dominant: the share of a reaction's reports from which on the drug that they are of may hide others.
+        unmask: whether a pair that is hidden so is at watch too, where it is without that drug's reports.
+        prior: of EBGM where none can be fitted.
+        fewest_pairs: reported pairs that it takes to fit one: of fewer, five parameters come no nearer to the true ones
+            than the declared prior does (measured on invented registers).
+        refit: by what share of the reports that it was fitted on their number must have changed for another fit.
+    """
+
+    title: Text
+    drug: str
+    reaction: str
+    by: dict[Name, Breakdown] = Field(default_factory=dict)
     exposures: Name | None = None
     users: Name | None = None
+    watch: Annotated[tuple[Rule, ...], Field(min_length=1)] = ("evans", "ic")
+    alarm: tuple[Rule, ...] = ("ebgm",)
+    fewest: PositiveInt = 3
+    dominant: Annotated[float, Field(gt=0, le=1)] = 0.5
+    unmask: bool = True
+    prior: Prior = Field(default_factory=Prior)
+    fewest_pairs: PositiveInt = 100
+    refit: PositiveFloat = 0.1
+
+    @property
+    def group(self) -> Group:
+        """The reports as a monitor group: drugs, and first of the strata the reaction."""
+        return Group(
+            form=self.form,
+            where=self.where,
+            once_per=self.once_per,
+            title=self.title,
+            product=(self.drug,),
+            by={"reaction": Breakdown(field=self.reaction), **self.by},
+        )
 
 
 class Monitors(_Strict):
@@ -185,3 +251,13 @@ class Monitors(_Strict):
     exposures: dict[Name, Exposure] = Field(default_factory=dict)
     monitors: dict[Name, Monitor] = Field(default_factory=dict)
     disproportionality: dict[Name, Disproportionality] = Field(default_factory=dict)
+
+    @property
+    def groups(self) -> dict[str, Group]:
+        """All that journeys tell the changes of, by name: exposures, and the reports of drugs."""
+        return {**self.exposures, **{name: pairs.group for name, pairs in self.disproportionality.items()}}
+
+    @property
+    def watch_anything(self) -> bool:
+        """Whether there is anything for surveillance to do."""
+        return bool(self.monitors or self.disproportionality)

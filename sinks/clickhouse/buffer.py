@@ -8,7 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
-from schemas.codec import HEADER_BYTES, NotARegistrationError, decode_event, encode_event, is_present, released_version
+from schemas.codec import (
+    HEADER_BYTES,
+    NotARegistrationError,
+    decode_event,
+    encode_event,
+    is_present,
+    is_version_of,
+    released_version,
+)
 from schemas.dead_letter import registration_alone
 from schemas.review import review_faults
 from schemas.store import known_versions
@@ -17,14 +25,14 @@ from sinks.clickhouse.migrations.forms import rows_table
 from sinks.clickhouse.rows import Layout, RowMaker, block, container_header, message_headers, placed_block, row_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from schemas.definition.registry import RegistryDefinition
 
 _BATCH = "accepted_batch"
 _ARCHIVED = "accepted_messages"
 _PLACED = frozenset({"unit_counts", "review"})  # their version is their own place, which only whoever reads them knows
-# The other messages go in whole: the topic of each, and the table that takes it.
+# The other messages go in whole: the topic of each, and the table that takes it. A topic may have several records.
 _WHOLE: tuple[tuple[Callable[[str], str], str, str], ...] = (
     (topics.receipts, "receipt", "receipt_messages"),
     (topics.cells, "cell_batch", "cell_messages"),
@@ -32,6 +40,7 @@ _WHOLE: tuple[tuple[Callable[[str], str], str, str], ...] = (
     (topics.lists, "list_batch", "list_messages"),
     (topics.counts, "unit_counts", "unit_count_messages"),
     (topics.signals, "signal", "signal_messages"),
+    (topics.signals, "pair_signal", "pair_signal_messages"),
     (topics.reviews, "review", "review_messages"),
 )
 # Many, large and our own: to decode them here would cost more than all the rest of their way, so what is wrong
@@ -116,7 +125,8 @@ class Buffer:
             self._takers[topics.accepted(name)] = self._take_batch
             self._lay_out(name, topics.accepted(name), _BATCH, _ARCHIVED)
             for topic, event, table in _WHOLE:
-                self._takers[topic(name)] = partial(self._take_message, event)
+                events = [one for of, one, _ in _WHOLE if of is topic]
+                self._takers[topic(name)] = partial(self._take_message, events)
                 self._lay_out(name, topic(name), event, table)
             for schema_id, schema in known_versions(definition).items():
                 table = rows_table(schema.form.name)
@@ -182,7 +192,8 @@ class Buffer:
             table = self._rows(read, schema_id)
             table.registrations = len(table.blocks)
 
-    def _take_message(self, event: str, read: Read, value: bytes) -> None:
+    def _take_message(self, events: Sequence[str], read: Read, value: bytes) -> None:
+        event = next((one for one in events if is_version_of(one, value)), events[0])
         if event not in _UNDECODED or not is_present(event, value):
             record = decode_event(event, value)
             if event in _UNDECODED:  # of an earlier version, and ClickHouse fills in no nested field that is not there

@@ -244,11 +244,12 @@ def set_signals_aside(client: Client, registry: str, epoch: int) -> None:
     Raises:
         DatabaseError: the database does not answer, or refuses.
     """
-    table = sql.table(sql.database_of(registry), "signals")
     of_this_life = "position(generation, '.') = 0"
-    # within, for beside the new generation WHERE would mean that
-    client.command(
-        f"INSERT INTO {table} SELECT * REPLACE (concat(generation, '.{epoch}') AS generation) "
-        f"FROM (SELECT * FROM {table} FINAL WHERE {of_this_life})"
-    )
-    client.command(f"ALTER TABLE {table} DELETE WHERE {of_this_life} SETTINGS mutations_sync = 2")
+    for name in ("signals", "pair_signals"):
+        table = sql.table(sql.database_of(registry), name)
+        # within, for beside the new generation WHERE would mean that
+        client.command(
+            f"INSERT INTO {table} SELECT * REPLACE (concat(generation, '.{epoch}') AS generation) "
+            f"FROM (SELECT * FROM {table} FINAL WHERE {of_this_life})"
+        )
+        client.command(f"ALTER TABLE {table} DELETE WHERE {of_this_life} SETTINGS mutations_sync = 2")

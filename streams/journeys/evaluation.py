@@ -163,7 +163,7 @@ class _Writer:
               if one.form == form),
             *((one, self._entry_of(name, one)) for name, one in sorted(self._definition.indicators.lists.items())
               if one.form == form),
-            *((one, self._exposures.of(name, one)) for name, one in sorted(self._definition.monitors.exposures.items())
+            *((one, self._exposures.of(name, one)) for name, one in sorted(self._definition.monitors.groups.items())
               if one.form == form),
         ]  # fmt: skip
         if not begins:

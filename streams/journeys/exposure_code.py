@@ -8,7 +8,8 @@ from schemas.definition.monitors import BETWEEN
 from streams.journeys.records import DAY, ID
 
 if TYPE_CHECKING:
-    from schemas.definition.monitors import Exposure
+    from schemas.definition.indicators import End, Following
+    from schemas.definition.monitors import Group
     from streams.journeys.anchor_code import AnchorCode
 
 
@@ -19,7 +20,7 @@ class ExposureCode:
         self._anchor = anchor
         self._code = anchor.code
 
-    def of(self, name: str, exposure: Exposure) -> list[str]:
+    def of(self, name: str, exposure: Group) -> list[str]:
         """The anchor's exposure to the product that it names."""
         form = exposure.form
         code = self._code
@@ -33,15 +34,21 @@ class ExposureCode:
             named = f"{f' + {BETWEEN!r} + '.join(parts)} if {known} else None"
         product = [f"product = {named}", "if product is not None:"]
         since = self._anchor.once(f"since(unit, {side}, {labels}, a[{DAY}])", exposure)
-        may_end = self._anchor.may_end((exposure.outcomes, *exposure.ends, *exposure.carried_until))
+        outcomes = exposure.outcomes
+        ends: list[Following | End] = [*exposure.ends, *exposure.carried_until]
+        ends += [] if outcomes is None else [outcomes]
+        may_end = self._anchor.may_end(ends)
+        if may_end is None and not self._anchor.alone:  # reports
+            state = f"product_and_lot((product, {lot})) + {since} + OPEN_STILL + recorded(({recorded}, None))"
+            return [*product, f"    {self._anchor.found_exposure(name, state)}"]
         if may_end is None:  # as for a journey of one registration
             who = self._anchor.once(f"who(patient, a[{ID}]) + NOTHING_BEFORE", exposure)
             rest = self._anchor.once(f"{since} + OPEN_STILL + recorded(({recorded}, None)) + NO_OPT_OUT", exposure)
             return [*product, f"    exposures[{name!r}].append({who} + product_and_lot((product, {lot})) + {rest})"]
-        of_outcome = (str(exposure.outcomes.form), "r")
+        of_outcome = ("" if outcomes is None else str(outcomes.form), "r")
         specific = "False" if exposure.specific is None else code.expression(exposure.specific, *of_outcome)
         unknown = "False" if exposure.unknown is None else code.expression(exposure.unknown, *of_outcome)
-        ended, found = self._ended(exposure), self._outcomes(exposure)
+        ended, found = self._ended(exposure), self._outcomes(outcomes, form)
         carried = self._anchor.first_day(exposure.carried_until, exposure) if exposure.carried_until else "end"
         state = f"product_and_lot((product, {lot})) + {since} + became + recorded(({recorded}, end_recorded))"
         return [
@@ -57,7 +64,7 @@ class ExposureCode:
             f"    {self._anchor.found_exposure(name, state)}",
         ]
 
-    def _ended(self, exposure: Exposure) -> str:
+    def _ended(self, exposure: Group) -> str:
         """The expression of (day, reason, day recorded) of an exposure's end."""
         may_end = self._anchor.may_end(exposure.ends)
         if may_end is None:
@@ -65,10 +72,10 @@ class ExposureCode:
         ends = "".join(f"({self._anchor.first(one, exposure)}, {one.reason!r}), " for one in exposure.ends)
         return self._anchor.once(f"(ended(({ends})) if {may_end} else NOT_ENDED)", exposure)
 
-    def _outcomes(self, exposure: Exposure) -> str:
+    def _outcomes(self, outcomes: Following | None, form: str) -> str:
         """The expression of the outcomes that come while exposed; ``end`` is its last day."""
-        place = self._anchor.records.form_at(str(exposure.outcomes.form))
-        if place in self._code.missing:
+        place = -1 if outcomes is None else self._anchor.records.form_at(str(outcomes.form))
+        if outcomes is None or place in self._code.missing:
             return "NONE"
-        following = self._code.following(exposure.outcomes, exposure.form)
+        following = self._code.following(outcomes, form)
         return f"[r for r in {following}(a, F, T) if r[{DAY}] <= end] if F[{place}] else NONE"

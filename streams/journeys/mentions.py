@@ -56,15 +56,17 @@ def _of_indicator(form: str, indicator: Indicator) -> Iterator[_Mention]:
 
 
 def _of_exposures(definition: RegistryDefinition) -> Iterator[_Mention]:
-    for exposure in definition.monitors.exposures.values():
+    for exposure in definition.monitors.groups.values():
         yield from _of_anchors(definition, exposure, exposure.by)
         for field in exposure.product:
             yield exposure.form, field
         if exposure.lot is not None:
             yield exposure.form, exposure.lot
-        yield from _of_ends(exposure.form, (exposure.outcomes, *exposure.ends, *exposure.carried_until))
-        for condition in (exposure.specific, exposure.unknown):
-            yield from _of_condition(exposure.outcomes.form, condition)
+        yield from _of_ends(exposure.form, (*exposure.ends, *exposure.carried_until))
+        if exposure.outcomes is not None:
+            yield from _of_ends(exposure.form, (exposure.outcomes,))
+            for condition in (exposure.specific, exposure.unknown):
+                yield from _of_condition(exposure.outcomes.form, condition)
 
 
 def _roles(definition: RegistryDefinition, form: str) -> Iterator[_Mention]:

@@ -83,7 +83,7 @@ class StateTold:
 
 
 def about_signal(definition: RegistryDefinition, text: str) -> About:
-    """The signal that a text names: its monitor, which is called as its group where there is but one.
+    """The signal that a text names: its monitor, which is called as its group where there is but one; or its pair.
 
     Raises:
         InputError: it names none of this registry.
@@ -93,8 +93,9 @@ def about_signal(definition: RegistryDefinition, text: str) -> About:
         raise InputError(f"{text} is no signal: write group/product/number, say cup/CUP01/0")
     groups, monitors = definition.monitors.exposures, definition.monitors.monitors
     group = monitors[signal.group].exposures if signal.group in monitors else signal.group
-    if group not in groups:
-        known = ", ".join({**monitors, **groups})
+    pairs = definition.monitors.disproportionality
+    if group not in groups and group not in pairs:
+        known = ", ".join({**monitors, **groups, **pairs})
         raise InputError(f"{text}: {definition.name} has no monitor group {signal.group}; it has {known}")
     if not follows(definition, group, signal.product):
         raise InputError(f"{text}: {signal.product} is no product of the group {group}; see its catalogue")

@@ -17,7 +17,7 @@ from scipy.special import gammaincinv, ndtri, rel_entr
 
 from streams.statistics.calibration import Calibration, calibrate
 from streams.statistics.checked import numbers
-from streams.statistics.empirical_bayes import GammaPoissonMixture, ebgm, fit_gamma_poisson
+from streams.statistics.empirical_bayes import GammaPoissonMixture, ebgm, fit_gamma_poisson, probability_below
 from streams.statistics.estimate import Estimate, counts, estimate, plain
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ __all__ = [
     "fit_gamma_poisson",
     "information_component",
     "likelihood_ratio",
+    "probability_below",
     "prr",
     "ror",
     "stratified_expected_count",

@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 from scipy.optimize.elementwise import find_root
 from scipy.special import expit, gammainc, gammaincinv, gammaln, log_expit, logit, psi
 
-from streams.statistics.estimate import Estimate, counts, estimate
+from streams.statistics.estimate import Estimate, counts, estimate, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,11 +206,48 @@ def ebgm(observed: ArrayLike, expected: ArrayLike, mixture: GammaPoissonMixture)
             different lengths.
     """
     n, E = counts(observed=observed, expected=expected)
+    posterior = Q, shape1, rate1, shape2, rate2 = _posterior(n, E, mixture)
+    mean_log = Q * (psi(shape1) - np.log(rate1)) + (1 - Q) * (psi(shape2) - np.log(rate2))
+    return estimate(np.exp(mean_log), _quantile(0.05, *posterior), _quantile(0.95, *posterior))
+
+
+def probability_below(
+    ratio: float, observed: ArrayLike, expected: ArrayLike, mixture: GammaPoissonMixture
+) -> Floats | float:
+    """How likely λ is to lie below a ratio, given the reports of each pair; below its EB05 that is less than 0.05.
+
+    Far quicker than ``ebgm``, for no quantile is sought.
+
+    Args:
+        ratio: above 0.
+        observed: reports of each pair, 0 or more; a scalar or an array.
+        expected: expected reports, 0 or more; a scalar, or as many as are observed.
+        mixture: how λ is distributed over all pairs.
+
+    Returns:
+        An array of the inputs' shape, or a float where both are scalars.
+
+    Raises:
+        ValueError: an argument, which the message names, is empty, negative, NaN or infinite, or the two have
+            different lengths.
+    """
+    if not 0 < ratio < np.inf:
+        raise ValueError(f"ratio must be a number above 0, is {ratio}")
+    n, E = counts(observed=observed, expected=expected)
+    return plain(_below(ratio, _posterior(n, E, mixture)))
+
+
+def _posterior(n: Floats, E: Floats, mixture: GammaPoissonMixture) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """What λ is distributed as: the share of component 1, shape and rate of each component."""
     alpha1, beta1, alpha2, beta2, p = astuple(mixture)
     Q = expit(logit(p) + _log_kernel(n, E, alpha1, beta1) - _log_kernel(n, E, alpha2, beta2))
-    posterior = (Q, alpha1 + n, beta1 + E, alpha2 + n, beta2 + E)
-    mean_log = Q * (psi(alpha1 + n) - np.log(beta1 + E)) + (1 - Q) * (psi(alpha2 + n) - np.log(beta2 + E))
-    return estimate(np.exp(mean_log), _quantile(0.05, *posterior), _quantile(0.95, *posterior))
+    return Q, alpha1 + n, beta1 + E, alpha2 + n, beta2 + E
+
+
+def _below(ratio: Floats | float, posterior: tuple[Floats, ...]) -> Floats:
+    Q, shape1, rate1, shape2, rate2 = posterior
+    below: Floats = Q * gammainc(shape1, rate1 * ratio) + (1 - Q) * gammainc(shape2, rate2 * ratio)
+    return below
 
 
 def _quantile(level: float, *posterior: Floats) -> Floats:
@@ -221,10 +258,7 @@ def _quantile(level: float, *posterior: Floats) -> Floats:
     low, high = low - 1e-6, high + 1e-6  # for at either end the level may be met but for rounding
 
     def excess(log_ratio: Floats, *posterior: Floats) -> Floats:
-        Q, shape1, rate1, shape2, rate2 = posterior
-        ratio = np.exp(log_ratio)
-        reached: Floats = Q * gammainc(shape1, rate1 * ratio) + (1 - Q) * gammainc(shape2, rate2 * ratio)
-        return reached - level
+        return _below(np.exp(log_ratio), posterior) - level
 
     root = find_root(excess, (low, high), args=posterior)
     # a very small shape has quantiles below what a float can hold

@@ -6,4 +6,7 @@ clinic), `levels` (statistic, thresholds, streams), `evidence` (as it stands, an
 changes say), `signals` (what comes of it), `core` (the step).
 Beside it stand `charts` and `early` (a product's exposures one by one), `other_methods` (what those and other methods
 say of it) and `cases` (signals that share outcomes).
+Pairs of drug and reaction are watched likewise: `reports` (how many there are), `tables` (two by two, and what is read
+off them), `drugs` (all pairs at once), `prior` (when it is fitted anew), `pair_corrections`, `pair_signals` and
+`pair_step`.
 """

@@ -50,7 +50,7 @@ def held_against(watched: Watched, kept: Kept, exposures: Iterable[Exposure]) ->
     wanted = _counted(watched, exposures)
     wanted.confirmed = kept.confirmed  # what people said is not in the exposures
     stored, recomputed = Watch(watched, kept).state.sums, Watch(watched, wanted).state.sums
-    differences = [*_unlike("exposures", kept.bins, wanted.bins), *_unlike("reports", kept.reports, wanted.reports)]
+    differences = [*unlike("exposures", kept.bins, wanted.bins), *unlike("reports", kept.reports, wanted.reports)]
     for label, stated in sorted(kept.stated.items()):
         erased = stated.signal.erased
         outcomes = erased.outcomes if erased else 0
@@ -76,7 +76,8 @@ def _counted(watched: Watched, exposures: Iterable[Exposure]) -> Kept:
     return found
 
 
-def _unlike(what: str, stored: Mapping[Key, int], recomputed: Mapping[Key, int]) -> Iterator[str]:
+def unlike(what: str, stored: Mapping[Key, int], recomputed: Mapping[Key, int]) -> Iterator[str]:
+    """The numbers that are not the same, each in words."""
     for key in sorted(stored.keys() | recomputed.keys(), key=str):
         one, other = stored.get(key, 0), recomputed.get(key, 0)
         if one != other:

@@ -1,4 +1,4 @@
-"""A monitor as its registry declares it, made ready: against what, from when on, and which outcomes count."""
+"""Monitors as their registry declares them, made ready: against what, from when on, and which outcomes count."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 from schemas.definition.form import DEATH
 from schemas.definition.generation import deciding
 from schemas.subjects import MAKERS, made_by, product_field
+from streams.statistics.disproportionality import GammaPoissonMixture
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.expected import Baseline
 from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Makers, Monitor
+from streams.surveillance.pair_signals import PairMonitor
+from streams.surveillance.pair_watch import WatchedPairs
 
 if TYPE_CHECKING:
+    from schemas.definition.monitors import Disproportionality, Thresholds
     from schemas.definition.monitors import Exposure as DeclaredExposure
     from schemas.definition.monitors import Monitor as DeclaredMonitor
-    from schemas.definition.monitors import Thresholds
     from schemas.definition.registry import RegistryDefinition
     from schemas.subjects import Kind
 
@@ -73,6 +76,27 @@ def watched_by(definition: RegistryDefinition) -> dict[str, Watched]:
     return found
 
 
+def pairs_watched_by(definition: RegistryDefinition) -> dict[str, WatchedPairs]:
+    """The registry's monitors of pairs of drug and reaction by name."""
+    declared = definition.monitors.disproportionality
+    return {name: WatchedPairs(_pair_monitor(name, pairs)) for name, pairs in declared.items()}
+
+
+def _pair_monitor(name: str, declared: Disproportionality) -> PairMonitor:
+    prior = declared.prior
+    return PairMonitor(
+        name=name,
+        definition=_hash_of(declared),
+        rules={"watch": declared.watch, "alarm": declared.alarm},
+        fewest=declared.fewest,
+        dominant=declared.dominant,
+        unmask=declared.unmask,
+        prior=GammaPoissonMixture(prior.alpha1, prior.beta1, prior.alpha2, prior.beta2, prior.p),
+        fewest_pairs=declared.fewest_pairs,
+        refit=declared.refit,
+    )
+
+
 def _watched(name: str, declared: DeclaredMonitor, group: DeclaredExposure, makers: Makers) -> Watched:
     monitor = Monitor(
         group=name,
@@ -111,6 +135,6 @@ def _own(exposure: Exposure | None) -> Exposure | None:
     return Exposure._make((*exposure[:_OUTCOMES], *own, *exposure[_OUTCOMES + len(own) :]))
 
 
-def _hash_of(declared: DeclaredMonitor, group: DeclaredExposure) -> str:
+def _hash_of(*declared: DeclaredMonitor | DeclaredExposure | Disproportionality) -> str:
     """Of all that is declared of a monitor, but for titles: they change no number. Nor are catalogues in it."""
-    return hashlib.sha256(json.dumps([deciding(declared), deciding(group)]).encode()).hexdigest()[:_LENGTH]
+    return hashlib.sha256(json.dumps([deciding(one) for one in declared]).encode()).hexdigest()[:_LENGTH]

@@ -7,7 +7,10 @@ built anew. One that begins before that and ends after it cannot be told apart i
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class CannotGoOnError(ValueError):
@@ -70,3 +73,28 @@ def is_new(known: Reached | None, told: Reached, *, monitor: str, partition: int
             raise BeganAnewError(monitor, partition, span, known.version)
         return True
     return told.version == known.version and after == known.part.after and told.part.number > known.part.number
+
+
+def take_in(versions: dict[int, int], parts: dict[int, Part], at: Reached, *, monitor: str, partition: int) -> bool:
+    """Whether a message is not in yet; from now on it is.
+
+    Args:
+        versions: by partition, up to which version messages are in.
+        parts: likewise, and up to which of its parts.
+        at: where the message stands.
+        monitor: whose, and
+        partition: of which submissions.
+
+    Raises:
+        BeganAnewError: some of it is in, some is not.
+    """
+    known = reached(versions, parts, partition) if partition in versions else None
+    if not is_new(known, at, monitor=monitor, partition=partition):
+        return False
+    versions[partition], parts[partition] = at
+    return True
+
+
+def reached(versions: Mapping[int, int], parts: Mapping[int, Part], partition: int) -> Reached:
+    """How far a partition's messages are in."""
+    return Reached(versions[partition], parts.get(partition, Part()))

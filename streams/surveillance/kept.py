@@ -14,6 +14,7 @@ from streams.surveillance.bins import Bin
 from streams.surveillance.clock import Report
 from streams.surveillance.following import Part, Reached
 from streams.surveillance.levels import Stream  # noqa: TC001 - msgspec reads it at run time
+from streams.surveillance.pairs_kept import PAIR_KINDS
 from streams.surveillance.signals import Look, Signal  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def confirmed_record(monitor: str, label: str, *, confirmed: bool) -> tuple[byte
 
 
 def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
-    """What records hold, by monitor.
+    """What records hold, by monitor; those of monitors of pairs are left out.
 
     Raises:
         msgspec.MsgspecError: the bytes are no record.
@@ -106,6 +107,8 @@ def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
     looks: dict[tuple[str, str], dict[int, Seen]] = {}
     for key, value in records:
         what, monitor, rest = _decode_key(key)
+        if what.startswith(PAIR_KINDS):
+            continue
         kept = found.setdefault(monitor, Kept())
         if what == "bin":
             kept.bins[msgspec.convert(rest, Bin)] = _decode_number(value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.surveillance import core
 from streams.surveillance.clock import Clock
-from streams.surveillance.following import CannotGoOnError, Part, Reached, is_new
+from streams.surveillance.following import CannotGoOnError, Part, Reached, reached, take_in
 from streams.surveillance.kept import (
     Kept,
     Seen,
@@ -22,6 +22,7 @@ from streams.surveillance.kept import (
     signal_record,
     version_record,
 )
+from streams.surveillance.message import message_of
 from streams.surveillance.state import Known
 from streams.surveillance.stepping_back import Before
 
@@ -153,21 +154,17 @@ class Watch:
         writes = self._writes(step, stated)
         writes |= dict(report_record(monitor, report, number) for report, number in reports.items())
         writes |= dict(confirmed_record(monitor, label, confirmed=on) for label, on in news.items())
-        writes |= dict(version_record(monitor, partition, self._reached(partition)) for partition in partitions)
+        writes |= dict(
+            version_record(monitor, partition, reached(self.state.versions, self._parts, partition))
+            for partition in partitions
+        )
         return Taken(writes, stated), changes
 
     def _follows(self, told: Told) -> bool:
         """Whether a message is not in yet; from now on it is."""
-        (partition, version), versions = told.at, self.state.versions
-        known = self._reached(partition) if partition in versions else None
+        (partition, version), monitor = told.at, self.watched.monitor.group
         at = Reached(version, told.part)
-        if not is_new(known, at, monitor=self.watched.monitor.group, partition=partition):
-            return False
-        versions[partition], self._parts[partition] = at
-        return True
-
-    def _reached(self, partition: int) -> Reached:
-        return Reached(self.state.versions[partition], self._parts.get(partition, Part()))
+        return take_in(self.state.versions, self._parts, at, monitor=monitor, partition=partition)
 
     def _left_out(self) -> frozenset[str]:
         """What is declared, and all products of a product, family or company under a confirmed signal.
@@ -180,6 +177,10 @@ class Watch:
             if subject.kind not in ("lot", "unit"):
                 found.update(products)
         return frozenset(found)
+
+    def message(self, registry: str, generation: str, stated: Stated) -> bytes:
+        """A signal as it was stated, encoded."""
+        return message_of(registry, generation, self, stated)
 
     def _state(self, signal: Signal) -> Stated:
         messages = self._messages[signal.product] = self._messages.get(signal.product, 0) + 1

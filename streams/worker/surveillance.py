@@ -17,7 +17,8 @@ from streams.step import Output, Step
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.following import CannotGoOnError, Part
 from streams.surveillance.kept import sorted_out
-from streams.surveillance.message import message_of
+from streams.surveillance.pair_watch import PairWatch, WatchedPairs
+from streams.surveillance.pairs_kept import pairs_sorted_out
 from streams.surveillance.signals import Version
 from streams.surveillance.watch import Told, Watch
 from streams.worker.exposures import Batch, forgotten
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from streams.step import Read
     from streams.surveillance.declared import Watched
+    from streams.surveillance.pair_signals import PairSignal
+    from streams.surveillance.signals import Signal
     from streams.worker.exposures import Archived
     from streams.worker.work import Log
 
@@ -52,7 +55,7 @@ class Surveillance:
     Args:
         registry: its name.
         generation: which exposures are watched: those made by these definitions.
-        monitors: by name.
+        monitors: by name, those of products and those of pairs of drug and reaction.
         said: by monitor and product, whether a signal of it was confirmed, or closed since.
         archive: the exposures of a group that stand, as they were said to be last; may raise anything. None where
             nobody keeps them.
@@ -62,7 +65,7 @@ class Surveillance:
         self,
         registry: str,
         generation: str,
-        monitors: Mapping[str, Watched],
+        monitors: Mapping[str, Watched | WatchedPairs],
         said: Callable[[], Mapping[tuple[str, str], bool]] = dict,
         archive: Callable[[str], Iterable[Archived]] | None = None,
     ) -> None:
@@ -76,14 +79,19 @@ class Surveillance:
         self._monitors = monitors
         self._said = said
         self._archive = archive
-        self._watches: dict[int, dict[str, Watch]] = {}
+        self._watches: dict[int, dict[str, Watch | PairWatch]] = {}
 
     def recovered(self, partition: int, kept: Callable[[], Iterator[tuple[bytes, bytes]]]) -> None:
         """See ``Work``."""
-        found = sorted_out(kept())
-        self._watches[partition] = {
-            name: Watch(self._monitors[name], one) for name, one in found.items() if name in self._monitors
-        }
+        products, pairs = sorted_out(kept()), pairs_sorted_out(kept())
+        watches: dict[str, Watch | PairWatch] = {}
+        for name, watched in self._monitors.items():
+            if isinstance(watched, WatchedPairs):
+                if name in pairs:
+                    watches[name] = PairWatch(watched, pairs[name])
+            elif name in products:
+                watches[name] = Watch(watched, products[name])
+        self._watches[partition] = watches
 
     def released(self, partition: int) -> None:
         """See ``Work``: its monitors are another's now."""
@@ -127,18 +135,31 @@ class Surveillance:
                 continue
             watch = watches.get(name)
             if watch is None:
-                watch = watches[name] = Watch(watched)
+                watch = watches[name] = PairWatch(watched) if isinstance(watched, WatchedPairs) else Watch(watched)
+            confirmed = {product: on for (of, product), on in said.items() if of == name}
             try:
-                taken = watch.take(told, {product: on for (of, product), on in said.items() if of == name})
+                added, stated = self._take(watch, told, confirmed)
             except CannotGoOnError as error:
                 raise FillError(str(error)) from error
-            writes |= taken.writes
-            for stated in taken.stated:
-                value = message_of(self.registry, self._generation, watch, stated)
-                outputs.append(Output(topics.signals(self.registry), name.encode(), value, None))
-                signal = stated.signal
-                log.warning("signal", id=signal.id, state=signal.state, reached=signal.level, cause=signal.cause)
+            writes |= added
+            outputs += [Output(topics.signals(self.registry), name.encode(), value, None) for value in stated]
         return Step(writes, outputs, after, sum(self.size(batch) for _, batch in messages))
+
+    def _take(
+        self, watch: Watch | PairWatch, told: Sequence[Told], confirmed: Mapping[str, bool]
+    ) -> tuple[dict[bytes, bytes | None], list[bytes]]:
+        """What to keep of some messages, and the signals to send."""
+        stated: list[tuple[Signal | PairSignal, bytes]]
+        place = self.registry, self._generation
+        if isinstance(watch, PairWatch):
+            pairs = watch.take(told, confirmed)
+            writes, stated = pairs.writes, [(one.signal, watch.message(*place, one)) for one in pairs.stated]
+        else:
+            products = watch.take(told, confirmed)
+            writes, stated = products.writes, [(one.signal, watch.message(*place, one)) for one in products.stated]
+        for signal, _ in stated:
+            log.warning("signal", id=signal.id, state=signal.state, reached=signal.level, cause=signal.cause)
+        return writes, [value for _, value in stated]
 
     def fill(self, partition: int, after: int, below: int | None, source: Log[Batch]) -> Iterator[Batch]:  # noqa: ARG002 - versions of other partitions' submissions, that the log is not in the order of
         """See ``Work``: what the log had forgotten before it was first read."""

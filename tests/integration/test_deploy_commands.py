@@ -132,6 +132,7 @@ def test_the_state_adds_up(guldadra: Shell, published: Ran) -> None:
         ("intake", True, None),
         ("load", True, None),
         *((f"process-{registry}", True, None) for registry in ("biologics", "hip", "hiv", "metabolic", "senior_alert")),
+        ("surveillance-biologics", True, None),
         ("surveillance-hip", True, None),
     ]
     assert [(row["registry"], row["partition"]) for row in found["partitions"]] == [

@@ -197,7 +197,7 @@ def test_what_cannot_be_read_is_told(client: Client, registry: RegistryDefinitio
         read_signal(client, registry, "GONE")
     plain = made(client, derived_registry(tmp_path / "plain"))
     write(client, plain, 3, cells=[cell("2024-01-01", [1])])
-    with pytest.raises(CannotBeReadError, match=r"watches no product: its monitors\.yaml declares no monitors"):
+    with pytest.raises(CannotBeReadError, match=r"watches nothing: its monitors\.yaml declares neither monitors nor"):
         read_signals(client, plain)
 
 

@@ -15,7 +15,13 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import gamma, nbinom, poisson
 
-from streams.statistics.disproportionality import Estimate, GammaPoissonMixture, ebgm, fit_gamma_poisson
+from streams.statistics.disproportionality import (
+    Estimate,
+    GammaPoissonMixture,
+    ebgm,
+    fit_gamma_poisson,
+    probability_below,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -235,3 +241,17 @@ def test_wrong_arguments_of_scores_are_named(observed: Any, expected: Any, named
 def test_no_mixture_has_fields_out_of_range(values: tuple[float, ...], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         GammaPoissonMixture(*values)
+
+
+def test_below_eb05_lies_a_twentieth_and_a_count_alone_is_the_gamma_s() -> None:
+    observed, expected = np.array([0, 3, 12, 71]), np.array([0.4, 0.2, 3.0, 32.6])
+    lower = np.atleast_1d(ebgm(observed, expected, _CAERS).lower)
+    for place, eb05 in enumerate(lower.tolist()):
+        assert probability_below(eb05, observed[place], expected[place], _CAERS) == pytest.approx(0.05, rel=1e-6)
+    # both components alike: Gamma(1 + 1, rate 1 + 1), of which 1 - 3 exp(-2) lies below 1
+    alike = GammaPoissonMixture(1, 1, 1, 1, 0.5)
+    assert probability_below(1.0, 1, 1.0, alike) == pytest.approx(1 - 3 * math.exp(-2))
+    assert np.shape(probability_below(2.0, observed, expected, _CAERS)) == (4,)
+    for ratio in (0.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="ratio must be a number above 0"):
+            probability_below(ratio, 1, 1.0, alike)

@@ -103,7 +103,7 @@ def test_a_level_that_changes_is_told_by_its_runs() -> None:
     assert found.rules is not None
     assert (found.rules.longest_run, found.rules.crossings, found.rules.signal) == (6, 1, True)
     # 0.2 ± 3 √(0.2 · 0.8 / 100) = 0.2 ± 0.12
-    assert (found.points[0].lower, found.points[0].upper) == (pytest.approx(0.08), pytest.approx(0.32))
+    assert [found.points[0].lower, found.points[0].upper] == pytest.approx([0.08, 0.32])
     assert not any(point.outside for point in found.points)
 
 

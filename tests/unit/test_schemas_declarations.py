@@ -11,7 +11,9 @@ import yaml
 from schemas.definition.condition import All, FieldTest, Not, parse
 from schemas.definition.errors import DefinitionError
 from schemas.definition.folder import load_registry
+from schemas.definition.generation import deciding
 from schemas.definition.indicators import Breakdown, layout, width
+from schemas.definition.monitors import Monitors
 from tests.unit.registry_folders import DATE, TIMESTAMP, UNIT, field, form, optional, write_registry
 
 if TYPE_CHECKING:
@@ -120,7 +122,16 @@ MONITORS: Declared = {
 PAIRED: Declared = {
     **MONITORS,
     "disproportionality": {
-        "pairs": {"reports": "visits", "drug": "sex", "reaction": "born", "exposures": "drug", "users": "side"}
+        "pairs": {
+            "title": TITLE,
+            "form": "visit",
+            "where": {"smoker": False},
+            "drug": "drug",
+            "reaction": "side",
+            "by": {"born": {"person": "born", "bands": [1950, 1970]}},
+            "exposures": "drug",
+            "users": "side",
+        }
     },
 }
 RIGHT: dict[str, Declared] = {"journey": JOURNEY, "indicators": INDICATORS, "monitors": MONITORS}
@@ -371,31 +382,79 @@ def test_a_wrong_declaration_is_named_by_file_and_key(tmp_path: Path, wrong: Wro
 @pytest.mark.parametrize(
     ("path", "value", "key", "said"),
     [
-        ("reports", "stays", "reports", "there is no cohort stays"),
-        ("drug", "atc", "drug", "cohort visits is not broken down by atc"),
-        ("reaction", "sex", "reaction", "drug and reaction are one breakdown"),
-        ("exposures", "cups", "exposures", "there is no group cups"),
-        ("exposures", GONE, "users", "means nothing without exposures"),
-        ("users", "user", "users", "group drug has no stratum user"),
+        (".form", "stays", "", "there is no form stays; there are"),
+        (".where", {"followed_by": {"form": "event"}}, ".where", "looks at the registration's own fields only"),
+        (".where", {"gone": True}, ".where.gone", "visit has no field gone"),
+        (".drug", "weight", ".drug", "weight is no text of visit"),
+        (".reaction", "drugs", ".reaction", "drugs is no text of visit"),
+        (".by.weight", {"field": "weight"}, ".by.weight", "give bands of a number"),
+        (".by.reaction", {"field": "drug"}, ".by.reaction", "the reaction is told apart as it is"),
+        (".watch", ["prr"], ".watch.0", "Input should be 'evans', 'ror', 'ic' or 'ebgm'"),
+        (".watch", [], ".watch", "at least 1 item"),
+        (".fewest", 0, ".fewest", "greater than 0"),
+        (".dominant", 1.5, ".dominant", "less than or equal to 1"),
+        (".prior", {"p": 1.0}, ".prior.p", "less than 1"),
+        (".refit", 0, ".refit", "greater than 0"),
+        (".reports", "visits", ".reports", "Extra inputs are not permitted"),
+        (".exposures", "cups", ".exposures", "there is no group cups"),
+        (".exposures", GONE, ".users", "means nothing without exposures"),
+        (".users", "user", ".users", "group drug has no stratum user"),
     ],
 )
-def test_pairs_of_what_is_not_declared_are_named(tmp_path: Path, path: str, value: object, key: str, said: str) -> None:
-    (found,) = problems(tmp_path, monitors=changed(PAIRED, f"{PAIRS}.{path}", value))
-    assert found == f"monitors.yaml, {PAIRS}.{key}: {said}"
+def test_wrong_pairs_are_named_by_key(tmp_path: Path, path: str, value: object, key: str, said: str) -> None:
+    found = problems(tmp_path, monitors=changed(PAIRED, f"{PAIRS}{path}", value))
+    assert any(line.startswith(f"monitors.yaml, {PAIRS}{key}: ") and said in line for line in found), found
 
 
-def test_pairs_without_a_count_are_named(tmp_path: Path) -> None:
-    uncounted = changed(INDICATORS, f"{VISITS}.indicators.visits_counted", GONE)
-    (found,) = problems(tmp_path, indicators=uncounted, monitors=PAIRED)
-    assert found == f"monitors.yaml, {PAIRS}.reports: cohort visits has no indicator of kind count"
+@pytest.mark.parametrize("name", ["drug", "a_drug"])
+def test_pairs_have_a_name_of_their_own(tmp_path: Path, name: str) -> None:
+    (found,) = problems(tmp_path, monitors={**MONITORS, "disproportionality": {name: _pairs()}})
+    assert found == (
+        f"monitors.yaml, disproportionality.{name}: an exposure or monitor has that name, and signals are known by it"
+    )
 
 
-def test_pairs_begin_no_generation(tmp_path: Path) -> None:
-    first = loaded(tmp_path / "a")
-    paired = loaded(tmp_path / "b", monitors=PAIRED)
-    assert paired.generation == first.generation
-    assert paired.monitors.disproportionality["pairs"].drug == "sex"
-    assert first.monitors.disproportionality == {}
+def _pairs() -> Declared:
+    found: Declared = PAIRED["disproportionality"]["pairs"]
+    return found
+
+
+def test_pairs_are_a_group_whose_first_stratum_is_the_reaction(tmp_path: Path) -> None:
+    definition = loaded(tmp_path, monitors=PAIRED)
+    groups = definition.monitors.groups
+    assert [*groups] == ["drug", "pairs"]
+    reports = groups["pairs"]
+    assert (reports.form, reports.product, [*reports.by], reports.ends) == (
+        "visit",
+        ("drug",),
+        ["reaction", "born"],
+        (),
+    )
+    assert (reports.by["reaction"].field, reports.outcomes, reports.where is None) == ("side", None, False)
+    pairs = definition.monitors.disproportionality["pairs"]
+    assert (pairs.watch, pairs.alarm, pairs.fewest) == (("evans", "ic"), ("ebgm",), 3)
+    # where DuMouchel (1999) begins
+    assert tuple(dict(pairs.prior).values()) == (0.2, 0.1, 2.0, 4.0, 1 / 3)
+    assert (definition.monitors.watch_anything, Monitors().watch_anything) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("where", GONE), ("drug", "side"), ("by", {}), ("watch", ["ror"]), ("alarm", []), ("fewest", 5),
+        ("dominant", 0.8), ("unmask", False), ("prior", {"p": 0.1}), ("fewest_pairs", 30), ("refit", 0.2),
+    ],
+)  # fmt: skip
+def test_what_decides_signals_of_pairs_begins_a_generation(tmp_path: Path, path: str, value: object) -> None:
+    paired = loaded(tmp_path / "a", monitors=PAIRED)
+    other = loaded(tmp_path / "b", monitors=changed(PAIRED, f"{PAIRS}.{path}", value))
+    titled = loaded(tmp_path / "c", monitors=changed(PAIRED, f"{PAIRS}.title.en", "Reports"))
+    assert len({paired.generation, other.generation, loaded(tmp_path / "d").generation}) == 3
+    assert titled.generation == paired.generation
+
+
+def test_of_a_registry_without_pairs_nothing_is_said_of_them() -> None:
+    assert "disproportionality" not in deciding(Monitors())
 
 
 CONDITIONS: list[tuple[object, str, str]] = [

@@ -162,7 +162,7 @@ def read_carriers(
         DatabaseError: the database does not answer, or refuses.
     """
     definition = readable(client, definition)
-    if not definition.monitors.exposures:
+    if not definition.monitors.groups:
         raise CannotBeReadError(f"registry {definition.name} follows no product: it has no monitors.yaml")
     through = progress(client, definition.name, definition.generation)
     last_day = until or latest_day(client, definition)

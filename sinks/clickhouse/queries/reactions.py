@@ -1,7 +1,7 @@
 """Reports of adverse reactions, live: how many of each pair by stratum, and how many of those on the drug.
 
-The counts are sums of the finest cells, so what was nullified, replaced by a later version, or is of somebody who has
-opted out is not in them. As of a day D, months that are not over on D are left out where later days are known.
+The reports are those that stand as exposures, so what was nullified, replaced by a later version, or is of somebody who
+has opted out is not among them. As of a day D, what began later is not known yet.
 
 For rates, a person is on a drug from the first dose to the end of the exposure, which the monitor group declares, or
 D. Where courses of one drug overlap, a day counts once, and belongs to the course that began first, as do its reports.
@@ -15,15 +15,11 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from schemas.definition.indicators import layout
 from sinks.clickhouse import sql
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.migrations.opt_outs import counts
-from sinks.clickhouse.queries.cell_sums import CannotBeReadError, CellSums, Cut
+from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.company import latest_day
-from sinks.clickhouse.queries.indicators import last_period
-from sinks.clickhouse.recompute.cells import Joined
-from sinks.clickhouse.recompute.journeys import ANCHOR, Journeys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,26 +96,26 @@ def read_reactions(
     definition = readable(client, definition)
     name, pairs = _declared(definition, name)
     through = progress(client, definition.name, definition.generation)
-    latest = latest_day(client, definition)
-    last_day = until or latest
-    if latest is None or last_day is None:
+    last_day = until or latest_day(client, definition)
+    if last_day is None:
         return ReactionReading(definition.name, name, definition.generation, through, last_day)
-    cohort = definition.indicators.cohorts[pairs.reports]
-    strata = [one for one in cohort.by if one not in (pairs.drug, pairs.reaction)]
-    cut = Cut(per="all", breakdown=(pairs.drug, pairs.reaction, *strata))
-    last = last_period(cohort.period, last_day, whole=last_day < latest)
-    place = next(layout(cohort)[one] for one, said in cohort.indicators.items() if said.kind == "count")
-    found: Counter[Pair] = Counter()
+    parameters = {
+        "generation": definition.generation,
+        "reports": name,
+        "group": pairs.exposures or "",
+        "until": last_day.isoformat(),
+    }
+    found: dict[Pair, int] = {}
     uncoded: Counter[str] = Counter()
-    for group, vector in CellSums(client, definition, pairs.reports, cut, last).vectors().items():
-        drug, reaction, *stratum = group.breakdown
-        if not reaction:
-            uncoded[drug] += vector.numbers[place]
-        elif drug and vector.numbers[place]:
-            found[drug, reaction, tuple(stratum)] += vector.numbers[place]
-    on_drug = _on_drug(client, definition, pairs, last_day)
+    text = f"SELECT drug, `by`, count() FROM ({_reports(definition)}) GROUP BY drug, `by`"
+    for drug, (reaction, *stratum), number in client.rows(text, parameters):
+        if reaction:
+            found[drug, reaction, tuple(stratum)] = number
+        else:
+            uncoded[drug] += number
+    on_drug = _on_drug(client, definition, pairs, parameters) if pairs.exposures else ()
     return ReactionReading(
-        definition.name, name, definition.generation, through, last_day, dict(found), dict(+uncoded), on_drug
+        definition.name, name, definition.generation, through, last_day, found, dict(uncoded), on_drug
     )
 
 
@@ -139,11 +135,8 @@ def _declared(definition: RegistryDefinition, name: str | None) -> tuple[str, Di
 
 
 def _on_drug(
-    client: Client, definition: RegistryDefinition, pairs: Disproportionality, until: date
+    client: Client, definition: RegistryDefinition, pairs: Disproportionality, parameters: Mapping[str, str]
 ) -> Sequence[OnDrug]:
-    if pairs.exposures is None:
-        return ()
-    parameters = {"generation": definition.generation, "group": pairs.exposures, "until": until.isoformat()}
     reports: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for drug, users, reaction, number in client.rows(_reports_on_drug(definition, pairs), parameters):
         reports[drug, users][reaction] += number
@@ -172,29 +165,36 @@ def _courses(definition: RegistryDefinition, pairs: Disproportionality) -> str:
         (
             SELECT patient, registration_id, toString(product) AS drug, {users} AS users, toInt32(start) AS first,
                 toInt32(least(ifNull(`end`, {{until:Date32}}), {{until:Date32}})) AS last
-            FROM {sql.table(database, "exposures")} FINAL
-            WHERE generation = {{generation:String}} AND `group` = {{group:String}} AND present
-            AND start <= {{until:Date32}} AND {counts(database, "patient", "version")}
+            {_standing(database, "group")}
         )"""
+
+
+def _reports(definition: RegistryDefinition) -> str:
+    """Every report until the day asked for; the first of ``by`` is its reaction."""
+    standing = _standing(sql.database_of(definition.name), "reports")
+    return f"""
+        SELECT patient, registration_id, toString(product) AS drug, `by`, toInt32(start) AS day
+        {standing}"""
+
+
+def _standing(database: str, group: str) -> str:
+    """FROM and WHERE of the exposures of a group, which is given as a parameter, until the day asked for."""
+    return (
+        f"FROM {sql.table(database, 'exposures')} FINAL WHERE generation = {{generation:String}} "
+        f"AND `group` = {{{group}:String}} AND present AND start <= {{until:Date32}} "
+        f"AND {counts(database, 'patient', 'version')}"
+    )
 
 
 def _reports_on_drug(definition: RegistryDefinition, pairs: Disproportionality) -> str:
     """The reports of each reaction by drug and users, each of the first course that it came in."""
-    cohort = definition.indicators.cohorts[pairs.reports]
-    journeys = Journeys(definition)
-    reports = Joined(journeys, cohort.form, journeys.anchors(cohort))
-    named = reports.labels({one: cohort.by[one] for one in (pairs.drug, pairs.reaction)})
-    told = journeys.statement.subquery(
-        "reports",
-        f"SELECT {ANCHOR}._patient AS patient, {ANCHOR}._id AS id, {ANCHOR}._day AS day, {named} AS named\n"
-        f"{reports.source}\nWHERE {ANCHOR}._day <= toInt32({{until:Date32}})",
-    )
-    courses = journeys.statement.subquery("courses", _courses(definition, pairs))
-    return journeys.statement.finish(
-        "SELECT drug, users, reaction, count() FROM\n("
-        "SELECT report.named[1] AS drug, report.named[2] AS reaction, argMin(course.users, course.first) AS users\n"
-        f"FROM {told} AS report INNER JOIN {courses} AS course "
-        "ON course.patient = report.patient AND course.drug = report.named[1]\n"
-        "WHERE report.day BETWEEN course.first AND course.last\n"
-        "GROUP BY report.patient, report.id, drug, reaction)\nGROUP BY drug, users, reaction"
-    )
+    return f"""
+        SELECT drug, users, reaction, count() FROM
+        (
+            SELECT report.drug AS drug, report.`by`[1] AS reaction, argMin(course.users, course.first) AS users
+            FROM ({_reports(definition)}) AS report INNER JOIN ({_courses(definition, pairs)}) AS course
+                ON course.patient = report.patient AND course.drug = report.drug
+            WHERE report.day BETWEEN course.first AND course.last
+            GROUP BY report.patient, report.registration_id, drug, reaction
+        )
+        GROUP BY drug, users, reaction"""

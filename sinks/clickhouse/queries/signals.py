@@ -110,7 +110,7 @@ def read_signals(client: Client, definition: RegistryDefinition) -> SignalReadin
     """Read every signal as it stands, in the generation that readers use.
 
     Raises:
-        CannotBeReadError: the registry has no monitors.
+        CannotBeReadError: the registry watches nothing.
         GenerationError: there are no derived values yet, or nobody knows what they mean.
         DatabaseError: the database does not answer, or refuses.
     """
@@ -136,7 +136,7 @@ def read_signal(client: Client, definition: RegistryDefinition, signal: str) -> 
             monitor that has one.
 
     Raises:
-        CannotBeReadError: there is no such signal, or the registry has no monitors.
+        CannotBeReadError: there is no such signal, or the registry watches nothing.
         GenerationError: there are no derived values yet, or nobody knows what they mean.
         DatabaseError: the database does not answer, or refuses.
     """
@@ -161,9 +161,10 @@ def alarm_days(signals: Iterable[StatedSignal]) -> dict[str, date]:
 
 def _watching(client: Client, definition: RegistryDefinition) -> RegistryDefinition:
     definition = readable(client, definition)
-    if not definition.monitors.monitors:
+    if not definition.monitors.watch_anything:
         raise CannotBeReadError(
-            f"registry {definition.name} watches no product: its monitors.yaml declares no monitors"
+            f"registry {definition.name} watches nothing: its monitors.yaml declares neither monitors nor "
+            "disproportionality"
         )
     return definition
 

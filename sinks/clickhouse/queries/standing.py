@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from schemas.definition.monitors import OF
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.opt_outs import counts
 
@@ -74,11 +75,12 @@ def standing_through(client: Client, registry: str, generation: str, group: str)
     return dict(found)
 
 
-def last_stated(client: Client, registry: str, generation: str, monitor: str) -> dict[str, Stated]:
-    """By product, the last message about its signals; raises as above."""
-    table = sql.table(sql.database_of(registry), "signals")
+def last_stated(client: Client, registry: str, generation: str, monitor: str, *, pairs: bool) -> dict[str, Stated]:
+    """By product, the last message about its signals; of a monitor of pairs, by drug:reaction. Raises as above."""
+    table = sql.table(sql.database_of(registry), "pair_signals" if pairs else "signals")
+    product = f"concat(drug, {sql.text(OF)}, reaction) AS product" if pairs else "product"
     found = client.rows(
-        f"SELECT product, number, message, state, level FROM {table} FINAL "
+        f"SELECT {product}, number, message, state, level FROM {table} FINAL "
         "WHERE generation = {generation:String} AND monitor = {monitor:String} "
         "ORDER BY through DESC, message DESC LIMIT 1 BY product",
         {"generation": generation, "monitor": monitor},

@@ -93,7 +93,7 @@ def parts_of(definition: RegistryDefinition, generation: str) -> Iterator[Part]:
     cohorts = list(definition.indicators.cohorts)
     for name in cohorts:
         yield _part(definition, generation, "cells", f"cohort = {sql.text(name)}", cells_query(definition, name))
-    groups = list(definition.monitors.exposures)
+    groups = list(definition.monitors.groups)
     for name in groups:
         condition = f"`group` = {sql.text(name)}"
         yield _part(definition, generation, "exposures", condition, exposures_query(definition, name))

@@ -83,7 +83,7 @@ def _pairs(t: Texts, declared: Mapping[str, Disproportionality]) -> Table:
             Column("reaction", t("reaction")),
             Column("treatments", t("treatments")),
         ],
-        [(name, one.reports, one.drug, one.reaction, one.exposures or "") for name, one in declared.items()],
+        [(t.of(one.title), one.form, one.drug, one.reaction, one.exposures or "") for one in declared.values()],
         note=t(
             "Each pair of a drug and a reaction is held against all others that are reported; a report more than "
             "expected proves no cause."
