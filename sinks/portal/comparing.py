@@ -122,7 +122,7 @@ def _funnel(
         middle = float(np.arcsin(np.sqrt(centre)))
         phi, tau2 = _variance(np.arcsin(np.sqrt(values)), 0.5 / np.sqrt(sizes), middle)
         if not (adjusted and tau2 > 0):
-            return lambda size, level: _arrays(binomial_funnel_limits(centre, size, level=level)), phi
+            return lambda size, level: _exact_share_limits(centre, size, level), phi
 
         def share_limits(size: Floats, level: float) -> tuple[Floats, Floats]:
             half = _z(level) * np.sqrt(0.25 / size + tau2)
@@ -136,7 +136,8 @@ def _funnel(
         def rate_limits(size: Floats, level: float) -> tuple[Floats, Floats]:
             if not (adjusted and tau2 > 0):
                 lower, upper = _arrays(poisson_funnel_limits(size * per_year, level=level))
-                return lower * centre, upper * centre
+                none_is_usual = np.exp(-size * per_year) >= _tail(level)
+                return np.where(none_is_usual, 0.0, lower) * centre, upper * centre
             half = _z(level) * np.sqrt(0.25 / (size * per_year) + tau2)
             return np.maximum(1 - half, 0.0) ** 2 * centre, (1 + half) ** 2 * centre
 
@@ -152,6 +153,13 @@ def _funnel(
 
         return mean_limits, phi
     return None
+
+
+def _exact_share_limits(centre: float, size: Floats, level: float) -> tuple[Floats, Floats]:
+    """Limits of shares; 0 where none at all, and 1 where all of them, is nothing unusual in a unit so small."""
+    lower, upper = _arrays(binomial_funnel_limits(centre, size, level=level))
+    none_is_usual, all_is_usual = (chance**size >= _tail(level) for chance in (1 - centre, centre))
+    return np.where(none_is_usual, 0.0, lower), np.where(all_is_usual, 1.0, upper)
 
 
 def _variance(values: Floats, std_errs: Floats, centre: float) -> tuple[float | None, float]:
@@ -186,6 +194,10 @@ def _curves(limits: Limits, sizes: Floats) -> list[FunnelLimits]:
     grid = np.geomspace(max(float(sizes.min()) * 0.8, 1e-9), float(sizes.max()) * 1.05, _GRID)
     columns = [grid, *limits(grid, _NEAR), *limits(grid, _FAR)]
     return [FunnelLimits(*(float(number) for number in row)) for row in zip(*columns, strict=True)]
+
+
+def _tail(level: float) -> float:
+    return (1 - level) / 2
 
 
 def _z(level: float) -> float:

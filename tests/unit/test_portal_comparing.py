@@ -37,6 +37,26 @@ def test_shares_are_inside_outside_and_far_outside_the_exact_limits() -> None:
     assert found == {"A": "inside", "B": "outside 95", "C": "outside 99.8", "D": "outside 95"}
 
 
+def test_none_at_all_stands_out_only_where_some_were_to_be_expected() -> None:
+    # with 3 %, none of 20 has the probability 0.97^20 = 0.54; none of 125 has 0.022, below 0.025; none of 250 0.0005
+    nation = proportion(10_000, 300)
+    places = {"A": proportion(20, 0), "B": proportion(125, 0), "C": proportion(250, 0)}
+    assert standings(share(), nation, places) == {"A": "inside", "B": "outside 95", "C": "outside 99.8"}
+    # and all of them, where 97 % is usual
+    turned = {place: proportion(one.n, one.n) for place, one in places.items()}
+    assert standings(share(), proportion(10_000, 9_700), turned) == {
+        "A": "inside", "B": "outside 95", "C": "outside 99.8",
+    }  # fmt: skip
+
+
+def test_no_event_stands_out_only_where_some_were_to_be_expected() -> None:
+    declared = Rate.model_validate({"kind": "rate", "title": TITLE, "event": {"form": "visit"}, "per_years": 100})
+    nation = rate(1_000, 200, 100 * 36_525, 100)  # 2 per 100 years
+    # none where 1, 4 and 8 are expected: e^-1 = 0.37, e^-4 = 0.018, e^-8 = 0.0003
+    places = {name: rate(9, 0, 36_525 * years // 100, 100) for name, years in (("A", 50), ("B", 200), ("C", 400))}
+    assert standings(declared, nation, places) == {"A": "inside", "B": "outside 95", "C": "outside 99.8"}
+
+
 def test_units_that_all_differ_do_not_stand_out_once_that_is_allowed_for() -> None:
     places = {f"U{number}": proportion(1_000, hits) for number, hits in enumerate(range(20, 200, 20))}
     nation = proportion(9_000, 900)

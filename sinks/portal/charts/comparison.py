@@ -92,11 +92,11 @@ def funnel(
             "x": size,
             "y": value,
             "color": {
-                "field": "said", "type": "nominal", "title": None,
+                "field": "said", "type": "nominal", "title": None, "legend": {"columns": 1},
                 "scale": {"domain": [standings[one] for one in order], "range": [_COLOURS[one] for one in order]},
             },
             "shape": {
-                "field": "said", "type": "nominal", "title": None,
+                "field": "said", "type": "nominal", "title": None, "legend": {"columns": 1},
                 "scale": {"domain": [standings[one] for one in order], "range": [_SHAPES[one] for one in order]},
             },
             "tooltip": [

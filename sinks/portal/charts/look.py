@@ -58,7 +58,7 @@ def base(spec: Mapping[str, Any], language: Language = "en") -> Spec:
         "padding": 8,
         **spec,
         "config": {
-            "font": "system-ui, Helvetica, Arial, sans-serif",
+            "font": "Helvetica, Arial, sans-serif",
             "locale": {"number": _NUMBERS[language], "time": _times(months)},
             "axis": {
                 "labelColor": INK, "titleColor": INK, "labelFontSize": _LETTERS, "titleFontSize": _LETTERS,

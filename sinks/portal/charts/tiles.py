@@ -79,7 +79,7 @@ def tile_map(
                     "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": 4, "cornerRadius": 6},
                     "encoding": {
                         "color": {
-                            "field": "class", "type": "nominal", "title": legend,
+                            "field": "class", "type": "nominal", "title": legend, "legend": {"columns": 2},
                             "scale": {"domain": domain, "range": [*_COLOURS, PALE]},
                         },
                         "tooltip": [{"field": "name", "title": " "}, {"field": "said", "title": legend}],
