@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sinks.portal.charts.look import Spec
     from sinks.portal.portal import Language
 
+_LONG = 20
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 
 
@@ -109,9 +110,10 @@ def _by_series(
     language: Language,
 ) -> Spec:
     which: Mapping[str, object] = {"field": "series", "type": "nominal", "title": None}
-    alone = {"legend": None} if len(series) == 1 else {}
-    colour = {**which, "scale": {"domain": list(series), "range": list(SERIES[: len(series)])}, **alone}
-    shape = {**which, "scale": {"domain": list(series), "range": list(_SHAPES[: len(series)])}, **alone}
+    below_each_other = {"columns": 1} if max(map(len, series), default=0) > _LONG else {}
+    legend = {"legend": None if len(series) == 1 else below_each_other}
+    colour = {**which, "scale": {"domain": list(series), "range": list(SERIES[: len(series)])}, **legend}
+    shape = {**which, "scale": {"domain": list(series), "range": list(_SHAPES[: len(series)])}, **legend}
     points = {"x": across, "y": up, "color": colour, "shape": shape}
     return base(
         {

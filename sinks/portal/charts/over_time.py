@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from sinks.portal.portal import Language
 
 
-_BARS = {"hour": ("utcyearmonthdatehours", "%-d %b %H:00"), "day": ("utcyearmonthdate", "%-d %b %Y")}
+_BARS = {
+    "hour": ("utcyearmonthdatehours", "%-d %b %H:00", "hour", 6),
+    "day": ("utcyearmonthdate", "%-d %b %Y", "day", 7),
+}
+_FEW = 8
 
 
 class Point(NamedTuple):
@@ -132,8 +136,9 @@ def bars(
         {"start": one.start.isoformat(), "series": one.series, "number": one.number, "order": series.index(one.series)}
         for one in rows
     ]
-    unit, look = _BARS[per]
-    moments = axis("", grid=False, format=look)
+    unit, look, interval, wide = _BARS[per]
+    few = len({one.start for one in rows}) <= _FEW
+    moments = axis("", grid=False, format=look, tickCount={"interval": interval, "step": 1 if few else wide})
     return base(
         {
             "data": {"values": values},

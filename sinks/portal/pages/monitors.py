@@ -102,8 +102,6 @@ def _of_monitor(asked: Asked) -> Page:
     sections = [
         Section(
             facts=[
-                Fact(t("outcomes"), _outcome(t, monitor)),
-                Fact(t("held against"), _baseline(t, monitor)),
                 Fact(t("fewest outcomes"), str(monitor.fewest), t("of a product, before anything is raised")),
                 Fact(
                     t("a test closes at"),
@@ -164,6 +162,8 @@ def _exposure(t: Texts, exposure: Exposure, monitor: Monitor) -> Table:
         (t("compared within"), ", ".join(f"{name} {in_one_line(breakdown_written(one))}"
                                          for name, one in exposure.by.items()) or t("nothing: all together")),
         (t("ends with"), ends or t("nothing")),
+        (t("held against"), _baseline(t, monitor)),
+        (t("outcomes"), _outcome(t, monitor)),
         (t("counted as an outcome"), in_one_line(following_written(exposure.outcomes))),
         (t("of these the product's own"), as_yaml(exposure.specific) if exposure.specific else t("all")),
         (t("of the others not known"), as_yaml(exposure.unknown) if exposure.unknown else t("none")),

@@ -85,10 +85,7 @@ def stage_words(t: Texts, stage: Stage) -> str:
 
 def _about(asked: Asked) -> Section:
     t, registry = asked.texts, asked.definition.registry
-    facts = [
-        Fact(t("controller"), registry.controller or t("none"), t("answers for the register by law")),
-        Fact(t("stage"), stage_words(t, registry.stage)),
-    ]
+    facts = [Fact(t("stage"), stage_words(t, registry.stage))]
     if registry.tariff is not None:
         amount = f"{t.number(registry.tariff.amount)} {registry.tariff.currency}"
         per = t("a piece put in") if registry.tariff.per == "piece" else t("a pair put in")
@@ -97,7 +94,7 @@ def _about(asked: Asked) -> Section:
         )
     if registry.retention_years is not None:
         facts.append(Fact(t("kept for"), t("%(years)s years", years=registry.retention_years)))
-    text = []
+    text = [t("Controller, who answers for the register by law: %(name)s.", name=registry.controller or t("none"))]
     if registry.purposes:
         text.append(t("Purposes: %(purposes)s.", purposes="; ".join(registry.purposes)))
     if registry.opt_out is not None:
