@@ -153,6 +153,12 @@ def poisson_tail(observed: int, expected: float) -> float:
     return 1.0 if count == 0 else float(gammainc(count, expected))
 
 
+def poisson_tails(observed: Floats, expected: Floats) -> Floats:
+    """As ``poisson_tail``, of many: arrays of as many counts as means, which are taken as they are."""
+    tails: Floats = np.where(observed > 0, gammainc(np.maximum(observed, 1), np.maximum(expected, 0)), 1.0)
+    return tails
+
+
 def aoanjrr_stage_one(component: Experience, group: Experience) -> StageOne:
     """AOANJRR's first stage: flags a component that is revised more than twice as often as its group.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -174,9 +174,12 @@ class Bins:
         rows: NDArray[np.intp] = every[self.column("count")[every] != 0]
         return rows
 
-    def rows_at(self, unit: int) -> NDArray[np.intp]:
-        """The rows of a unit."""
-        return np.flatnonzero((self.column("unit") == unit) & (self.column("count") != 0))
+    def rows_at(self, units: Sequence[int]) -> NDArray[np.intp]:
+        """The rows of some units."""
+        is_one = np.zeros(len(self.units.all) + 1, dtype=np.bool_)  # the last is of those never met
+        is_one[[*units]] = True
+        is_one[-1] = False
+        return np.flatnonzero(is_one[self.column("unit")] & (self.column("count") != 0))
 
     def places_of(self, product: int) -> Int32s:
         """The places that a product was ever at: a row of three for each, its number, and those of unit and stratum."""
@@ -202,6 +205,7 @@ class Bins:
         """The rows of some kinds, new ones with a count of 0 for those that had none."""
         found, new, new_rows = [], [], []
         known, products, lots, units, strata = self._rows, self.products, self.lots, self.units, self.strata
+        places = self.places
         for product, lot, unit, stratum, start, stop, event in kinds:
             kind = (products[product], lots[lot], units[unit], strata[stratum], start, stop, event)
             key = _KEY.pack(*kind)
@@ -209,7 +213,9 @@ class Bins:
             if row is None:
                 row = known[key] = self._new_row(kind[0])
                 new_rows.append(row)
-                new.append((*kind[:4], self._place(kind[0], kind[2], kind[3]), *kind[4:], 0))
+                at = kind[0], kind[2], kind[3]
+                place = places.get(at)
+                new.append((*kind[:4], self._new_place(at) if place is None else place, *kind[4:], 0))
             found.append(row)
         if new:
             self._make_room()
@@ -224,11 +230,10 @@ class Bins:
         self._size += 1
         return self._size - 1
 
-    def _place(self, product: int, unit: int, stratum: int) -> int:
-        many = len(self.places.all)
-        place = self.places[product, unit, stratum]
-        if place == many:
-            self._places_of[product].extend((place, unit, stratum))
+    def _new_place(self, at: tuple[int, int, int]) -> int:
+        product, unit, stratum = at
+        place = self.places[at]
+        self._places_of[product].extend((place, unit, stratum))
         return place
 
     def _make_room(self) -> None:

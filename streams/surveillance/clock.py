@@ -18,7 +18,7 @@ from streams.surveillance.bins import OPEN
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streams.surveillance.bins import Change
+    from streams.surveillance.bins import Change, Exposure
 
 SILENT = 365
 """Days without a report after which a unit is taken to have closed."""
@@ -58,14 +58,18 @@ class _Reports:
         self.total = 0
         self._latest = _BEFORE_ALL
 
-    def count(self, kind: Kind, number: int, quarter: int) -> int:
-        """How many there are."""
-        return (self.recorded if kind == "recorded" else self.lags.get(quarter, {})).get(number, 0)
+    def add(self, report: Report, more: int) -> int:
+        """Let there be so many more; returns how many there are then."""
+        counts = self.recorded if report.kind == "recorded" else self.lags.get(report.quarter, {})
+        count = counts.get(report.number, 0) + more
+        self.put(report, count)
+        return count
 
-    def put(self, kind: Kind, number: int, quarter: int, count: int) -> None:
+    def put(self, report: Report, count: int) -> None:
         """Let there be so many."""
-        if kind == "lag":
-            _set(self.lags.setdefault(quarter, {}), number, count)
+        number = report.number
+        if report.kind == "lag":
+            _set(self.lags.setdefault(report.quarter, {}), number, count)
             return
         self.total += count - self.recorded.get(number, 0)
         _set(self.recorded, number, count)
@@ -117,31 +121,29 @@ class Clock:
     def take(self, changes: Iterable[Change]) -> dict[Report, int]:
         """Take changes; returns of each count that is another one now how much it is."""
         added: defaultdict[tuple[str, Kind, int, int], int] = defaultdict(int)
-        deaths = self._deaths
         for change in changes:
-            for exposure, sign in ((change.before, -1), (change.after, 1)):
-                if exposure is None:
-                    continue
-                start = exposure.start
-                known = start if exposure.recorded is None else exposure.recorded
-                added[exposure.unit, "recorded", known, 0] += sign
-                if known - start <= SILENT:
-                    added[exposure.unit, "lag", max(known - start, 0), known // _QUARTER] += sign
-                if exposure.end_reason in deaths and exposure.end is not None and exposure.end_recorded is not None:
-                    end, known = exposure.end, exposure.end_recorded
-                    added[_DEATHS, "recorded", known, 0] += sign
-                    if known - end <= SILENT:
-                        added[_DEATHS, "lag", max(known - end, 0), known // _QUARTER] += sign
-        numbers = {(of := Report(*key)): self._count(of) + more for key, more in added.items() if more}
-        self.put(numbers)
+            before, after = change.before, change.after
+            is_begun_alike = before is not None and after is not None and _began(before) == _began(after)
+            for exposure, sign in ((before, -1), (after, 1)):
+                if exposure is not None:
+                    if not is_begun_alike:
+                        known = exposure.start if exposure.recorded is None else exposure.recorded
+                        _report(added, exposure.unit, exposure.start, known, sign)
+                    if exposure.end_reason in self._deaths and exposure.end is not None:
+                        _report(added, _DEATHS, exposure.end, exposure.end_recorded, sign)
+        numbers = {}
+        for key, more in added.items():
+            if more:
+                report = Report(*key)
+                numbers[report] = self._of(report.unit).add(report, more)
+        self._follow(numbers)
         return numbers
 
     def put(self, numbers: Mapping[Report, int]) -> None:
         """Let counts be what they are said to be."""
         for report, count in numbers.items():
-            self._units.setdefault(report.unit, _Reports()).put(report.kind, report.number, report.quarter, count)
-        for unit in {report.unit for report in numbers}:
-            self._through[unit] = self._units[unit].through()
+            self._of(report.unit).put(report, count)
+        self._follow(numbers)
 
     def lag(self, unit: str) -> int | None:
         """Days within which a unit recorded nine in ten of its operations; None where it has none."""
@@ -164,9 +166,29 @@ class Clock:
         units = (unit for unit in self._units if unit != _DEATHS)
         return {unit: min(max(own.get(unit, least), least), most) for unit in units}
 
-    def _count(self, report: Report) -> int:
-        reports = self._units.get(report.unit)
-        return 0 if reports is None else reports.count(report.kind, report.number, report.quarter)
+    def _of(self, unit: str) -> _Reports:
+        reports = self._units.get(unit)
+        if reports is None:
+            reports = self._units[unit] = _Reports()
+        return reports
+
+    def _follow(self, reports: Iterable[Report]) -> None:
+        for unit in {report.unit for report in reports}:
+            self._through[unit] = self._units[unit].through()
+
+
+def _report(
+    added: defaultdict[tuple[str, Kind, int, int], int], unit: str, day: int, known: int | None, sign: int
+) -> None:
+    if known is None:
+        return
+    added[unit, "recorded", known, 0] += sign
+    if known - day <= SILENT:
+        added[unit, "lag", max(known - day, 0), known // _QUARTER] += sign
+
+
+def _began(exposure: Exposure) -> tuple[str, int, int | None]:
+    return exposure.unit, exposure.start, exposure.recorded
 
 
 def _set(counts: dict[int, int], number: int, count: int) -> None:

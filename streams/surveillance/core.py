@@ -17,9 +17,9 @@ from schemas.subjects import KINDS, subject_of
 from streams.surveillance.bins import net
 from streams.surveillance.corrections import Told
 from streams.surveillance.extent import is_one_of_many, rows_of
-from streams.surveillance.look import LookAt, stands_as_raised
+from streams.surveillance.look import LookAt, seen, stands_as_raised
 from streams.surveillance.other_methods import e_bh_set
-from streams.surveillance.present import presents
+from streams.surveillance.present import together
 from streams.surveillance.state import Known, State
 
 if TYPE_CHECKING:
@@ -98,17 +98,19 @@ def step(
     looks = {}
     looked_at = _looked_at(state, monitor, told, _ended(state, monitor, moved, every=others_changed))
     rejected = cache(lambda: e_bh_set(sums, monitor))  # of the whole catalogue, so only where a level is raised
-    for label, now in zip(looked_at, presents(sums, monitor, looked_at), strict=True):
-        look = LookAt(state, monitor, label, now, at=at, told=told, rejected=rejected)
-        signal = look.signal(stood=label in stood)
-        if look.is_kept:
-            known = state.known.get(label, Known())
-            state.known[label] = Known((*known.looks, look.look), look.stream)
-            looks[label] = Known((look.look,), look.stream)
-        if signal is not None:
-            signal = signal.with_known(state.known[label].looks)
-            state.signals[label] = signal
-            signals.append(signal)
+    for some in together(sums, monitor, looked_at):
+        for place, one in enumerate(seen(state, monitor, some, told)):
+            label = some.labels[place]
+            look = LookAt(state, monitor, label, some.present(place), one, at=at, told=told, rejected=rejected)
+            signal = look.signal(stood=label in stood)
+            if look.is_kept:
+                known = state.known.get(label, Known())
+                state.known[label] = Known((*known.looks, look.look), look.stream)
+                looks[label] = Known((look.look,), look.stream)
+            if signal is not None:
+                signal = signal.with_known(state.known[label].looks)
+                state.signals[label] = signal
+                signals.append(signal)
     return Step(state, tuple(signals), numbers, looks)
 
 

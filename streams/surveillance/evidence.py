@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.statistics.rates import incidence_rate, poisson_tail
+from streams.statistics.rates import incidence_rate, poisson_tails
 from streams.surveillance.bins import OPEN
 from streams.surveillance.expected import Comparison, Experience, compare_days
-from streams.surveillance.extent import compared_with, rows_of
+from streams.surveillance.extent import Rows, compared_with, days_by, rows_of
 from streams.surveillance.intervals import INTERVALS, YEAR
 from streams.surveillance.levels import Stream, stream_by_stream
 from streams.surveillance.present import present
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.integer]
-
-_NEVER = -OPEN
 
 
 class Point(NamedTuple):
@@ -137,10 +135,7 @@ def points_of(
         statistic.tolist(),
         thresholds["watch"].tolist(),
         thresholds["alarm"].tolist(),
-        [
-            poisson_tail(observed, expected) if expected > 0 else 1.0
-            for observed, expected in zip(compared.observed.tolist(), compared.expected.tolist(), strict=True)
-        ],
+        np.where(compared.expected > 0, poisson_tails(compared.observed, compared.expected), 1.0).tolist(),
         *limits,
         compared.basis.tolist(),
     )
@@ -195,25 +190,11 @@ def hindsight(
     compared = compare_days(weighed, others, declared.baseline)
     if erased:
         compared = replace(compared, observed=compared.observed + erased, trials=compared.trials + erased)
-    first, last = known_days(sums, every)
-    days[days == OPEN] = last
-    thresholds = declared.levels.thresholds(per_year(compared.due, days, first))
+    first, last = days_by(sums, Rows(every, np.zeros(every.size, dtype=np.intp), 1))
+    days[days == OPEN] = last[0]
+    thresholds = declared.levels.thresholds(per_year(compared.due, days, first[0]))
     tested = stream_by_stream(compared, declared.levels.planned, resumed.stream if resumed else None)
     return Path(days, compared, tested, thresholds, raw.time.sum(axis=1), declared.fewest)
-
-
-def known_days(sums: PersonTime, rows: Ints) -> tuple[int, int]:
-    """The day on which some exposures first began, and the last that anything is known of.
-
-    That is the day of an outcome, or up to which one of their units has reported.
-    """
-    bins = sums.bins
-    if not rows.size:
-        return 0, 0
-    outcomes = bins.column("stop")[rows[bins.column("event")[rows] == 1]]
-    reported = sums.through_by_unit()[bins.column("unit")[rows]]
-    last = max(int(outcomes.max(initial=_NEVER)), int(reported.max()))
-    return int(bins.column("start")[rows].min()), last if last > _NEVER else 0
 
 
 def per_year(due: Floats, days: Ints, first: int | Ints) -> Floats:

@@ -7,11 +7,15 @@ a product that is known to be bad says nothing of the unit that used it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from streams.surveillance.bins import OPEN
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from streams.surveillance.monitor import Monitor
@@ -19,18 +23,48 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.integer]
 
+_NEVER = -OPEN
+
+
+class Rows(NamedTuple):
+    """The rows of some subjects' exposures.
+
+    Attributes:
+        row: which; one that is of several subjects is there for each.
+        part: whose each is: the subject's place among them.
+        parts: how many subjects there are.
+    """
+
+    row: Ints
+    part: Ints
+    parts: int
+
+
+def rows_by(sums: PersonTime, monitor: Monitor, labels: Sequence[str]) -> Rows:
+    """The rows of the exposures of some subjects, all of one kind."""
+    bins = sums.bins
+    members = [monitor.members(label) for label in labels]
+    parts = len(labels)
+    if members and members[0][0].kind == "unit":
+        units = [bins.units.find(subject.name) for subject, _ in members]
+        part_of = np.zeros(len(bins.units.all) + 1, dtype=np.intp)
+        part_of[units] = np.arange(parts)
+        row = bins.rows_at(units)
+        row = row[sums.is_compared(row)]
+        return Rows(row, part_of[bins.column("unit")[row]], parts)
+    found = [[bins.rows_of(bins.products.find(product)) for product in products] for _, products in members]
+    part = np.repeat(np.arange(parts), [sum(one.size for one in rows) for rows in found])
+    row = np.concatenate([bins.rows_of(-1), *(one for rows in found for one in rows)])
+    if members and members[0][0].kind == "lot":
+        lots = np.array([bins.lots.find(subject.lot) for subject, _ in members])
+        at = np.flatnonzero(bins.column("lot")[row] == lots[part])
+        return Rows(row[at], part[at], parts)
+    return Rows(row, part, parts)
+
 
 def rows_of(sums: PersonTime, monitor: Monitor, label: str) -> Ints:
     """The rows of a subject's exposures."""
-    bins = sums.bins
-    subject, products = monitor.members(label)
-    if subject.kind == "unit":
-        found = bins.rows_at(bins.units.find(subject.name))
-        return _some(found, sums.is_compared(found))
-    found = np.concatenate([bins.rows_of(-1), *(bins.rows_of(bins.products.find(product)) for product in products)])
-    if subject.kind == "lot":
-        return _some(found, bins.column("lot")[found] == bins.lots.find(subject.lot))
-    return found
+    return rows_by(sums, monitor, [label]).row
 
 
 def compared_with(sums: PersonTime, monitor: Monitor, label: str) -> Ints:
@@ -62,6 +96,19 @@ def is_one_of_many(sums: PersonTime, monitor: Monitor, label: str) -> bool:
         lots = bins.column("lot")[rows[0]]
         return bool((lots != lots[:1]).any())
     return sum(one.size > 0 for one in rows) > 1
+
+
+def days_by(sums: PersonTime, rows: Rows) -> tuple[Ints, Ints]:
+    """The day on which each subject's exposures first began, and the last that anything is known of.
+
+    That is the day of an outcome, or up to which one of their units has reported. Both are 0 where there are none.
+    """
+    bins, (row, part, parts) = sums.bins, rows
+    stop = np.where(bins.column("event")[row] == 1, bins.column("stop")[row], _NEVER)
+    first, last = np.full(parts, OPEN, dtype=np.int64), np.full(parts, _NEVER, dtype=np.int64)
+    np.minimum.at(first, part, bins.column("start")[row])
+    np.maximum.at(last, part, np.maximum(stop, sums.through_by_unit()[bins.column("unit")[row]]))
+    return np.where(first == OPEN, 0, first), np.where(last == _NEVER, 0, last)
 
 
 def _some(rows: Ints, which: NDArray[np.bool_]) -> Ints:

@@ -119,11 +119,6 @@ class Tested(NamedTuple):
     streams: list[Stream]
 
 
-def in_stream(compared: Comparison, stream: Stream, planned: float) -> bool:
-    """Whether the one day that was compared lies within the stream."""
-    return stream.number == int(compared.due[0] // planned)
-
-
 def statistic(compared: Comparison, streams: list[Stream], due: Floats, planned: float) -> Floats:
     """The log-likelihood ratio on each day, of what came since its stream began.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from streams.surveillance.evidence import Standing, comparator_of, hindsight, known_days, per_year, points_of
+from schemas.subjects import subject_of
+from streams.surveillance.evidence import Point, Standing, comparator_of, hindsight, per_year, points_of
 from streams.surveillance.extent import is_one_of_many, rows_of
-from streams.surveillance.levels import LEVELS, in_stream, statistic
+from streams.surveillance.levels import LEVELS, Stream, statistic
 from streams.surveillance.opted_out import erased_now
 from streams.surveillance.signals import (
     Look,
@@ -25,12 +24,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.surveillance.corrections import Told
-    from streams.surveillance.evidence import Comparator, Path, Point
-    from streams.surveillance.levels import Level, Stream
+    from streams.surveillance.evidence import Comparator, Path
+    from streams.surveillance.levels import Level
     from streams.surveillance.monitor import Monitor
-    from streams.surveillance.present import Present
+    from streams.surveillance.present import Present, Together
     from streams.surveillance.signals import Became, Erased
     from streams.surveillance.state import State
+
+
+class Seen(NamedTuple):
+    """What is seen of a subject, and the stream that it is in."""
+
+    point: Point
+    stream: Stream
 
 
 def stands_as_raised(state: State, monitor: Monitor, label: str, erased: int | None = None) -> bool:
@@ -51,6 +57,36 @@ def stands_as_raised(state: State, monitor: Monitor, label: str, erased: int | N
     return path.crossed("watch") is not None
 
 
+def seen(state: State, monitor: Monitor, some: Together, told: Told) -> list[Seen | None]:
+    """What is seen of some subjects, in the streams that they were in; None where a path is to be gone through.
+
+    Args:
+        state: what is known.
+        monitor: what is declared.
+        some: the subjects.
+        told: what is said of them.
+    """
+    levels, compared = monitor.of(some.kind).levels, some.compared
+    streams = [state.known.get(label, Known()).stream for label in some.labels]
+    stays = [
+        int(due // levels.planned) == stream.number and not _is_other(state, label, stream, told)
+        for label, due, stream in zip(some.labels, compared.due.tolist(), streams, strict=True)
+    ]
+    found = statistic(compared, streams, compared.due, levels.planned)
+    thresholds = levels.thresholds(per_year(compared.due, some.last, some.first))
+    points = points_of(some.last, compared, found, thresholds, some.time)
+    return [
+        Seen(point, stream) if it_stays else None
+        for point, stream, it_stays in zip(points, streams, stays, strict=True)
+    ]
+
+
+def _is_other(state: State, label: str, stream: Stream, told: Told) -> bool:
+    """Whether what closed streams had is another number by now: something was corrected, or is a unit's no more."""
+    left_out = subject_of(label).kind == "unit" and bool(state.sums.left_out)
+    return stream.number > 0 and (left_out or label in told.corrections)
+
+
 class LookAt:
     """A look at a subject, and what it makes of its signal.
 
@@ -59,6 +95,7 @@ class LookAt:
         monitor: what is declared.
         label: the subject's.
         now: how it stands.
+        seen: what is seen of it; None where its path is to be gone through.
         at: the submissions that the step takes.
         told: what they say.
         rejected: the products that e-BH rejects now.
@@ -74,6 +111,7 @@ class LookAt:
         monitor: Monitor,
         label: str,
         now: Present,
+        seen: Seen | None,
         *,
         at: Version,
         told: Told,
@@ -81,16 +119,14 @@ class LookAt:
     ) -> None:
         self._state, self._monitor, self._label, self._told = state, monitor, label, told
         self._subject, self._products = monitor.members(label)
-        self._declared = monitor.of(self._subject.kind)
-        self._rows = rows_of(state.sums, monitor, label)
         self._now, self._all_rejected = now, rejected
         self._live = state.live(label)
-        seen, self.stream = self._seen()
-        self.look = Look(at, seen)
+        point, self.stream = seen or self._at_the_end()
+        self.look = Look(at, point)
         had = {one.level for one in self._live.levels} if self._live else set()
-        enough = seen.observed >= self._declared.fewest
+        enough = point.observed >= monitor.of(self._subject.kind).fewest
         self._new: list[Level] = [
-            level for level in LEVELS if enough and level not in had and seen.statistic >= getattr(seen, level)
+            level for level in LEVELS if enough and level not in had and point.statistic >= getattr(point, level)
         ]
         if self._new and not is_one_of_many(state.sums, monitor, label):
             self._new = []
@@ -139,21 +175,13 @@ class LookAt:
         then = self._hindsight(erased=erased, resumed=live.standing, alone=True)
         return then.crossed(live.level) is not None
 
-    def _seen(self) -> tuple[Point, Stream]:
-        compared, levels = self._now.compared, self._declared.levels
+    def _at_the_end(self) -> Seen:
+        """What is seen where the subject's path is gone through, from the last look on where it was not corrected."""
         known = self._state.known.get(self._label, Known())
-        # what was confirmed since is a unit's no more, and so was not of the streams that it has closed
-        anew = self._label in self._told.corrections or (self._subject.kind == "unit" and self._state.sums.left_out)
-        corrected = anew and known.stream.number > 0
-        if corrected or not in_stream(compared, known.stream, levels.planned):
-            resumed = Standing(known.looks[-1].point.day, known.stream) if known.looks and not corrected else None
-            path = self._hindsight(resumed=resumed)
-            return path.points()[-1], path.tested.streams[-1]
-        first, last = known_days(self._state.sums, self._rows)
-        thresholds = levels.thresholds(per_year(compared.due, np.array([last]), first))
-        found = statistic(compared, [known.stream], compared.due, levels.planned)
-        (seen,) = points_of(np.array([last]), compared, found, thresholds, np.array([self._now.time]))
-        return seen, known.stream
+        is_whole = not known.looks or _is_other(self._state, self._label, known.stream, self._told)
+        resumed = None if is_whole else Standing(known.looks[-1].point.day, known.stream)
+        path = self._hindsight(resumed=resumed)
+        return Seen(path.points()[-1], path.tested.streams[-1])
 
     def _hindsight(
         self, *, without: str | None = None, erased: int = 0, resumed: Standing | None = None, alone: bool = False
@@ -201,7 +229,7 @@ class LookAt:
         as_raised: Comparator,
     ) -> Signal:
         state, label = self._state, self._label
-        units = unit_numbers(state.sums, self._rows, self._now)
+        units = unit_numbers(state.sums, rows_of(state.sums, self._monitor, label), self._now)
         is_unit = self._subject.kind == "unit"
         stays = units and not is_unit and self._hindsight(without=units[0].unit).crossed("watch") is not None
         return Signal(

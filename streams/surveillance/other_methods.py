@@ -17,12 +17,12 @@ from streams.statistics.rates import Experience, aoanjrr_stage_one, njr_level
 from streams.statistics.sequential import e_benjamini_hochberg, poisson_e_process
 from streams.surveillance.charts import CAP, Chart, charts
 from streams.surveillance.early import early_outcomes
-from streams.surveillance.evidence import known_days, per_year
+from streams.surveillance.evidence import per_year
 from streams.surveillance.expected import Comparison
 from streams.surveillance.extent import compared_with, rows_of
 from streams.surveillance.intervals import YEAR
 from streams.surveillance.levels import statistic, stream_by_stream
-from streams.surveillance.present import presents
+from streams.surveillance.present import together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,8 +111,8 @@ def e_bh_set(sums: PersonTime, monitor: Monitor, alpha: float = 0.05) -> frozens
         return frozenset()
     # one without an outcome has an E of 1 at most, and only 1/alpha counts
     had_one = {product for product in products if sums.own(product).events.any()}
-    compared = (now.compared for now in presents(sums, monitor, sorted(had_one)))
-    found = np.array([(one.observed[0], one.expected[0]) for one in compared]).reshape(-1, 2)
+    compared = [some.compared for some in together(sums, monitor, sorted(had_one))]
+    found = np.concatenate([np.empty((0, 2)), *(np.stack((one.observed, one.expected), axis=1) for one in compared)])
     of_those = dict(zip(sorted(had_one), log_e(found[:, 0], found[:, 1]).tolist(), strict=True))
     values = [of_those.get(product, 0.0) for product in products]
     rejected = e_benjamini_hochberg(np.exp(np.minimum(values, _MOST)), alpha=alpha)
@@ -185,7 +185,7 @@ def _other_maxsprt(sums: PersonTime, levels: Levels, rows: Ints, path: Path) -> 
     name, basis = ("poisson_maxsprt", "contemporary") if was_conditional else ("conditional_maxsprt", "conditional")
     compared = replace(path.compared, basis=np.full(path.days.size, basis))
     tested = stream_by_stream(compared, levels.planned)
-    first, _ = known_days(sums, rows)
+    first = int(sums.bins.column("start")[rows].min(initial=path.days[-1]))
     watch = levels.thresholds(per_year(compared.due, path.days, first))["watch"]
     above = np.flatnonzero(tested.statistic >= watch)
     others = int(compared.trials[-1] - compared.observed[-1])

@@ -73,6 +73,7 @@ class PersonTime:
         self.unit_events: NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
         self.left_out: frozenset[str] = frozenset()
         self._through: dict[str, int] = {}
+        self._by_unit: NDArray[np.int64] | None = None  # the same by number
         self._by_day = _ByDay()
         self._outcomes: tuple[Ints, Ints, Floats] | None = None  # of all that others are compared with
 
@@ -109,6 +110,7 @@ class PersonTime:
                 del self._through[one]
             else:
                 self._through[one] = day
+        self._by_unit = None
         new = self.through_by_unit()
         low, high = np.minimum(old, new).astype(np.int32), np.maximum(old, new).astype(np.int32)
         sign = np.where(new > old, 1, -1).astype(np.int32)
@@ -142,7 +144,10 @@ class PersonTime:
 
     def through_by_unit(self) -> NDArray[np.int64]:
         """Each unit's reported-through day; before all time where it is not known."""
-        return np.array([self._through.get(unit, _NEVER) for unit in self.bins.units.all], dtype=np.int64)
+        units = self.bins.units.all
+        if self._by_unit is None or self._by_unit.size != len(units):
+            self._by_unit = np.array([self._through.get(unit, _NEVER) for unit in units], dtype=np.int64)
+        return self._by_unit
 
     def until(self, rows: Ints) -> Ints:
         """The day that the time at risk of some exposures ends on, as far as is reported."""
@@ -298,6 +303,8 @@ class _ByDay:
         return self._time[np.clip(days - FIRST_DAY, 0, last), :cells].astype(np.float64)
 
     def _make_room(self, days: int, cells: int) -> None:
+        if days > self._turns.shape[0]:
+            days *= 2  # days come one by one; those that have not come take no memory
         self._turns = _roomy(self._turns, days, cells, unused=self._first)
         self._time = _roomy(self._time, days, cells, unused=self._first)
 

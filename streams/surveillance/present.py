@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from schemas.subjects import subject_of
-from streams.surveillance.expected import FINE, Comparison, Experience, compare, fine, hazard_of
-from streams.surveillance.extent import rows_of
-from streams.surveillance.intervals import INTERVALS
+from streams.surveillance.expected import Comparison, Experience, compare, hazard_of
+from streams.surveillance.extent import days_by, rows_by
 from streams.surveillance.units import unit_factors
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from schemas.subjects import Kind
+    from streams.surveillance.extent import Rows
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.person_time import Own, PersonTime
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.integer]
 
 _AT_ONCE = 32
+_FINE = 2.0**40  # hazards are counted in whole numbers of its inverse: sums of them are exact in any order
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +54,66 @@ class Present:
     others_time: float
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Some subjects of one kind as they stand now: a number, or a row, for each.
+
+    Attributes:
+        kind: which.
+        labels: of the subjects.
+        others: the comparators.
+        factors: a column for each unit.
+        compared: the comparisons.
+        time: days at risk, not weighed.
+        others_time: the comparators', not weighed.
+        first: the day on which the first of the exposures began.
+        last: the last day that anything is known of.
+    """
+
+    kind: Kind
+    labels: Sequence[str]
+    others: Experience
+    factors: Floats
+    compared: Comparison
+    time: Floats
+    others_time: Floats
+    first: Ints
+    last: Ints
+
+    def present(self, at: int) -> Present:
+        """How one of them stands."""
+        its = slice(at, at + 1)
+        return Present(
+            Experience(self.others.time[its], self.others.events[its]),
+            self.factors[at],
+            Comparison(*(getattr(self.compared, part.name)[its] for part in fields(Comparison))),
+            float(self.time[at]),
+            float(self.others_time[at]),
+        )
+
+
 def present(sums: PersonTime, monitor: Monitor, label: str) -> Present:
     """How a subject stands now."""
-    return next(presents(sums, monitor, [label]))
+    return next(together(sums, monitor, [label])).present(0)
 
 
-def presents(sums: PersonTime, monitor: Monitor, labels: Sequence[str]) -> Iterator[Present]:
-    """How each of some subjects stands now; those of a kind that follow each other are worked out a few at a time."""
+def together(sums: PersonTime, monitor: Monitor, labels: Sequence[str]) -> Iterator[Together]:
+    """How each of some subjects stands now: those of a kind that follow each other are worked out a few at a time."""
     group = _Group(sums, monitor)
     for kind, of_kind in groupby(labels, key=lambda label: subject_of(label).kind):
         same = list(of_kind)
         for at in range(0, len(same), _AT_ONCE):
             some = same[at : at + _AT_ONCE]
-            held = group.units(some) if kind == "unit" else group.lots(some) if kind == "lot" else group.products(some)
+            rows = rows_by(sums, monitor, some)
+            if kind == "unit":
+                held = group.units(some)
+            else:
+                held = group.lots(some, rows) if kind == "lot" else group.products(some)
             compared = compare(Experience(held.weighed, held.events), held.others, monitor.of(kind).baseline)
-            for row in range(len(some)):
-                its = slice(row, row + 1)
-                yield Present(
-                    Experience(held.others.time[its], held.others.events[its]),
-                    held.factors[row],
-                    Comparison(*(getattr(compared, part.name)[its] for part in fields(Comparison))),
-                    float(held.time[row].sum()),
-                    float(held.others_time[row]),
-                )
+            time = held.time.sum(axis=1)
+            yield Together(
+                kind, some, held.others, held.factors, compared, time, held.others_time, *days_by(sums, rows)
+            )
 
 
 class _Held(NamedTuple):
@@ -104,53 +143,48 @@ class _Group:
         self._sums, self._monitor = sums, monitor
         many, cells = len(sums.bins.units.all), sums.cells
         # a row for each cell: of some cells all units are read then, one after the other
-        self._time = sums.unit_time[:many, :cells].T.astype(np.float64, order="C")
-        unit_events = sums.unit_events[:many, :cells].astype(np.float64)
-        self._all = Experience(self._time.sum(axis=1), unit_events.sum(axis=0))
+        self._time = np.ascontiguousarray(sums.unit_time[:many, :cells].T)
+        unit_events = sums.unit_events[:many, :cells]
+        self._all = Experience(*(part.astype(np.float64) for part in (self._time.sum(axis=1), unit_events.sum(axis=0))))
         self._unit_events = unit_events.sum(axis=1)
-        self._is_used = self._time.any(axis=1)
-        self._hazard = hazard_of(Experience(self._all.time[None], self._all.events[None]))[0]
-        self._due = fine(self._time * self._hazard[:, None])
-        self._all_due = self._due.sum(axis=0)
+        self._hazard = _whole(hazard_of(Experience(self._all.time[None], self._all.events[None]))[0])
+        self._due = np.einsum("cu,c->u", self._time, self._hazard)
         self._known: dict[str, tuple[_Held, int]] = {}
 
     def products(self, labels: Sequence[str]) -> _Held:
         """Products, families and companies, against all others."""
-        sums, cells = self._sums, self._sums.cells
-        own = [sums.own(*self._monitor.members(label)[1]) for label in labels]
+        cells, many = self._sums.cells, len(labels)
+        own = [self._sums.own(*self._monitor.members(label)[1]) for label in labels]
         shared = [one.shared for one in own]
-        time, events = _by_cell(own, cells)
-        all_are_in = all(one is its for one, its in zip(shared, own, strict=True))
-        in_time, in_events = (time, events) if all_are_in else _by_cell(shared, cells)
+        time, events = (_by_cell(own, [getattr(one, part) for one in own], cells) for part in ("time", "events"))
+        in_time, in_events = time, events
+        if any(its is not one for its, one in zip(shared, own, strict=True)):
+            in_time, in_events = (
+                _by_cell(shared, [getattr(one, part) for one in shared], cells) for part in ("time", "events")
+            )
         others = Experience(self._all.time - in_time, self._all.events - in_events)
-        factors = np.ones((len(labels), self._unit_events.size))
+        factors = np.ones((many, self._unit_events.size))
         weighed = time
         if self._monitor.baseline.kind == "contemporary" and cells:
-            found = zip(shared, hazard_of(others), strict=True)
+            found = zip(shared, _whole(hazard_of(others)), strict=True)
             factors = np.array([unit_factors(*self._without(*one), self._monitor.unit_shape) for one in found])
-            weighed = np.array(
-                [
-                    np.bincount(one.cell.ravel(), (one.time * of_unit[one.unit][:, None]).ravel(), cells)
-                    for one, of_unit in zip(own, factors, strict=True)
-                ]
-            )
+            of_places = zip(own, factors, strict=True)
+            weighed = _by_cell(own, [one.time * factor[one.unit][:, None] for one, factor in of_places], cells)
         held = _Held(time, weighed, events, others, others.time.sum(axis=1), factors)
         self._known |= {label: (held, row) for row, label in enumerate(labels)}
         return held
 
-    def lots(self, labels: Sequence[str]) -> _Held:
+    def lots(self, labels: Sequence[str], rows: Rows) -> _Held:
         """Lots, each against the other lots of its product."""
-        sums, bins = self._sums, self._sums.bins
+        sums, bins, (row, part, parts) = self._sums, self._sums.bins, rows
         products = [subject_of(label).name for label in labels]
         if missing := [product for product in dict.fromkeys(products) if product not in self._known]:
             self.products(missing)
         every = [self._known[product] for product in products]
-        rows = [rows_of(sums, self._monitor, label) for label in labels]
-        part, row = np.repeat(np.arange(len(rows)), [one.size for one in rows]), np.concatenate(rows)
         factors = np.array([held.factors[at] for held, at in every])
         weight = bins.column("count")[row] * factors[part, bins.column("unit")[row]]
-        time, weighed = sums.time_by(part, len(rows), row), sums.time_by(part, len(rows), row, weight)
-        events = sums.events_by(part, len(rows), row).astype(np.float64)
+        time, weighed = sums.time_by(part, parts, row), sums.time_by(part, parts, row, weight)
+        events = sums.events_by(part, parts, row).astype(np.float64)
         others = Experience(
             np.array([held.weighed[at] for held, at in every]) - weighed,
             np.array([held.events[at] for held, at in every]) - events,
@@ -163,39 +197,37 @@ class _Group:
         units = self._sums.bins.units
         at = np.array([units.find(subject_of(label).name) for label in labels])
         is_there = (at >= 0)[:, None]
-        time = self._time.T[at] * is_there
-        events = self._sums.unit_events[at, : self._sums.cells].astype(np.float64) * is_there
+        time = (self._time.T[at] * is_there).astype(np.float64)
+        events = (self._sums.unit_events[at, : self._sums.cells] * is_there).astype(np.float64)
         others = Experience(self._all.time - time, self._all.events - events)
         return _Held(time, time, events, others, others.time.sum(axis=1), np.ones((at.size, len(units.all))))
 
-    def _without(self, own: Own, hazard: Floats) -> tuple[Floats, Floats]:
+    def _without(self, own: Own, hazard: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """First outcomes of all but some products, by unit, and how many their hazard expects there.
 
         Args:
             own: those products', as far as others are compared with them.
             hazard: of the others, a day, by cell.
         """
-        if not own.unit.size:
-            return self._unit_events, self._all_due / FINE
-        # the others' hazard is that of all wherever the products have not been; so only the rest is worked out anew
-        differs = (hazard != self._hazard) & self._is_used
-        at = np.flatnonzero(own.time)
-        its_cell, its_unit = own.cell.ravel()[at], own.unit[at // INTERVALS]
-        differs[its_cell] = True
-        cells = np.flatnonzero(differs)
-        row = np.cumsum(differs) - 1
-        time = self._time[cells]
-        np.subtract.at(time.reshape(-1), row[its_cell] * time.shape[1] + its_unit, own.time.ravel()[at])
-        time *= hazard[cells, None]
-        due = self._all_due - self._due[cells].sum(axis=0) + fine(time).sum(axis=0)
-        events = np.bincount(own.unit, own.events.sum(axis=1), self._unit_events.size)
-        return self._unit_events - events, due / FINE
+        more = hazard - self._hazard
+        cells = np.flatnonzero(more)  # the hazard is that of all wherever the products have not been
+        due = self._due + np.einsum("cu,c->u", self._time[cells], more[cells])
+        np.subtract.at(due, own.unit, (own.time * hazard[own.cell]).sum(axis=1))
+        events = self._unit_events.copy()
+        np.subtract.at(events, own.unit, own.events.sum(axis=1))
+        return events.astype(np.float64), due / _FINE
 
 
-def _by_cell(own: Sequence[Own], cells: int) -> tuple[Floats, Floats]:
-    """Days at risk and first outcomes: a row for each, a column for each cell."""
-    time, events = (
-        np.array([np.bincount(one.cell.ravel(), part.ravel(), cells) for one, part in parts], dtype=np.float64)
-        for parts in ([(one, one.time) for one in own], [(one, one.events) for one in own])
-    )
-    return time, events
+def _whole(hazard: Floats) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = np.rint(hazard * _FINE).astype(np.int64)
+    return found
+
+
+def _by_cell(own: Sequence[Own], what: Sequence[NDArray[np.int32] | Floats], cells: int) -> Floats:
+    """The sums of something that each has at its places, by cell: a row for each."""
+    sizes = [one.cell.size for one in own]
+    row = np.repeat(np.arange(len(own)) * cells, sizes)
+    cell = np.concatenate([one.cell.ravel() for one in own])
+    weight = np.concatenate([one.ravel() for one in what])
+    found = np.bincount(row + cell, weight, len(own) * cells)
+    return found.reshape(len(own), cells).astype(np.float64, copy=False)
