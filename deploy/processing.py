@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deploy.generations import begin_surveillance
 from deploy.logbook import make_changelog
 from deploy.settings import SettingsError
 from schemas.topics import journeys_changelog, surveillance_changelog
@@ -53,9 +54,11 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
     """A worker of the registry's surveillance, as its monitors are now; its changelog is made where it is missing.
 
     Raises:
-        LogError: the registry has no log, or the changelog is not as it must be.
+        LogError: the registry has no log, the changelog is not as it must be, or signals of a former life are not in
+            the database yet.
         SettingsError: no broker is set, the registry has no monitors, or one is not as it must be.
         KafkaException: the broker does not answer, or the topic of reviews is missing.
+        DatabaseError: there is nothing kept, and the database does not answer whether there are former signals.
     """
     try:
         monitors = watched_by(definition)
@@ -65,6 +68,7 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
         raise SettingsError(f"registry {definition.name} watches no product: its monitors.yaml declares no monitors")
     kafka = settings.kafka_config()
     make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))
+    begin_surveillance(settings, definition.name, definition.generation)
     reviews = ConfirmedReader(kafka, definition.name)
 
     def archive(group: str) -> Iterator[Archived]:

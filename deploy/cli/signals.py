@@ -25,6 +25,12 @@ def signals(
         str | None,
         typer.Option(metavar="SIGNAL", help="One signal, by its id or its product's code, with its evidence."),
     ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GENERATION", help="Those of another generation, or of a former life such as 22f747d3b8e7.0."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Products that fail too often, live: each signal as it stands, the alarms first.
@@ -46,9 +52,9 @@ def signals(
     with settings.clickhouse() as client, told_in_words(registry):
         definition = readable(client, declared)
         if show is None:
-            reading = read_signals(client, definition)
+            reading = read_signals(client, definition, of)
         else:
-            reading = read_signal(client, definition, show)
+            reading = read_signal(client, definition, show, of)
             (signal,) = reading.signals
             subject = find_subject(client, registry, signal.id, alarm_days(reading.signals))
             follow_up = read_follow_up(client, definition, subject)
@@ -68,9 +74,12 @@ def signals(
     else:
         console.print(f"no signals in {registry}", soft_wrap=True)
         if reading.elsewhere:
-            console.print(
-                f"{reading.elsewhere} were stated of earlier generations: does `guldadra surveillance {registry}` run "
-                "with the present definitions?",
-                soft_wrap=True,
-            )
+            console.print(f"does `guldadra surveillance {registry}` run with the present definitions?", soft_wrap=True)
+    if reading.elsewhere:
+        others = ", ".join(f"{count:,} of {name}" for name, count in reading.elsewhere.items())
+        console.print(
+            f"also stated, of other generations and in former lives: {others}; `guldadra signals {registry} --of NAME`",
+            style="dim",
+            soft_wrap=True,
+        )
     console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
