@@ -1,4 +1,4 @@
-"""The Kafka side of a generation: how far its signals are, and its changelogs and groups when it is dropped."""
+"""The Kafka side of a generation: how far its signals are, which are of a former life, and what is dropped with it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ from deploy.logbook import LogError
 from deploy.observe import wait_until
 from deploy.status import committed_by, derived_group, ends_of
 from schemas import topics
+from schemas.codec import NotARegistrationError, decode_event, is_version_of
 from schemas.topics import journeys_changelog, surveillance_changelog
+from sinks.clickhouse.former_signals import set_signals_aside, stated_generations
+from sinks.clickhouse.generations import progress
+from streams.hearing import Hearer
 
 if TYPE_CHECKING:
+    from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
     from streams.control import KafkaConfig
 
 log = structlog.get_logger(__name__)
 
 _ANSWER_S = 30.0
 _MOMENT_S = 2.0
+_LOADER_S = 20.0
 _GONE = (KafkaError.GROUP_ID_NOT_FOUND, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
@@ -110,7 +117,7 @@ def signals_are_in(
         group: the consumer group of the loader of registrations; empty: its own.
         patience_s: how long it may take.
     """
-    if not definition.monitors.monitors:
+    if not definition.monitors.watch_anything:
         return True
     registry, generation = definition.name, definition.generation
     steps = (
@@ -133,3 +140,72 @@ def _catches_up(kafka: KafkaConfig, topic: str, group: str, patience_s: float) -
         return all(reached[place] >= end for place, end in ends.items())
 
     return wait_until(is_there, patience_s)
+
+
+def set_lost_signals_aside(kafka: KafkaConfig, client: Client, registry: str) -> dict[str, str]:
+    """Set the signals aside of every generation whose surveillance has lost what it kept, for it begins anew.
+
+    Those of generations that were dropped stay as they are: nothing is stated of them any more.
+
+    Args:
+        kafka: the clients' settings.
+        client: the way to ClickHouse.
+        registry: whose.
+
+    Returns:
+        By generation, the name that its signals stand under now.
+
+    Raises:
+        KafkaException: the broker does not answer.
+        DatabaseError: the database does not answer, or refuses.
+    """
+    stated = [name for name in stated_generations(client, registry) if progress(client, registry, name)]
+    lost = [name for name in stated if not _keeps_anything(kafka, registry, name)]
+    return {name: set_signals_aside(client, registry, name) for name in lost}
+
+
+def begin_surveillance(settings: Settings, registry: str, generation: str) -> None:
+    """See that surveillance which keeps nothing does not go on with signals that it knows nothing of.
+
+    Raises:
+        LogError: some are still on their way into the database.
+        KafkaException: the broker does not answer.
+        DatabaseError: the database does not answer, or refuses; it is asked only where nothing is kept.
+    """
+    kafka = settings.kafka_config()
+    if not settings.clickhouse_url or _keeps_anything(kafka, registry, generation):
+        return
+    topic = topics.signals(registry)
+    if _has_signals(kafka, topic, generation) and not _catches_up(
+        kafka, topic, derived_group(settings.group), _LOADER_S
+    ):
+        raise LogError(
+            f"what surveillance of {registry} kept of generation {generation} is lost, so its signals must be set "
+            "aside, but not all are in the database yet: see that `guldadra load` runs, then start this again"
+        )
+    with settings.clickhouse() as client:
+        if generation in stated_generations(client, registry):
+            set_signals_aside(client, registry, generation)
+
+
+def _keeps_anything(kafka: KafkaConfig, registry: str, generation: str) -> bool:
+    return any(ends_of(kafka, (surveillance_changelog(registry, generation),)).values())
+
+
+def _has_signals(kafka: KafkaConfig, topic: str, generation: str) -> bool:
+    """Whether a signal of the generation is on the topic."""
+    found: set[str] = set()
+    hearer = Hearer(kafka, topic, "guldadra-signals", lambda value: found.add(_generation_of(value)))
+    try:
+        hearer.read_to_end()
+    finally:
+        hearer.close()
+    return generation in found
+
+
+def _generation_of(value: bytes) -> str:
+    name = "pair_signal" if is_version_of("pair_signal", value) else "signal"
+    try:
+        return str(decode_event(name, value)["generation"])
+    except NotARegistrationError:
+        return ""  # whoever wrote it, surveillance did not

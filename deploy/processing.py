@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from deploy.certificates import certificates_of
+from deploy.generations import begin_surveillance
 from deploy.logbook import make_changelog
 from deploy.settings import SettingsError
 from schemas.topics import journeys_changelog, surveillance_changelog
@@ -60,9 +61,11 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
     """A worker of the registry's surveillance, as its monitors are now; its changelog is made where it is missing.
 
     Raises:
-        LogError: the registry has no log, or the changelog is not as it must be.
+        LogError: the registry has no log, the changelog is not as it must be, or signals of a former life are not in
+            the database yet.
         SettingsError: no broker is set, the registry has no monitors, or one or its certificate is not as it must be.
         KafkaException: the broker does not answer, or the topic of reviews is missing.
+        DatabaseError: there is nothing kept, and the database does not answer whether there are former signals.
     """
     try:
         monitors: dict[str, Watched | WatchedPairs] = {**watched_by(definition), **pairs_watched_by(definition)}
@@ -80,6 +83,7 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
         log.warning(words, registry=definition.name)
     kafka = settings.kafka_config()
     make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))
+    begin_surveillance(settings, definition.name, definition.generation)
     reviews = ConfirmedReader(kafka, definition.name)
 
     def archive(group: str) -> Iterator[Archived]:

@@ -20,6 +20,7 @@ from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.database import EmbeddedDatabase
 from deploy.embedded.process import ChildProcess, ProcessFailedError
 from deploy.embedded.runtime import RunningStack, announce, running_stack, withdraw
+from deploy.generations import set_lost_signals_aside
 from deploy.logbook import begin_epoch, make_topics
 from deploy.observe import read_health, wait_until
 from deploy.ports import HOST, stable_ports
@@ -29,7 +30,7 @@ from schemas.identity import new_key, write_key
 from sinks.clickhouse.archive import highest_epoch
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply
-from sinks.clickhouse.restore import restore, set_signals_aside
+from sinks.clickhouse.restore import restore
 from streams.control import ControlReader
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class EmbeddedStack:
             if highest is not None:
                 self._tell(f"filling {name}'s log from the archive")
                 restore(kafka, self.client, name, loaded_by=LOAD_GROUP)
-                set_signals_aside(self.client, name, highest)
+                set_lost_signals_aside(kafka, self.client, name)
             epoch = 0 if highest is None else highest + 1
             begin_epoch(kafka, name, PARTITIONS, epoch, by="embedded stack", reason="the stack has started")
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
 from schemas import topics
 from schemas.codec import NotARegistrationError, decode_event
 from schemas.review import CLOSED, CONFIRMED, DECISION, review_faults, signal_id
+from streams.hearing import Hearer
 
 if TYPE_CHECKING:
     from streams.control import KafkaConfig
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _EVENT = "review"
-_ANSWER_S = 30.0
 
 
 class ConfirmedReader:
@@ -33,29 +32,14 @@ class ConfirmedReader:
     """
 
     def __init__(self, kafka: KafkaConfig, registry: str) -> None:
-        self._topic = topics.reviews(registry)
         self._said: dict[tuple[str, str], bool] = {}
         self._ids: set[str] = set()
-        self._consumer = Consumer(
-            {
-                **kafka,
-                "group.id": "guldadra-confirmed",  # required by the client, never used: nothing is committed
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "fetch.queue.backoff.ms": 10,
-            }
-        )
-        known = self._consumer.list_topics(self._topic, timeout=_ANSWER_S).topics[self._topic]
-        if known.error is not None:
-            raise KafkaException(known.error)
-        self._behind = set(known.partitions)
-        self._consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in known.partitions])
-        deadline = time.monotonic() + _ANSWER_S
-        while self._behind:  # a decision must not count without the one that took it back
-            self._read(0.05)
-            if self._behind and time.monotonic() > deadline:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer about {self._topic}"))  # noqa: SLF001 - the client's public constant is spelt so
+        topic = topics.reviews(registry)
+        self._hearer = Hearer(kafka, topic, "guldadra-confirmed", self._hear)
+        if not self._hearer.is_there:
+            self._hearer.close()
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"there is no topic {topic}"))
+        self._hearer.read_to_end()
 
     def said(self) -> dict[tuple[str, str], bool]:
         """By monitor and product, whether the latest decision on its signals is that it is confirmed; never waits.
@@ -65,25 +49,12 @@ class ConfirmedReader:
         Raises:
             KafkaException: the topic cannot be read.
         """
-        self._read(0)
+        self._hearer.poll()
         return self._said
-
-    def _read(self, patience_s: float) -> None:
-        problem: KafkaError | None = None
-        for message in self._consumer.consume(1_000, patience_s):
-            error, value = message.error(), message.value()
-            if error is None and value is not None:
-                self._hear(bytes(value))
-            elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - likewise
-                self._behind.discard(message.partition())
-            elif error is not None and not error.retriable():
-                problem = error
-        if problem is not None:
-            raise KafkaException(problem)
 
     def close(self) -> None:
         """Let go of the topic."""
-        self._consumer.close()
+        self._hearer.close()
 
     def _hear(self, value: bytes) -> None:
         try:

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from schemas import topics
 from schemas.codec import NotARegistrationError, decode_event, encode_event
+from streams.hearing import Hearer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,24 +59,10 @@ class ControlReader:
     """
 
     def __init__(self, kafka: KafkaConfig) -> None:
-        self._consumer = Consumer(
-            {
-                **kafka,
-                "group.id": "guldadra-control",  # required by the client, never used: nothing is committed
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "fetch.queue.backoff.ms": 10,
-                "fetch.wait.max.ms": 10,  # the first reading is waited for by every process at its start
-            }
-        )
-        answer = self._consumer.list_topics(topics.CONTROL, timeout=_PATIENCE_S)  # of a known broker it reads at once
-        error = answer.topics[topics.CONTROL].error
         self._latest: dict[str, RegistryControl] = {}
-        # the embedded broker never tells a reader that a topic is not there
-        self.is_there = error is None or error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART
-        self._at_end = not self.is_there
-        if self.is_there:
-            self._consumer.assign([TopicPartition(topics.CONTROL, 0, OFFSET_BEGINNING)])
+        self._hearer = Hearer(kafka, topics.CONTROL, "guldadra-control", self._hear)
+        self.is_there = self._hearer.is_there
+        self.read_to_end, self.poll = self._hearer.read_to_end, self._hearer.poll
 
     def __enter__(self) -> Self:
         """Read what has been said so far."""
@@ -84,39 +71,11 @@ class ControlReader:
 
     def __exit__(self, *_: object) -> None:
         """Let go of the topic."""
-        self._consumer.close()
-
-    def read_to_end(self, patience_s: float = _PATIENCE_S) -> None:
-        """Read all that has been said.
-
-        Raises:
-            KafkaException: the broker did not answer in time.
-        """
-        deadline = time.monotonic() + patience_s
-        while not self._at_end:
-            if time.monotonic() > deadline:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer about {topics.CONTROL}"))  # noqa: SLF001 - the client's public constant is spelt so
-            self._take(0.02)
-
-    def poll(self) -> None:
-        """Take what is new, without waiting."""
-        self._take(0)
+        self._hearer.close()
 
     def of(self, registry: str) -> RegistryControl | None:
         """The latest word on a registry, None where nothing was ever said."""
         return self._latest.get(registry)
-
-    def _take(self, timeout: float) -> None:
-        for message in self._consumer.consume(100, timeout):
-            error = message.error()
-            if error is None:
-                value = message.value()
-                if value is not None:
-                    self._hear(bytes(value))
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public constant is spelt so
-                self._at_end = True
-            elif error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise KafkaException(error)
 
     def _hear(self, value: bytes) -> None:
         """Take one word; junk and a word about an earlier epoch leave the last good one in force."""

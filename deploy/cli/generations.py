@@ -57,7 +57,7 @@ def generations(
 
         def watched(generation: str) -> RegistryDefinition | None:
             made = defined_as(client, definition, generation)
-            return made if made is not None and made.monitors.monitors else None
+            return made if made is not None and made.monitors.watch_anything else None
 
         def has_signals() -> bool:
             made = watched(switch or "")

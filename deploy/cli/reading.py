@@ -119,11 +119,13 @@ def migrate(
 def restore(registry: Registry) -> None:
     """Refill a lost log from the archive: same partitions, order, versions and bytes. Then a new epoch begins.
 
-    Make the topics first (`guldadra topics create`), and start intake and the loader after.
+    Make the topics first (`guldadra topics create`), and start intake and the loader after. Where what surveillance
+    kept is lost too, its signals are set aside: it states them anew, and `guldadra signals --of` shows those of before.
     """
     from rich.console import Console
     from rich.progress import Progress
 
+    from deploy.generations import set_lost_signals_aside
     from deploy.logbook import begin_next_epoch
     from sinks.clickhouse.restore import restore as refill
 
@@ -133,8 +135,14 @@ def restore(registry: Registry) -> None:
     with settings.clickhouse() as client, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task(f"{registry}: archive → log", total=None)
         refilled = refill(kafka, client, registry, on_progress=lambda count: progress.update(task, completed=count))
+        former = set_lost_signals_aside(kafka, client, registry)
     epoch = begin_next_epoch(settings, registry, reason="restored from the archive")
     print(f"{registry}: {refilled} registrations are in the log again; epoch {epoch} begins")
+    for generation, name in former.items():
+        print(
+            f"{registry}: surveillance of {generation} states its signals anew; the former are kept: "
+            f"`guldadra signals {registry} --of {name}`"
+        )
 
 
 def backup(

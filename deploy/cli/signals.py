@@ -29,6 +29,12 @@ def signals(
         str | None,
         typer.Option(metavar="SIGNAL", help="One signal, by its id or its product's code, with its evidence."),
     ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GENERATION", help="Those of another generation, or of a former life such as 22f747d3b8e7.0."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Products that fail too often, drugs that react too often, live: each signal as it stands, the alarms first.
@@ -53,14 +59,14 @@ def signals(
     with settings.clickhouse() as client, told_in_words(registry):
         definition = readable(client, declared)
         if show is None:
-            _list(client, definition, as_json=as_json)
+            _list(client, definition, of, as_json=as_json)
         elif names_a_pair(definition, show):
-            _show_pair(client, definition, show, as_json=as_json)
+            _show_pair(client, definition, show, of, as_json=as_json)
         else:
-            _show(client, definition, show, as_json=as_json)
+            _show(client, definition, show, of, as_json=as_json)
 
 
-def _list(client: Client, definition: RegistryDefinition, *, as_json: bool) -> None:
+def _list(client: Client, definition: RegistryDefinition, of: str | None, *, as_json: bool) -> None:
     """All signals, of products and of drugs and reactions."""
     from deploy.pair_tables import pair_signals_table
     from deploy.reaction_tables import finite
@@ -72,7 +78,7 @@ def _list(client: Client, definition: RegistryDefinition, *, as_json: bool) -> N
     from sinks.clickhouse.queries.signals import read_signals
 
     registry = definition.name
-    reading, pairs = read_signals(client, definition), read_pair_signals(client, definition)
+    reading, pairs = read_signals(client, definition, of), read_pair_signals(client, definition, of)
     coverage = read_signal_coverage(client, definition, reading.signals)
     if as_json:
         found = {
@@ -89,16 +95,19 @@ def _list(client: Client, definition: RegistryDefinition, *, as_json: bool) -> N
         console.print(pair_signals_table(definition, pairs))
     if not reading.signals and not pairs.signals:
         console.print(f"no signals in {registry}", soft_wrap=True)
-        if elsewhere := reading.elsewhere + pairs.elsewhere:
-            console.print(
-                f"{elsewhere} were stated of earlier generations: does `guldadra surveillance {registry}` run "
-                "with the present definitions?",
-                soft_wrap=True,
-            )
+        if reading.elsewhere:
+            console.print(f"does `guldadra surveillance {registry}` run with the present definitions?", soft_wrap=True)
+    if reading.elsewhere:
+        others = ", ".join(f"{count:,} of {name}" for name, count in reading.elsewhere.items())
+        console.print(
+            f"also stated, of other generations and in former lives: {others}; `guldadra signals {registry} --of NAME`",
+            style="dim",
+            soft_wrap=True,
+        )
     console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
 
 
-def _show(client: Client, definition: RegistryDefinition, show: str, *, as_json: bool) -> None:
+def _show(client: Client, definition: RegistryDefinition, show: str, of: str | None, *, as_json: bool) -> None:
     """One signal of a product, or of whatever else is watched."""
     from deploy.certificates import certificates_of
     from deploy.signal_tables import signal_tables
@@ -108,7 +117,7 @@ def _show(client: Client, definition: RegistryDefinition, show: str, *, as_json:
     from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
     from sinks.clickhouse.queries.signals import alarm_days, read_signal
 
-    reading = read_signal(client, definition, show)
+    reading = read_signal(client, definition, show, of)
     (signal,) = reading.signals
     subject = find_subject(client, definition.name, signal.id, alarm_days(reading.signals))
     follow_up = read_follow_up(client, definition, subject)
@@ -133,7 +142,7 @@ def _show(client: Client, definition: RegistryDefinition, show: str, *, as_json:
     console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
 
 
-def _show_pair(client: Client, definition: RegistryDefinition, show: str, *, as_json: bool) -> None:
+def _show_pair(client: Client, definition: RegistryDefinition, show: str, of: str | None, *, as_json: bool) -> None:
     """One signal of a drug and a reaction."""
     from deploy.pair_tables import pair_signal_tables
     from deploy.reaction_tables import finite
@@ -142,7 +151,7 @@ def _show_pair(client: Client, definition: RegistryDefinition, show: str, *, as_
     from sinks.clickhouse.queries.pair_signals import read_pair_signal
     from sinks.clickhouse.queries.reviews import read_decisions
 
-    reading = read_pair_signal(client, definition, show)
+    reading = read_pair_signal(client, definition, show, of)
     decisions = read_decisions(client, definition.name, reading.signals[0].id)
     if as_json:
         found = finite(asdict(reading)) | {"decisions": [asdict(one) for one in decisions]}

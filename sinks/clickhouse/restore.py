@@ -15,7 +15,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from schemas import topics
 from schemas.codec import encode_event
-from sinks.clickhouse import sql
 from sinks.clickhouse.archive import partitions, read_archive
 
 if TYPE_CHECKING:
@@ -227,29 +226,3 @@ def _produce(
         else:
             producer.poll(0)
             return
-
-
-def set_signals_aside(client: Client, registry: str, epoch: int) -> None:
-    """Let no signal of a former life of the log stand: surveillance begins anew, and states them all again.
-
-    What it knew is gone with its changelog, so it counts its messages from one on, and looks at other moments. The
-    history stays in the table, under a generation of its own, such as ``22f747d3b8e7.0`` for the life 0. May be
-    repeated.
-
-    Args:
-        client: the way to ClickHouse.
-        registry: whose.
-        epoch: the former life.
-
-    Raises:
-        DatabaseError: the database does not answer, or refuses.
-    """
-    of_this_life = "position(generation, '.') = 0"
-    for name in ("signals", "pair_signals"):
-        table = sql.table(sql.database_of(registry), name)
-        # within, for beside the new generation WHERE would mean that
-        client.command(
-            f"INSERT INTO {table} SELECT * REPLACE (concat(generation, '.{epoch}') AS generation) "
-            f"FROM (SELECT * FROM {table} FINAL WHERE {of_this_life})"
-        )
-        client.command(f"ALTER TABLE {table} DELETE WHERE {of_this_life} SETTINGS mutations_sync = 2")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from confluent_kafka import KafkaException
+
 from schemas import topics
 from schemas.codec import encode_event
 from streams.confirmed import ConfirmedReader
@@ -22,6 +25,11 @@ def say(kafka: KafkaConfig, registry: RegistryDefinition, *records: dict[str, An
         for record in records
     ]
     send(kafka, topics.reviews(registry.name), [*messages])
+
+
+def test_reviews_that_have_no_topic_are_not_taken_for_silence(kafka: KafkaConfig) -> None:
+    with pytest.raises(KafkaException, match=r"there is no topic reviews\.nobody"):
+        ConfirmedReader(kafka, "nobody")
 
 
 def test_the_latest_decision_on_a_product_s_signals_counts(kafka: KafkaConfig) -> None:

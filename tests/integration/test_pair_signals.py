@@ -17,12 +17,12 @@ from deploy.settings import SettingsError
 from schemas import topics
 from sinks.clickhouse.buffer import Buffer, Read
 from sinks.clickhouse.client import connect
+from sinks.clickhouse.former_signals import set_signals_aside
 from sinks.clickhouse.generations import keep_definitions
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.pair_signals import pair_alarm_days, read_pair_signal, read_pair_signals
 from sinks.clickhouse.queries.signals import read_signals
-from sinks.clickhouse.restore import set_signals_aside
 from streams.publish.errors import InputError
 from streams.publish.reviews import about_signal
 from streams.surveillance.declared import pairs_watched_by
@@ -145,9 +145,9 @@ def test_every_message_is_history_and_a_replay_changes_nothing(client: Client, d
     assert read_pair_signals(client, definition) == before
     with pytest.raises(CannotBeReadError, match=r"there is no signal FEN:TUB; there are reactions/"):
         read_pair_signal(client, definition, "FEN:TUB")
-    set_signals_aside(client, definition.name, 1)
-    aside = read_pair_signals(client, definition)
-    assert (aside.signals, aside.elsewhere) == ([], len(before.signals))
+    former = set_signals_aside(client, definition.name, definition.generation)
+    assert read_pair_signals(client, definition).signals == []
+    assert read_pair_signals(client, definition, former).signals == before.signals
 
 
 def test_both_kinds_of_signals_come_on_one_topic_and_others_are_given_up(definition: RegistryDefinition) -> None:

@@ -20,6 +20,7 @@ from deploy.demo.live_signals import signals_told
 from deploy.settings import SettingsError
 from schemas import topics
 from sinks.clickhouse import sql
+from sinks.clickhouse.former_signals import set_signals_aside, stated_generations
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.signals import read_signal, read_signals
 from streams.surveillance.declared import watched_by
@@ -201,6 +202,32 @@ def test_what_cannot_be_read_is_told(client: Client, registry: RegistryDefinitio
         read_signals(client, plain)
 
 
+def test_signals_of_a_former_life_are_set_aside_and_stay_readable(client: Client, registry: RegistryDefinition) -> None:
+    told, generation = Told1970(registry), registry.generation
+    put(client, registry, told.messages[:5])
+    before = read_signal(client, registry, "INTEROP")
+    former = set_signals_aside(client, registry.name, generation)
+    assert former == f"{generation}.{EPOCH >> 48}"
+    assert read_signals(client, registry).signals == []
+    assert read_signals(client, registry).elsewhere == {former: 1}
+    then = read_signal(client, registry, "INTEROP", of=former)
+    assert (then.generation, then.signals, then.history) == (former, before.signals, before.history)
+
+    put(client, registry, told.messages[2:])  # stated anew, and what is of both lives is in neither twice
+    assert [one.message for one in read_signal(client, registry, "INTEROP").history] == [3, 4, 5, 6, 7]
+    second = set_signals_aside(client, registry.name, generation)
+    assert second == f"{former}-2"
+    assert [one.message for one in read_signal(client, registry, "INTEROP", of=second).history] == [3, 4, 5, 6, 7]
+    assert read_signal(client, registry, "INTEROP", of=former).history == before.history
+
+    # one that was begun and broke off before what it copied was deleted
+    put(client, registry, told.messages[2:])
+    assert set_signals_aside(client, registry.name, generation) == second
+    assert stated_generations(client, registry.name) == {former: 1, second: 1}
+    with pytest.raises(CannotBeReadError, match=f"were stated of nobody; there are those of {former}, {second}"):
+        read_signals(client, registry, of="nobody")
+
+
 def test_signals_are_told_as_they_come_also_where_one_was_raised_and_updated_between_two_looks(
     client: Client, registry: RegistryDefinition
 ) -> None:
@@ -256,6 +283,17 @@ def filled(client: Client, definition: RegistryDefinition) -> None:
     elsewhere = exposure("r3", "1970-02-01", product="INTEROP", unit="U2")
     taken_out = exposure("r6", "1970-02-06", "1970-05-22", product="INTEROP", **gone)
     write(client, definition, 4, exposures=[*carrying, elsewhere, taken_out])
+
+
+def test_former_signals_are_named_and_shown(client: Client, registry: RegistryDefinition, guldadra: Command) -> None:
+    filled(client, registry)
+    former = set_signals_aside(client, registry.name, registry.generation)
+    shown = " ".join(guldadra("signals", registry.name).output.split())
+    assert f"no signals in {registry.name} does `guldadra surveillance {registry.name}` run with the present" in shown
+    assert f"also stated, of other generations and in former lives: 1 of {former}" in shown
+    assert "flat_cup/INTEROP/0" in guldadra("signals", registry.name, "--of", former).output
+    one = json.loads(guldadra("signals", registry.name, "--of", former, "--show", "INTEROP", "--json").stdout)
+    assert [became["message"] for became in one["history"]] == [*range(1, 8)]
 
 
 def lines(result: Result) -> list[str]:

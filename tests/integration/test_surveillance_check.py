@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from deploy.generations import signals_are_in, signals_behind
+from deploy import generations as kafka_side
+from deploy.generations import begin_surveillance, set_lost_signals_aside, signals_are_in, signals_behind
+from deploy.logbook import LogError
+from deploy.settings import Settings
 from deploy.surveillance_check import MonitorAccount, check_surveillance
 from schemas import topics
 from schemas.codec import encode_event
 from sinks.clickhouse import sql
+from sinks.clickhouse.queries.standing import last_stated
 from streams.surveillance.declared import watched_by
 from streams.worker.surveillance import Surveillance
 from streams.worker.worker import Worker, WorkerOptions
@@ -21,7 +26,7 @@ from tests.contract.test_worker_embedded import QUICKER
 from tests.deploy_support import Shell
 from tests.derived_support import MONITORS, cell, derived_registry, load, made, point, write
 from tests.running import working
-from tests.support import make_log, read_events, send
+from tests.support import make_log, read_events, send, wait_for
 from tests.surveillance_support import batch, random_messages
 from tests.worker_support import make_worker_topic, wait_until_caught_up
 
@@ -188,6 +193,37 @@ def test_readers_wait_for_the_signals_of_a_generation_too(
     assert (said[generation]["current"], said[generation]["signals_behind"]) == (True, 0)
     site.tell(site.messages[:1])  # more exposures, that surveillance has not read
     assert not are_in()
+
+
+def test_where_what_surveillance_keeps_is_lost_its_signals_are_set_aside(
+    site: Site, embedded_database: EmbeddedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_side, "_LOADER_S", 0.5)
+    name, generation = site.definition.name, site.definition.generation
+    settings = Settings(
+        bootstrap=site.kafka["bootstrap.servers"], clickhouse_url=embedded_database.url, group=f"of-{name}"
+    )  # fmt: skip
+    site.tell(site.messages)
+    site.watch()
+    before = last_stated(site.client, name, generation, "soon")
+    assert before
+    assert set_lost_signals_aside(site.kafka, site.client, name) == {}
+    begin_surveillance(settings, name, generation)
+    assert last_stated(site.client, name, generation, "soon") == before
+
+    changelog = topics.surveillance_changelog(name, generation)
+    admin = AdminClient(dict(site.kafka))
+    for deleted in admin.delete_topics([changelog]).values():
+        deleted.result(30)
+    wait_for(lambda: changelog not in admin.list_topics(timeout=10).topics, "the changelog to be gone")
+    with pytest.raises(LogError, match="not all are in the database yet: see that `guldadra load` runs"):
+        begin_surveillance(settings, name, generation)
+    loaded_by(site, f"of-{name}-derived")
+    begin_surveillance(settings, name, generation)
+    former = f"{generation}.1"  # the submissions of partition 1 are of that life
+    assert last_stated(site.client, name, generation, "soon") == {}
+    assert last_stated(site.client, name, former, "soon") == before
+    assert set_lost_signals_aside(site.kafka, site.client, name) == {}  # there are none any more
 
 
 def test_a_registry_that_watches_nothing_has_nothing_to_compare(

@@ -10,6 +10,7 @@ from schemas.review import signal_id
 from sinks.clickhouse import sql
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
+from sinks.clickhouse.queries.signals import stated_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -87,7 +88,6 @@ class PairReading:
         through: by source partition, the version that they reach at least.
         signals: as they stand: alarms first, then by EB05; withdrawn ones last.
         history: of the one signal that was asked for, every message of it, in order: the path of what was known.
-        elsewhere: signals that were stated of other generations.
     """
 
     registry: str
@@ -95,7 +95,6 @@ class PairReading:
     through: Mapping[int, int]
     signals: Sequence[StatedPair]
     history: Sequence[StatedPair] = ()
-    elsewhere: int = 0
 
 
 def names_a_pair(definition: RegistryDefinition, text: str) -> bool:
@@ -107,37 +106,38 @@ def names_a_pair(definition: RegistryDefinition, text: str) -> bool:
     return bool(pairs) and (OF in text or not definition.monitors.monitors)
 
 
-def read_pair_signals(client: Client, definition: RegistryDefinition) -> PairReading:
+def read_pair_signals(client: Client, definition: RegistryDefinition, of: str | None = None) -> PairReading:
     """Read every signal of a pair as it stands, in the generation that readers use; none where none is declared.
+
+    Args:
+        client: the way to ClickHouse.
+        definition: the registry.
+        of: another generation, or a former life of surveillance, whose signals are read instead.
 
     Raises:
         GenerationError: there are no derived values yet, or nobody knows what they mean.
         DatabaseError: the database does not answer, or refuses.
     """
-    definition = readable(client, definition)
+    definition = _of(client, definition, of)
     through = progress(client, definition.name, definition.generation)
-    found = _standing(client, definition)
-    elsewhere: int = client.rows(
-        f"SELECT uniqExact(id) FROM {_table(definition)} WHERE generation != {{generation:String}}",
-        {"generation": definition.generation},
-    )[0][0]
-    return PairReading(definition.name, definition.generation, through, found, elsewhere=elsewhere)
+    return PairReading(definition.name, definition.generation, through, _standing(client, definition))
 
 
-def read_pair_signal(client: Client, definition: RegistryDefinition, signal: str) -> PairReading:
+def read_pair_signal(client: Client, definition: RegistryDefinition, signal: str, of: str | None = None) -> PairReading:
     """Read one signal of a pair as it stands, with all that became of it.
 
     Args:
         client: the way to ClickHouse.
         definition: the registry.
         signal: its id; or drug:reaction, or a drug's code, for the foremost of the signals that this may mean.
+        of: as above.
 
     Raises:
         CannotBeReadError: there is no such signal.
         GenerationError: there are no derived values yet, or nobody knows what they mean.
         DatabaseError: the database does not answer, or refuses.
     """
-    definition = readable(client, definition)
+    definition = _of(client, definition, of)
     through = progress(client, definition.name, definition.generation)
     known = _standing(client, definition)
     found = [one for one in known if signal in (one.id, f"{one.drug}{OF}{one.reaction}", one.drug)]
@@ -157,6 +157,11 @@ def pair_alarm_days(signals: Iterable[StatedPair]) -> dict[str, date]:
     """By signal, the day on which the last report was recorded that its alarm rests on; those without one left out."""
     levels = ((one.id, level) for one in signals for level in one.levels)
     return {name: level["known_day"] for name, level in levels if level["level"] == "alarm" and level["known_day"]}
+
+
+def _of(client: Client, definition: RegistryDefinition, of: str | None) -> RegistryDefinition:
+    definition = readable(client, definition)
+    return definition if of is None else stated_of(client, definition, of)
 
 
 def _standing(client: Client, definition: RegistryDefinition) -> list[StatedPair]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from schemas.definition.indicators import UNRESOLVED
 from sinks.clickhouse import sql
+from sinks.clickhouse.former_signals import stated_generations
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.lists import read_list
@@ -94,7 +95,7 @@ class SignalReading:
         signals: as they stand: alarms first, then by the statistic they have in hindsight; withdrawn ones last.
         history: of the one signal that was asked for, all that became of it, in order.
         unresolved: outcomes of the registry that fit no operation.
-        elsewhere: signals that were stated of other generations.
+        elsewhere: how many signals were stated of other generations, and in former lives, by their names.
     """
 
     registry: str
@@ -103,30 +104,32 @@ class SignalReading:
     signals: Sequence[StatedSignal]
     history: Sequence[Became] = ()
     unresolved: int = 0
-    elsewhere: int = 0
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_signals(client: Client, definition: RegistryDefinition) -> SignalReading:
+def read_signals(client: Client, definition: RegistryDefinition, of: str | None = None) -> SignalReading:
     """Read every signal as it stands, in the generation that readers use.
+
+    Args:
+        client: the way to ClickHouse.
+        definition: the registry.
+        of: another generation, or a former life of surveillance, whose signals are read instead.
 
     Raises:
         CannotBeReadError: the registry watches nothing.
         GenerationError: there are no derived values yet, or nobody knows what they mean.
         DatabaseError: the database does not answer, or refuses.
     """
-    definition = _watching(client, definition)
+    definition = _watching(client, definition, of)
     through = progress(client, definition.name, definition.generation)
     found = _stated(client, definition, "")
     found.sort(key=lambda one: (one.state == "withdrawn", one.level != "alarm", -_statistic(one), one.id))
-    elsewhere: int = client.rows(
-        f"SELECT uniqExact(id) FROM {sql.table(sql.database_of(definition.name), 'signals')} "
-        "WHERE generation != {generation:String}",
-        {"generation": definition.generation},
-    )[0][0]
+    elsewhere = stated_generations(client, definition.name)
+    elsewhere.pop(definition.generation, None)
     return SignalReading(definition.name, definition.generation, through, found, elsewhere=elsewhere)
 
 
-def read_signal(client: Client, definition: RegistryDefinition, signal: str) -> SignalReading:
+def read_signal(client: Client, definition: RegistryDefinition, signal: str, of: str | None = None) -> SignalReading:
     """Read one signal as it stands, with all that became of it.
 
     Args:
@@ -134,20 +137,21 @@ def read_signal(client: Client, definition: RegistryDefinition, signal: str) -> 
         definition: the registry.
         signal: its id; or a product's code or another subject's label, for the latest of its signals in the first
             monitor that has one.
+        of: as above.
 
     Raises:
         CannotBeReadError: there is no such signal, or the registry watches nothing.
         GenerationError: there are no derived values yet, or nobody knows what they mean.
         DatabaseError: the database does not answer, or refuses.
     """
-    definition = _watching(client, definition)
+    definition = _watching(client, definition, of)
     through = progress(client, definition.name, definition.generation)
     found = _stated(client, definition, "AND (id = {signal:String} OR product = {signal:String})", signal)
     if not found:
         known = ", ".join(one.id for one in _stated(client, definition, "")) or "none"
         raise CannotBeReadError(f"there is no signal {signal}; there are {known}")
-    order = list(definition.monitors.monitors)
-    found.sort(key=lambda one: (one.id != signal, order.index(one.monitor), -one.number))
+    order = {name: place for place, name in enumerate(definition.monitors.monitors)}
+    found.sort(key=lambda one: (one.id != signal, order.get(one.monitor, len(order)), -one.number))
     one = found[0]
     history = [Became(*row) for row in client.rows(_history(definition.name), _asked(definition, one.id))]
     unresolved = sum(read_list(client, definition, UNRESOLVED, limit=0).units.values())
@@ -159,8 +163,24 @@ def alarm_days(signals: Iterable[StatedSignal]) -> dict[str, date]:
     return {one.id: level["known_day"] for one in signals for level in one.levels if level["level"] == "alarm"}
 
 
-def _watching(client: Client, definition: RegistryDefinition) -> RegistryDefinition:
+def stated_of(client: Client, definition: RegistryDefinition, of: str) -> RegistryDefinition:
+    """The registry as of another generation, or a former life of surveillance, of which signals were stated.
+
+    Raises:
+        CannotBeReadError: none were.
+    """
+    stated = stated_generations(client, definition.name)
+    if of not in stated:
+        raise CannotBeReadError(
+            f"no signals of {definition.name} were stated of {of}; there are those of {', '.join(stated) or 'none'}"
+        )
+    return replace(definition, generation=of)
+
+
+def _watching(client: Client, definition: RegistryDefinition, of: str | None) -> RegistryDefinition:
     definition = readable(client, definition)
+    if of is not None:
+        return stated_of(client, definition, of)
     if not definition.monitors.watch_anything:
         raise CannotBeReadError(
             f"registry {definition.name} watches nothing: its monitors.yaml declares neither monitors nor "
