@@ -20,16 +20,18 @@ from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.database import EmbeddedDatabase
 from deploy.embedded.process import ChildProcess, ProcessFailedError
 from deploy.embedded.runtime import RunningStack, announce, running_stack, withdraw
-from deploy.logbook import begin_epoch, make_topics
+from deploy.logbook import begin_epoch, begin_feeds, make_topics
 from deploy.observe import read_health, wait_until
 from deploy.ports import HOST, stable_ports
 from deploy.settings import PREFIX, Settings, SettingsError
 from deploy.status import LOAD_GROUP, lags
+from schemas.company import companies_of
 from schemas.identity import new_key, write_key
 from sinks.clickhouse.archive import highest_epoch
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.restore import restore, set_signals_aside
+from sinks.feeds.reading import highest_epoch as highest_feed_epoch
 from streams.control import ControlReader
 
 if TYPE_CHECKING:
@@ -183,7 +185,10 @@ class EmbeddedStack:
     def _begin_logs(self) -> None:
         """A new life for every registry's log, filled from what the archive has."""
         kafka = self.settings.kafka_config()
-        make_topics(kafka, self._definitions, PARTITIONS, retention_days=self.settings.retention_days)
+        days, companies = self.settings.retention_days, companies_of(self._definitions.values())
+        found = make_topics(kafka, self._definitions, PARTITIONS, companies=companies, retention_days=days)
+        made = {finding.name for finding in found if finding.made}
+        begin_feeds(kafka, companies, made, partial(highest_feed_epoch, self.client), by="embedded stack")
         for name in self._definitions:
             highest = highest_epoch(self.client, name)
             if highest is not None:
