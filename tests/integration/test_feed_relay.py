@@ -173,9 +173,12 @@ def test_the_table_has_the_feed_in_its_order_and_the_first_of_an_id_counts(
     assert read_feed(client, first, one.position, two.position) == [two]
     assert position_of(client, first, two.id) == two.position
     assert position_of(client, second, two.id) is None, "of another company's event it knows nothing"
-    news = read_news(client, {first: two.position, second: START})
+    news, reached = read_news(client, {first: two.position, second: START})
     assert [(one.company, one.subject) for one in news] == [(first, "cup/CUP01/0"), (second, "cup/CUP02/0")]
-    assert read_news(client, {first: found[2].position}) == []
+    assert reached == {first: found[2].position, second: news[1].position}
+    assert read_news(client, reached) == ([], {})
+    assert len(read_news(client, {first: START}, most=2)[0]) == 2
+    assert read_news(client, {first: START}, most=2)[1] == {first: two.position}
 
 
 @pytest.mark.embedded

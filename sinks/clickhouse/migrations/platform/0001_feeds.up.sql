@@ -11,10 +11,12 @@ CREATE TABLE IF NOT EXISTS $database.feed
     event String COMMENT 'The CloudEvent, in the very bytes that were sent',
     version UInt64 COMMENT 'epoch << 48 | offset of the message on the feed',
     loaded_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When it could be read here',
-    earliest UInt64 MATERIALIZED bitNot(version) COMMENT 'The highest is that of the first event, which counts'
+    earliest UInt64 MATERIALIZED bitNot(version) COMMENT 'The highest is that of the first event, which counts',
+    INDEX by_version version TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(earliest)
 ORDER BY (company, id)
+SETTINGS index_granularity_bytes = 1048576
 COMMENT 'The feeds of all companies; read with FINAL, in the order of version';
 
 -- Where a company's events are sent to. Secrets are not here: they are files of whoever sends.
