@@ -1,24 +1,40 @@
-"""The wiring of `guldadra feed`: signals and reviews of a registry, on a relay to the feeds of its companies."""
+"""The wiring of `guldadra feed` and `guldadra deliver`.
+
+Signals and reviews of a registry go on a relay to the feeds of its companies; from the database to their webhooks.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
+from contextlib import suppress
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from deploy.observe import STUCK_AFTER_S
+from deploy.settings import SettingsError
 from schemas import topics
 from schemas.codec import NotARegistrationError, UnknownVersionError, decode_event
 from schemas.company import companies_of, makers
 from schemas.review import review_faults
+from sinks.feeds.deliverer import Deliverer, Sending
+from sinks.feeds.delivery import Patience
 from sinks.feeds.event import CONTENT_TYPE, read_event
+from sinks.feeds.projection import own_products
+from sinks.feeds.signing import read_secrets, secret_path
 from sinks.feeds.telling import Telling
 from streams.relay import Relay, RelayNotReadyError, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
     from sinks.feeds.event import FeedEvent
     from sinks.feeds.telling import Projection
     from streams.control import ControlReader, KafkaConfig
@@ -41,7 +57,7 @@ def feed_name(definition: RegistryDefinition) -> str:
 def feed_relay(
     kafka: KafkaConfig,
     definition: RegistryDefinition,
-    project: Projection,
+    project: Projection | None = None,
     *,
     at: Callable[[str], None] = lambda _: None,
 ) -> Relay:
@@ -50,21 +66,22 @@ def feed_relay(
     Args:
         kafka: the clients' settings.
         definition: the registry.
-        project: what a company may know of a signal.
+        project: what a company may know of a signal; what makers may know where none is given.
         at: told when a moment of a transaction is reached.
 
     Raises:
         DefinitionError: two companies cannot be told apart by their codes.
     """
     name, companies = definition.name, companies_of([definition])
-    telling = Telling(name, definition.generation, companies, project, partial(makers, definition))
+    made_by = partial(makers, definition)
+    telling = Telling(name, definition.generation, companies, project or own_products(made_by), made_by)
     return Relay(
         kafka,
         name,
         feed_name(definition),
-        [topics.signals(name), topics.reviews(name)],
-        [topics.feed(company) for company in companies],
         _Teller(telling, topics.signals(name)),
+        sources=[topics.signals(name), topics.reviews(name)],
+        targets=[topics.feed(company) for company in companies],
         at=at,
     )
 
@@ -114,3 +131,80 @@ class _Teller:
         if said is None:
             raise RelayNotReadyError(f"{topic} has no log: run `guldadra topics create {event.registry}`")
         return Told(topic, event.to_json(said.epoch), _HEADERS)
+
+
+class Feeding:
+    """The relays of some registries, each in a thread of its own: together up, together down.
+
+    Args:
+        kafka: the clients' settings.
+        definitions: the registries, by name; those without companies are left out.
+
+    Raises:
+        SettingsError: no registry has companies.
+    """
+
+    def __init__(self, kafka: KafkaConfig, definitions: Mapping[str, RegistryDefinition]) -> None:
+        self._relays = {name: feed_relay(kafka, one) for name, one in definitions.items() if companies_of([one])}
+        if not self._relays:
+            raise SettingsError(f"nobody is to be told: no catalogue of {', '.join(definitions)} has a column company")
+        self._failures: list[BaseException] = []
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Whether all move or have nothing to do, and the facts."""
+        said = {name: relay.health for name, relay in self._relays.items()}
+        now = time.monotonic()
+        well = all(one.caught_up or one.stopped or now - one.last_progress < STUCK_AFTER_S for one in said.values())
+        return well, {
+            "process": "feed",
+            "told": sum(one.told for one in said.values()),
+            "lag": sum(one.lag for one in said.values()),
+            "waiting": sum(not one.caught_up and not one.stopped for one in said.values()),
+            "stopped": {name: one.stopped for name, one in said.items() if one.stopped},
+            "last_error": next((one.last_error for one in said.values() if one.last_error), None),
+        }
+
+    def run(self, stop: threading.Event) -> None:
+        """Tell until told to stop; where one cannot go on, all end, and its error is raised."""
+        threads = [
+            threading.Thread(target=self._guarded, args=(relay, stop), name=f"feed-{name}")
+            for name, relay in self._relays.items()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self._failures:
+            raise self._failures[0]
+
+    def _guarded(self, relay: Relay, stop: threading.Event) -> None:
+        try:
+            relay.run(stop)
+        except BaseException as error:  # noqa: BLE001 - raised again by run(), once all have ended
+            self._failures.append(error)
+            stop.set()
+
+
+def deliverer_of(settings: Settings, client: Client) -> Deliverer:
+    """The deliverer, as the settings want it."""
+    patience = Patience(settings.webhook_first_wait_s, given_up_after=timedelta(hours=settings.webhook_hours))
+    return Deliverer(
+        client,
+        lambda webhook: read_secrets(secret_path(settings.keys, webhook)),
+        Sending(patience, loopback=settings.webhook_loopback),
+    )
+
+
+def deliver_until(deliverer: Deliverer, stop: threading.Event) -> None:
+    """Deliver until told to stop."""
+
+    async def run() -> None:
+        delivering = asyncio.create_task(deliverer.run())
+        stopping = asyncio.create_task(asyncio.to_thread(stop.wait))
+        await asyncio.wait((delivering, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        delivering.cancel()
+        with suppress(asyncio.CancelledError):
+            await delivering
+
+    asyncio.run(run())

@@ -148,8 +148,8 @@ def begin_feeds(
         topic = feed(company)
         if before is not None and topic not in made:
             continue
-        known = [epoch for epoch in (former(company), before and before.epoch) if epoch is not None]
-        begin_epoch(kafka, topic, 1, max(known) + 1 if known else 0, by=by, reason="the feed begins")
+        known = [-1 if before is None else before.epoch, -1 if (last := former(company)) is None else last]
+        begin_epoch(kafka, topic, 1, max(known) + 1, by=by, reason="the feed begins")
         begun.append(topic)
     return begun
 

@@ -30,8 +30,8 @@ from schemas.identity import new_key, write_key
 from sinks.clickhouse.archive import highest_epoch
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply
+from sinks.clickhouse.queries.feeds import highest_epoch as highest_feed_epoch
 from sinks.clickhouse.restore import restore, set_signals_aside
-from sinks.feeds.reading import highest_epoch as highest_feed_epoch
 from streams.control import ControlReader
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ COMPANY = "company"
 
 _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST = 100  # a topic's name may have 249 characters, and this is a part of one
-_LETTERS = str.maketrans({"ø": "o", "æ": "ae", "ß": "ss", "đ": "d", "ł": "l", "þ": "th", "ð": "d"})  # noqa: RUF001 - foreign letters are meant
+_LETTERS = str.maketrans({"ø": "o", "æ": "ae", "ß": "ss", "đ": "d", "ł": "l", "þ": "th", "ð": "d"})
 
 
 def company_code(name: str) -> str:
@@ -61,7 +61,9 @@ def companies_of(definitions: Iterable[RegistryDefinition]) -> dict[str, str]:
                     problems.append(f"{where}: {error}")
                     continue
                 if other != name:
-                    problems.append(f"{where}: the companies {other!r} and {name!r} have the same code; spell one otherwise")
+                    problems.append(
+                        f"{where}: the companies {other!r} and {name!r} have the same code; spell one otherwise"
+                    )
     if problems:
         raise DefinitionError(sorted(set(problems)))
     return dict(sorted(found.items()))

@@ -1,4 +1,4 @@
-"""From the registry's topics to others', message by message, exactly: what is told and how far was read commit together.
+"""From a registry's topics to others, exactly: what is told and how far was read commit together.
 
 Whatever dies in between, the next start takes the name of the transactions, which settles what was left open, reads
 again what was told, and goes on from the offsets that are committed. One process at a time has the name.
@@ -92,10 +92,10 @@ class Relay:
         kafka: the clients' settings.
         registry: whose topics; its stop switch holds here too.
         name: of the transactions and the group that offsets are committed in: for life.
+        teller: what is made of messages.
         sources: the topics that are read, those first that the others speak of: of a later one nothing is taken
             until the earlier ones are read to their ends.
         targets: the topics that are written to.
-        teller: what is made of messages.
         at: told when a moment of a transaction is reached: ``computed``, ``sent``, ``committed``.
     """
 
@@ -104,10 +104,10 @@ class Relay:
         kafka: KafkaConfig,
         registry: str,
         name: str,
-        sources: Sequence[str],
-        targets: Sequence[str],
         teller: Teller,
         *,
+        sources: Sequence[str],
+        targets: Sequence[str],
         at: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.health = RelayHealth(last_progress=time.monotonic())
@@ -153,7 +153,11 @@ class Relay:
         log.info("relay stopped", told=self.health.told)
 
     def _turn(
-        self, control: ControlReader, sources: Sequence[_Source], transactions: TransactionalProducer, stop: threading.Event
+        self,
+        control: ControlReader,
+        sources: Sequence[_Source],
+        transactions: TransactionalProducer,
+        stop: threading.Event,
     ) -> None:
         control.poll()
         said = control.of(self._registry)

@@ -85,7 +85,12 @@ def project(signal: Mapping[str, Any], company: str) -> Mapping[str, Any] | None
     made_by = {product: company_code(name) for product, name in PRODUCTS.items()}[signal["product"]]
     if signal["cause"] == "unit" or company.rpartition("-")[0] != made_by:
         return None
-    return {"signal": signal["id"], "product": signal["product"], "level": signal["level"], "message": signal["message"]}
+    return {
+        "signal": signal["id"],
+        "product": signal["product"],
+        "level": signal["level"],
+        "message": signal["message"],
+    }
 
 
 def state(kafka: KafkaConfig, definition: RegistryDefinition, *signals: Mapping[str, Any]) -> None:

@@ -87,7 +87,7 @@ def create(
 def _former_lives(settings: Settings, *, asked: bool) -> Callable[[str], int | None]:
     """What the database knows of former lives of feeds; nothing where an operator says that there is none to ask."""
     from deploy.settings import SettingsError
-    from sinks.feeds.reading import highest_epoch
+    from sinks.clickhouse.queries.feeds import highest_epoch
 
     def former(company: str) -> int | None:
         if not settings.clickhouse_url:

@@ -1,4 +1,4 @@
-"""Several loaders in one process: registrations at their pace, what is derived of them at a quicker one, feeds quickest."""
+"""Several loaders in one process: registrations at their pace, what is derived of them, and feeds, at quicker ones."""
 
 from __future__ import annotations
 

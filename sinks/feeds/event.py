@@ -18,7 +18,7 @@ from schemas.company import is_company_code
 from schemas.version import MAX_EPOCH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CONTENT_TYPE = "application/cloudevents+json"
 SIGNAL, NOTICE, REVIEW = "guldadra.signal.", "guldadra.notice.", "guldadra.review."
@@ -110,7 +110,7 @@ def _is_moment(value: object) -> bool:
         return False
 
 
-_RULES = {
+_RULES: Mapping[str, Callable[[Any], bool]] = {
     "id": lambda value: isinstance(value, str) and bool(_ID.fullmatch(value)),
     "source": lambda value: isinstance(value, str) and value.startswith(_SOURCE) and len(value) > len(_SOURCE),
     "type": lambda value: isinstance(value, str) and bool(_TYPE.fullmatch(value)),

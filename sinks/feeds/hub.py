@@ -15,15 +15,15 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from sinks.clickhouse.errors import DatabaseError
-from sinks.feeds import awareness
-from sinks.feeds.awareness import Recorder, delivered
-from sinks.feeds.reading import last_position, position_of, read_feed, read_news
+from sinks.clickhouse.queries import awareness
+from sinks.clickhouse.queries.awareness import Recorder, delivered
+from sinks.clickhouse.queries.feeds import last_position, position_of, read_feed, read_news
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sinks.clickhouse.client import Client
-    from sinks.feeds.reading import Filed
+    from sinks.clickhouse.queries.feeds import Filed
 
 log = structlog.get_logger(__name__)
 

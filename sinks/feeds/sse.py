@@ -17,16 +17,16 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from starlette.responses import StreamingResponse
 
 from sinks.clickhouse.errors import DatabaseError
+from sinks.clickhouse.queries.feeds import START
 from sinks.feeds.hub import ClosedError
-from sinks.feeds.reading import START
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from starlette.types import Message, Send
 
+    from sinks.clickhouse.queries.feeds import Filed
     from sinks.feeds.hub import Hub, Subscription
-    from sinks.feeds.reading import Filed
 
 log = structlog.get_logger(__name__)
 

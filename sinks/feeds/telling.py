@@ -89,11 +89,13 @@ class Telling:
             yield from self._told(company, events.SIGNAL + state, signal["id"], at, data, signal["message"])
 
     def of_review(self, review: Mapping[str, Any]) -> Iterator[FeedEvent]:
-        """What companies are told of a ``Review``: of a carrier nothing, of a decision that it was made, never by whom."""
+        """What companies are told of a ``Review``: of a carrier nothing, of a decision not by whom it was made."""
         if review["kind"] == NOTICE:
             data = _of_notice(review)
             for company in sorted(set(self._makers(review["product"])) & set(self._companies)):
-                yield from self._told(company, events.NOTICE + review["state"], review["about"], review["said_at"], data)
+                yield from self._told(
+                    company, events.NOTICE + review["state"], review["about"], review["said_at"], data
+                )
         elif review["kind"] == DECISION:
             data = _of_decision(review)
             for company in self._companies:
@@ -108,7 +110,13 @@ class Telling:
     ) -> Iterator[FeedEvent]:
         """The event, unless it was told before."""
         told = FeedEvent(
-            company, self._registry, event_id(company, self._registry, subject, kind, data, *said), kind, subject, at, data
+            company,
+            self._registry,
+            event_id(company, self._registry, subject, kind, data, *said),
+            kind,
+            subject,
+            at,
+            data,
         )
         if told.id not in self._ids:
             self.recall(told)

@@ -14,7 +14,7 @@ from schemas import topics
 from schemas.membership import FencedError
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply
-from sinks.feeds.reading import START, highest_epoch, last_position, position_of, read_feed, read_news
+from sinks.clickhouse.queries.feeds import START, highest_epoch, last_position, position_of, read_feed, read_news
 from streams.relay import RelayNotReadyError
 from tests.feed_support import (
     companies,

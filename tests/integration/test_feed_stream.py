@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -19,7 +20,7 @@ from schemas.company import companies_of
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.feed_rows import feed_layout, feed_row
 from sinks.clickhouse.migrations.plan import apply
-from sinks.feeds.awareness import read_awareness
+from sinks.clickhouse.queries.awareness import read_awareness
 from sinks.feeds.event import FeedEvent, event_id
 from sinks.feeds.hub import Hub
 from sinks.feeds.sse import feed_router, frame_of
@@ -246,9 +247,7 @@ def test_without_a_company_nothing_is_told_and_nobody_listens(served: Served) ->
     assert served.hub.subscribers == 0
 
 
-def test_who_does_not_read_is_dropped_told_so_and_can_go_on(
-    client: Client, definition: RegistryDefinition
-) -> None:
+def test_who_does_not_read_is_dropped_told_so_and_can_go_on(client: Client, definition: RegistryDefinition) -> None:
     company = companies(definition)[0]
     with Served(client, most_waiting=10).running() as served:
         stalled = socket.socket()
@@ -258,15 +257,15 @@ def test_who_does_not_read_is_dropped_told_so_and_can_go_on(
         wait_for(lambda: served.hub.subscribers == 1, "it to listen")
         large = {"text": "x" * 200_000}
         for number in range(60):
-            event = told(company, definition.name, number)
-            row = feed_row(FeedEvent(*[getattr(event, name) for name in event.__slots__[:-1]], large).to_json(0), number)
+            event = replace(told(company, definition.name, number), data=large)
+            row = feed_row(event.to_json(0), number)
             client.insert(feed_layout().table, feed_layout().container([row]), "Avro")
         wait_for(lambda: served.hub.subscribers == 0, "it to be dropped")
         text = b""
         while b"event: dropped" not in text:
-            got = stalled.recv(1 << 20)
-            assert got, text[-300:]
-            text += got
+            piece = stalled.recv(1 << 20)
+            assert piece, text[-300:]
+            text += piece
         stalled.close()
     last_words = json.loads(text.rpartition(b"data: ")[2].split(b"\n")[0])
     assert last_words == {

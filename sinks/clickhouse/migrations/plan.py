@@ -152,7 +152,7 @@ def revert(
     losing = [step.description for step in steps if step.loses_data]
     if losing and not allow_data_loss:
         raise MigrationError(
-            f"{sql.PLATFORM if registry is None else sql.database_of(registry)}: going back to migration {to} would lose data ({'; '.join(losing)}). "
+            f"{steps[0].database}: going back to migration {to} would lose data ({'; '.join(losing)}). "
             "Nothing was done: make a backup, then allow the loss in so many words"
         )
     _do(client, steps, on_step)

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from sinks.clickhouse import sql
-from sinks.feeds.reading import FEED
+from sinks.clickhouse.queries.feeds import FEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sinks.clickhouse.client import Client
-    from sinks.feeds.reading import Filed
+    from sinks.clickhouse.queries.feeds import Filed
 
 DELIVERY, READING = "delivery", "reading"
 COLUMNS = (
@@ -87,7 +87,7 @@ def record(client: Client, found: Iterable[Aware]) -> None:
 
 
 def record_reading(
-    client: Client, registry: str, company: str, subjects: Iterable[str], at: datetime, channel: str, by: str
+    client: Client, registry: str, company: str, subjects: Iterable[str], *, at: datetime, channel: str, by: str
 ) -> None:
     """A person of a company was shown signals or notices; raises as ``record``.
 
