@@ -156,10 +156,11 @@ class EmbeddedStack:
         for name, definition in self._definitions.items():
             if not self.settings.key_path(name).exists():
                 write_key(new_key(), self.settings.key_path(definition.name))
-        self._tell("starting intake, journeys, surveillance and loader")
+        self._tell("starting intake, journeys, surveillance, feeds and loader")
         workers = {
             "intake": ["intake"],
             "load": ["load"],
+            **({"feed": ["feed"], "deliver": ["deliver"]} if companies_of(self._definitions.values()) else {}),
             **{f"process-{name}": ["process", name] for name in self._journeys},
             **{
                 f"surveillance-{name}": ["surveillance", name]
@@ -228,6 +229,9 @@ class EmbeddedStack:
             "HOST": self.settings.host,
             "REFUSAL_LIMIT": self.settings.refusal_limit,
             "REFUSAL_SHARE": self.settings.refusal_share,
+            "WEBHOOK_HOURS": self.settings.webhook_hours,
+            "WEBHOOK_FIRST_WAIT_S": self.settings.webhook_first_wait_s,
+            "WEBHOOK_LOOPBACK": str(self.settings.webhook_loopback).lower(),
             "LOG_LEVEL": self.settings.log_level,
             "PARTITIONS": PARTITIONS,
             "KEYS": self.settings.keys,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 2_000
 _HTTPS_PORT = 443
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # by which a network of IPv6 alone reaches IPv4
+_ASSIGNED = ipaddress.ip_network("192.0.0.0/24")  # which older Pythons take for public in part
 
 
 class AddressRefusedError(ValueError):
@@ -86,22 +87,23 @@ def refuse_private(address: Address, *, loopback: bool = False) -> None:
     Raises:
         AddressRefusedError: it is private, of this machine, of the link, shared, reserved, or of many.
     """
-    for one in (address, *_carried(address)):
+    for one in _meant(address):
         if loopback and one.is_loopback:
             continue
-        site_local = isinstance(one, ipaddress.IPv6Address) and one.is_site_local
-        if not one.is_global or one.is_multicast or one.is_reserved or site_local:
+        of_the_site = one in _ASSIGNED if isinstance(one, ipaddress.IPv4Address) else one.is_site_local
+        if not one.is_global or one.is_multicast or one.is_reserved or of_the_site:
             raise AddressRefusedError("its host is not on the public internet")
 
 
-def _carried(address: Address) -> list[ipaddress.IPv4Address]:
-    """The IPv4 addresses that an IPv6 address stands for, or goes through."""
+def _meant(address: Address) -> list[Address]:
+    """An address, and those of IPv4 that it stands for or goes through."""
     if isinstance(address, ipaddress.IPv4Address):
-        return []
-    carried = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64 or int(address) >> 32 == 0:
-        carried.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-    return [one for one in carried if one is not None]
+        return [address]
+    if address.ipv4_mapped is not None:
+        return [address.ipv4_mapped]
+    if address in _NAT64:
+        return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
+    return [address, *(one for one in (address.sixtofour, *(address.teredo or ())) if one is not None)]
 
 
 async def _lookup(host: str, port: int) -> list[str]:

@@ -163,7 +163,7 @@ class Deliverer:
             return True
         self.last_error = f"webhook {webhook.id}: {after.error}"
         told = log.error if after.state == DEAD else log.warning
-        told("an event was not taken", webhook=webhook.id, event=after.event, state=after.state, error=after.error,
+        told("an event was not taken", webhook=webhook.id, id=after.event, state=after.state, error=after.error,
              status=after.status, attempts=after.attempts)  # fmt: skip
         return after.state != WAITING
 

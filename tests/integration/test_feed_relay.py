@@ -11,7 +11,6 @@ from confluent_kafka import Producer
 from deploy.feeding import feed_relay
 from deploy.logbook import begin_epoch, begin_feeds, set_stopped
 from schemas import topics
-from schemas.membership import FencedError
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.queries.feeds import START, highest_epoch, last_position, position_of, read_feed, read_news
@@ -32,7 +31,6 @@ from tests.feed_support import (
     until_told,
     whole_feed,
 )
-from tests.running import working
 from tests.support import make_log, send, wait_for
 
 if TYPE_CHECKING:
@@ -119,26 +117,6 @@ def test_a_registry_that_is_stopped_tells_nobody_anything(kafka: KafkaConfig, de
 def test_without_its_topics_it_says_what_to_do(kafka: KafkaConfig) -> None:
     with pytest.raises(RelayNotReadyError, match="run `guldadra topics create`"):
         feed_relay(kafka, registry_with_companies(), project).run(threading.Event())
-
-
-@pytest.mark.kafka
-def test_two_under_one_name_tell_nothing_twice(kafka: KafkaConfig, definition: RegistryDefinition) -> None:
-    relays = [feed_relay(kafka, definition, project) for _ in range(2)]
-    stop = threading.Event()
-
-    def run(number: int) -> None:
-        try:
-            relays[number].run(stop)
-        except FencedError:
-            return
-
-    with working(lambda _: run(0), lambda _: run(1)):
-        for number in range(1, 40):
-            state(kafka, definition, signal(definition, message=number))
-        until_told(kafka, definition, 39)
-        stop.set()
-    told = [one.data["message"] for one in feed_of(kafka, companies(definition)[0])]
-    assert told == [*range(1, 40)]
 
 
 @pytest.mark.embedded

@@ -1,7 +1,8 @@
 """Numbered migrations: SQL files, applied once per database, in order, and taken back in reverse.
 
 ``<set>/<number>_<name>.up.sql`` and ``….down.sql``, of the sets ``registry`` and ``platform``; ``$database`` stands for
-the database, statements end with a semicolon at the end of a line, and ``-- loses data`` in a down file says that it does.
+the database, statements end with a semicolon at the end of a line, and ``-- loses data`` in a down file says that it
+does.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import json
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sinks.clickhouse import sql
 from sinks.clickhouse.queries.feeds import FEED
@@ -134,7 +134,7 @@ def read_awareness(client: Client, registry: str | None = None, company: str | N
         "GROUP BY registry, company, subject ORDER BY registry, company, aware_at, subject",
         {"delivery": DELIVERY, "reading": READING, "registry": registry or "", "company": company or ""},
     )
-    return [Awareness(*row) for row in rows]
+    return [Awareness(*in_utc(row)) for row in rows]
 
 
 def as_csv(found: Sequence[Awareness]) -> str:
@@ -177,6 +177,11 @@ class Recorder:
             with self._lock:
                 self._waiting = [*waiting, *self._waiting]
             raise
+
+
+def in_utc(row: Sequence[Any]) -> tuple[Any, ...]:
+    """A row of the database with its moments in UTC, which the driver leaves out."""
+    return tuple(value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row)
 
 
 def moment(at: datetime) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sinks.clickhouse import sql
-from sinks.clickhouse.queries.awareness import moment
+from sinks.clickhouse.queries.awareness import in_utc, moment
 from sinks.clickhouse.queries.feeds import FEED, START, Filed, last_position
 from sinks.feeds.delivery import DEAD, DELIVERED, Delivery, asked_again, begun
 
@@ -120,7 +120,7 @@ def read_webhooks(client: Client, registry: str | None = None, *, removed: bool 
         "registry = {registry:String}) AND (NOT removed OR {removed:Bool}) ORDER BY company, added_at, id",
         {"registry": registry or "", "removed": removed},
     )
-    return [Webhook(*row) for row in rows]
+    return [Webhook(*in_utc(row)) for row in rows]
 
 
 def find_webhook(client: Client, webhook: str) -> Webhook:
@@ -157,7 +157,7 @@ def read_due(client: Client, webhook: Webhook, most: int = _MOST) -> list[Due]:
     )
     known = {one.event: one for one in _deliveries(client, webhook.id, [str(row[2]) for row in rows])}
     due = []
-    for *filed, loaded_at in rows:
+    for *filed, loaded_at in map(in_utc, rows):
         event = Filed(*filed)
         since = max(loaded_at, webhook.added_at)  # history is not late
         due.append(Due(event, known.get(event.id) or begun(webhook.id, event.id, since)))
@@ -185,7 +185,7 @@ def dead_letters(client: Client, registry: str | None = None, webhook: str | Non
         "AND webhook IN {webhooks:Array(String)} ORDER BY tried_at DESC, event",
         {"dead": DEAD, "webhooks": list(endpoints)},
     )
-    found = [Delivery(*row) for row in rows]
+    found = [Delivery(*in_utc(row)) for row in rows]
     events = client.rows(
         f"SELECT company, id, type, subject FROM {FEED} FINAL WHERE company IN {{companies:Array(String)}} "
         "AND id IN {ids:Array(String)}",
@@ -224,7 +224,7 @@ def _deliveries(client: Client, webhook: str, events: Sequence[str]) -> list[Del
         "AND event IN {events:Array(String)}",
         {"webhook": webhook, "events": list(events)},
     )
-    return [Delivery(*row) for row in rows]
+    return [Delivery(*in_utc(row)) for row in rows]
 
 
 def _insert(client: Client, table: str, row: dict[str, Any]) -> None:
