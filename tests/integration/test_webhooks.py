@@ -207,7 +207,7 @@ def test_after_the_declared_time_it_is_a_dead_letter_the_next_go_on_and_a_replay
                 first, "guldadra.signal.updated", "cup/CUP01/0",
             )  # fmt: skip
             assert (letter.delivery.status, letter.delivery.error) == (503, "answered 503")
-                assert letter.delivery.attempts > 1
+            assert letter.delivery.attempts > 1
             well.set()
             put(client, definition, 2)
             wait_for(lambda: receiver.numbers[-1:] == [2], "the next one")
