@@ -25,8 +25,9 @@ who asks, or on what was asked before. What it does not stop: that of enough peo
 the rule counts people; what somebody knows beforehand; two readings on different days differ by what was registered
 in between, though both are of groups with enough people.
 
-People are counted once in each product and time, where they were first: so groups together have no fewer than the
-sum. Where somebody was who is counted elsewhere there is somebody all the same.
+People are counted in each cell. Somebody may be in two cells of one product and time, such as both hips at two
+clinics, so that groups may have fewer people than the sum: by as many as the cells have more than the product and
+time. That many more are then wanted of each group.
 """
 
 from __future__ import annotations
@@ -47,13 +48,11 @@ Shown = Literal["clinic", "region", "country"]
 
 _OTHERS = "\0"
 """Begins the name of a group of several: no clinic is called so."""
-_COUNTED = 1 << 20
-"""A person who is counted in a cell, where somebody who is counted elsewhere is 1: next to nothing, and not nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The people of one product in one time at one clinic, by a fact about them ("" where none is asked for)."""
+    """The people of one product in one time at one clinic; with ``value``, those of whom a fact says that."""
 
     product: str
     time: int
@@ -85,39 +84,55 @@ class Groups:
 
 
 def groups_of(
-    people: Mapping[Cell, int], regions: Mapping[str, str], smallest: int, *, by_fact: bool = False
+    people: Mapping[Cell, int],
+    together: Mapping[tuple[str, int], int],
+    regions: Mapping[str, str],
+    smallest: int,
+    by_fact: Mapping[Cell, int] | None = None,
 ) -> Groups:
     """Put clinics, and the values of a fact, together until each group has nobody or enough people.
 
     Args:
-        people: how many each cell has, each person counted once in a product and time; 0 where everybody is counted
-            elsewhere. Cells without anybody are left out.
+        people: how many each clinic has; cells without anybody are left out.
+        together: how many each product and time has in all, each person once.
         regions: the region of each clinic; clinics without one are a region of their own.
         smallest: the fewest people that are shown by themselves; 1 hides nothing.
-        by_fact: whether the cells tell people apart by a fact.
+        by_fact: how many each value has at each clinic, where a fact is asked for.
     """
-    by_time: dict[tuple[str, int], list[tuple[Cell, int]]] = defaultdict(list)
-    for cell, number in people.items():
-        by_time[cell.product, cell.time].append((cell, number * _COUNTED or 1))
-    smallest = smallest * _COUNTED if smallest > 1 else 1
+    facts = _by_time(by_fact or {})
     shown: dict[tuple[str, int, str], Shown] = {}
     merged: dict[tuple[str, int], frozenset[str]] = {}
     values: dict[tuple[str, int], Sequence[frozenset[str]]] = {}
-    for (product, time), cells in by_time.items():
-        totals: Numbers = defaultdict(lambda: [0])
-        for cell, number in cells:
-            totals[cell.clinic][0] += number
-        found = _put_together(totals, regions, smallest, _Before({}, frozenset()))
-        if by_fact:
-            parts = values[product, time] = _values(cells, smallest)
+    for at, cells in _by_time(people).items():
+        found = _put_together(
+            {cell.clinic: [number] for cell, number in cells},
+            regions,
+            _fewest(cells, together[at], smallest),
+            _Before({}, frozenset()),
+        )
+        if by_fact is not None:
+            fewest = _fewest(facts[at], together[at], smallest)
+            parts = values[at] = _values(facts[at], fewest)
             place = {value: number for number, part in enumerate(parts) for value in part}
-            by_value: Numbers = {clinic: [0] * max(len(parts), 1) for clinic in totals}
-            for cell, number in cells:
+            by_value: Numbers = {clinic: [0] * max(len(parts), 1) for clinic in found.shown}
+            for cell, number in facts[at]:
                 by_value[cell.clinic][place.get(cell.value, 0)] += number
-            found = _put_together(by_value, regions, smallest, found)
-        shown.update({(product, time, clinic): how for clinic, how in found.shown.items()})
-        merged[product, time] = found.merged
-    return Groups(shown, merged, values if by_fact else None)
+            found = _put_together(by_value, regions, fewest, found)
+        shown.update({(*at, clinic): how for clinic, how in found.shown.items()})
+        merged[at] = found.merged
+    return Groups(shown, merged, None if by_fact is None else values)
+
+
+def _by_time(people: Mapping[Cell, int]) -> dict[tuple[str, int], list[tuple[Cell, int]]]:
+    by_time: dict[tuple[str, int], list[tuple[Cell, int]]] = defaultdict(list)
+    for cell, number in people.items():
+        by_time[cell.product, cell.time].append((cell, number))
+    return by_time
+
+
+def _fewest(cells: Iterable[tuple[Cell, int]], together: int, smallest: int) -> int:
+    """How many a group must have: more than the smallest by as many as may be in it twice."""
+    return smallest + sum(number for _, number in cells) - together if smallest > 1 else 1
 
 
 @dataclass(frozen=True, slots=True)
