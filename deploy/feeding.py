@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from schemas.review import review_faults
 from sinks.feeds.deliverer import Deliverer, Sending
 from sinks.feeds.delivery import Patience
 from sinks.feeds.event import CONTENT_TYPE, read_event
-from sinks.feeds.projection import own_products
+from sinks.feeds.projection import entitled_makers, feed_projection
 from sinks.feeds.signing import read_secrets, secret_path
 from sinks.feeds.telling import Telling
 from streams.relay import Relay, RelayNotReadyError, Told
@@ -66,15 +66,19 @@ def feed_relay(
     Args:
         kafka: the clients' settings.
         definition: the registry.
-        project: what a company may know of a signal; what makers may know where none is given.
+        project: what a company may know of a signal of a product that its catalogue says is its own; that of companies
+            with a contract where none is given.
         at: told when a moment of a transaction is reached.
 
     Raises:
         DefinitionError: two companies cannot be told apart by their codes.
     """
     name, companies = definition.name, companies_of([definition])
-    made_by = partial(makers, definition)
-    telling = Telling(name, definition.generation, companies, project or own_products(made_by), made_by)
+    made_by: Callable[[str], Iterable[str]] = partial(makers, definition)
+    if project is None:
+        made_by = entitled_makers(definition, companies, _today)
+        project = feed_projection(definition, companies, _today)
+    telling = Telling(name, definition.generation, companies, project, made_by)
     return Relay(
         kafka,
         name,
@@ -84,6 +88,10 @@ def feed_relay(
         targets=[topics.feed(company) for company in companies],
         at=at,
     )
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 class _Teller:

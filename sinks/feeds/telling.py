@@ -21,6 +21,7 @@ WITHDRAWN = "withdrawn"
 OTHERWISE = {"state": WITHDRAWN, "reasons": ["explained otherwise than by the product"]}
 """What a company is told of a signal that is no longer put to its product."""
 
+_PRODUCT = "product"
 _RAISED = "raised"
 
 
@@ -81,6 +82,8 @@ class Telling:
             is_open = self._open.get((company, signal["id"]), False)
             if not is_open and (projection is None or signal["state"] == WITHDRAWN):
                 continue  # of what it never heard of, it need not hear that it is over
+            if projection is None and signal["cause"] == _PRODUCT:
+                continue  # it may not read any more
             if projection is None:
                 state, data = WITHDRAWN, {"signal": signal["id"], **OTHERWISE}
             else:

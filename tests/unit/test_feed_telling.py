@@ -192,3 +192,17 @@ def test_two_companies_that_would_share_a_feed_are_refused(definition: RegistryD
     rows["CUP02"]["company"] = rows["CUP01"]["company"].replace("Ä", "A").upper()  # type: ignore[index]  # a dict
     with pytest.raises(DefinitionError, match="have the same code; spell one otherwise"):
         companies_of([definition])
+
+
+def test_a_company_that_may_not_read_any_more_is_told_nothing_wrong(definition: RegistryDefinition) -> None:
+    told = Told(definition)
+    told.signal()
+    nobody = Telling(
+        definition.name,
+        definition.generation,
+        companies(definition),
+        lambda *_: None,
+        lambda one: makers(definition, one),
+    )
+    nobody.recall(told.events[0])
+    assert list(nobody.of_signal(signal(definition, message=2), SAID_AT)) == []
