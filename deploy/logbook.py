@@ -13,12 +13,12 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from deploy.observe import wait_until
 from deploy.settings import SettingsError
-from schemas.topics import CONTROL, all_topics, changelog_of
+from schemas.topics import CONTROL, all_topics, changelog_of, feed
 from sinks.clickhouse.archive import highest_epoch
 from streams.control import ControlReader, RegistryControl, write_control
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from deploy.settings import Settings
     from schemas.topics import TopicSpec
@@ -41,7 +41,13 @@ class TopicFinding:
 
 
 def make_topics(
-    kafka: KafkaConfig, registries: Iterable[str], partitions: int, *, retention_days: int, replication: int = -1
+    kafka: KafkaConfig,
+    registries: Iterable[str],
+    partitions: int,
+    *,
+    companies: Iterable[str] = (),
+    retention_days: int,
+    replication: int = -1,
 ) -> list[TopicFinding]:
     """Make the topics that are missing, and look at those that are there.
 
@@ -49,12 +55,12 @@ def make_topics(
         kafka: the clients' settings.
         registries: whose topics.
         partitions: of each registry's topics.
+        companies: whose feeds, by their codes.
         retention_days: how long they keep.
         replication: copies of each; -1 is the broker's default.
     """
-    return _make(
-        AdminClient(dict(kafka)), all_topics(registries, partitions, retention_days=retention_days), replication
-    )
+    wanted = all_topics(registries, partitions, companies=companies, retention_days=retention_days)
+    return _make(AdminClient(dict(kafka)), wanted, replication)
 
 
 def make_changelog(kafka: KafkaConfig, registry: str, name: str, *, replication: int = -1) -> None:
@@ -74,11 +80,16 @@ def make_changelog(kafka: KafkaConfig, registry: str, name: str, *, replication:
 
 
 def check_topics(
-    kafka: KafkaConfig, registries: Iterable[str], partitions: int, *, retention_days: int
+    kafka: KafkaConfig,
+    registries: Iterable[str],
+    partitions: int,
+    *,
+    companies: Iterable[str] = (),
+    retention_days: int,
 ) -> list[TopicFinding]:
     """Look at the topics, make none."""
     admin = AdminClient(dict(kafka))
-    wanted = all_topics(registries, partitions, retention_days=retention_days)
+    wanted = all_topics(registries, partitions, companies=companies, retention_days=retention_days)
     return [TopicFinding(spec.name, made=False, problem=problem) for spec, problem in _problems(admin, wanted)]
 
 
@@ -116,6 +127,31 @@ def begin_epoch(kafka: KafkaConfig, registry: str, partitions: int, epoch: int, 
     if said is not None and said.stopped:
         begun = replace(said, epoch=epoch, partitions=partitions)
     write_control(kafka, begun)
+
+
+def begin_feeds(
+    kafka: KafkaConfig, companies: Iterable[str], made: Container[str], former: Callable[[str], int | None], *, by: str
+) -> list[str]:
+    """Say of each feed that its log begins, where it has none yet or its topic was made anew; the topics of those.
+
+    Args:
+        kafka: the clients' settings.
+        companies: their codes.
+        made: the topics that were made just now.
+        former: the latest life that the database knows of a company's feed; None where it knows none.
+        by: who says it.
+    """
+    begun = []
+    with ControlReader(kafka) as control:
+        said = {company: control.of(feed(company)) for company in companies}
+    for company, before in said.items():
+        topic = feed(company)
+        if before is not None and topic not in made:
+            continue
+        known = [-1 if before is None else before.epoch, -1 if (last := former(company)) is None else last]
+        begin_epoch(kafka, topic, 1, max(known) + 1, by=by, reason="the feed begins")
+        begun.append(topic)
+    return begun
 
 
 def begin_next_epoch(settings: Settings, registry: str, *, reason: str) -> int:

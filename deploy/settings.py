@@ -104,6 +104,13 @@ class Settings(BaseSettings):
     health: dict[str, str] = Field(default_factory=dict, description="where processes answer /health, by name")
     refusal_limit: int = Field(1_000, ge=0, description="stop a registry after so many refusals in a row; 0: never")
     refusal_share: float = Field(0.5, ge=0, le=1, description="stop it at a larger share refused; 0: never")
+    webhook_hours: float = Field(72.0, gt=0, description="how long `deliver` tries what an endpoint does not take")
+    webhook_first_wait_s: float = Field(
+        5.0, gt=0, description="how long it waits after the first attempt; then twice that …"
+    )
+    webhook_loopback: bool = Field(
+        False, description="whether endpoints may be on this machine, by plain http: for tests"
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
     log_format: str = Field("auto", pattern="^(auto|console|json)$")
 

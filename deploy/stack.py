@@ -21,15 +21,17 @@ from deploy.embedded.database import EmbeddedDatabase
 from deploy.embedded.process import ChildProcess, ProcessFailedError
 from deploy.embedded.runtime import RunningStack, announce, running_stack, withdraw
 from deploy.generations import set_lost_signals_aside
-from deploy.logbook import begin_epoch, make_topics
+from deploy.logbook import begin_epoch, begin_feeds, make_topics
 from deploy.observe import read_health, wait_until
 from deploy.ports import HOST, stable_ports
 from deploy.settings import PREFIX, Settings, SettingsError
 from deploy.status import LOAD_GROUP, lags
+from schemas.company import companies_of
 from schemas.identity import new_key, write_key
 from sinks.clickhouse.archive import highest_epoch
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations.plan import apply
+from sinks.clickhouse.queries.feeds import highest_epoch as highest_feed_epoch
 from sinks.clickhouse.restore import restore
 from streams.control import ControlReader
 
@@ -164,10 +166,15 @@ class EmbeddedStack:
         for name, definition in self._definitions.items():
             if not self.settings.key_path(name).exists():
                 write_key(new_key(), self.settings.key_path(definition.name))
-        self._tell("starting intake, journeys, surveillance and loader")
+        self._tell("starting intake, journeys, surveillance, feeds and loader")
         workers = {
             "intake": [*_COMMAND, "intake"],
             "load": [*_COMMAND, "load"],
+            **(
+                {"feed": [*_COMMAND, "feed"], "deliver": [*_COMMAND, "deliver"]}
+                if companies_of(self._definitions.values())
+                else {}
+            ),
             **{f"process-{name}": [*_COMMAND, "process", name] for name in self._journeys},
             **{
                 f"surveillance-{name}": [*_COMMAND, "surveillance", name]
@@ -195,7 +202,10 @@ class EmbeddedStack:
     def _begin_logs(self) -> None:
         """A new life for every registry's log, filled from what the archive has."""
         kafka = self.settings.kafka_config()
-        make_topics(kafka, self._definitions, PARTITIONS, retention_days=self.settings.retention_days)
+        days, companies = self.settings.retention_days, companies_of(self._definitions.values())
+        found = make_topics(kafka, self._definitions, PARTITIONS, companies=companies, retention_days=days)
+        made = {finding.name for finding in found if finding.made}
+        begin_feeds(kafka, companies, made, partial(highest_feed_epoch, self.client), by="embedded stack")
         for name in self._definitions:
             highest = highest_epoch(self.client, name)
             if highest is not None:
@@ -245,6 +255,9 @@ class EmbeddedStack:
             "HOST": self.settings.host,
             "REFUSAL_LIMIT": self.settings.refusal_limit,
             "REFUSAL_SHARE": self.settings.refusal_share,
+            "WEBHOOK_HOURS": self.settings.webhook_hours,
+            "WEBHOOK_FIRST_WAIT_S": self.settings.webhook_first_wait_s,
+            "WEBHOOK_LOOPBACK": str(self.settings.webhook_loopback).lower(),
             "LOG_LEVEL": self.settings.log_level,
             "PARTITIONS": PARTITIONS,
             "KEYS": self.settings.keys,

@@ -71,6 +71,15 @@ def reviews(registry: str) -> str:
     return f"reviews.{registry}"
 
 
+def feed(company: str) -> str:
+    """What one company is told of its own products, by every registry: CloudEvents as JSON, in one partition.
+
+    Args:
+        company: its code (``schemas.company.company_code``).
+    """
+    return f"feed.{company}"
+
+
 def journeys_changelog(registry: str, generation: str) -> str:
     """What one generation of a registry's journeys keeps, compacted; partitioned as the submissions are."""
     return f"journeys.{registry}.{generation}"
@@ -116,6 +125,13 @@ def changelog_of(name: str, partitions: int) -> TopicSpec:
     )
 
 
+def feed_of(company: str) -> TopicSpec:
+    """A company's feed: there is little on it and nothing of any person, so it is kept for ever."""
+    return TopicSpec(
+        feed(company), 1, {"retention.ms": "-1", "cleanup.policy": "delete", "max.message.bytes": str(4 * _MIB)}
+    )
+
+
 def shared_topics(*, retention_days: int = 30) -> list[TopicSpec]:
     """The topics that all registries share."""
     return [
@@ -128,7 +144,9 @@ def shared_topics(*, retention_days: int = 30) -> list[TopicSpec]:
     ]
 
 
-def all_topics(registries: Iterable[str], partitions: int, *, retention_days: int = 30) -> list[TopicSpec]:
-    """The shared topics and those of the registries named."""
+def all_topics(
+    registries: Iterable[str], partitions: int, *, companies: Iterable[str] = (), retention_days: int = 30
+) -> list[TopicSpec]:
+    """The shared topics, those of the registries named, and the feeds of the companies, by their codes."""
     own = [spec for name in registries for spec in topics_of(name, partitions, retention_days=retention_days)]
-    return [*shared_topics(retention_days=retention_days), *own]
+    return [*shared_topics(retention_days=retention_days), *own, *(feed_of(company) for company in companies)]

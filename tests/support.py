@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from deploy.logbook import begin_epoch, make_topics
+from deploy.logbook import begin_epoch, begin_feeds, make_topics
 from schemas import topics
 from schemas.codec import decode_event, form_schema, wire_header
+from schemas.company import companies_of
 from schemas.definition.folder import load_registries
 from schemas.definition.form import form_of
 
@@ -127,8 +128,13 @@ def message(definition: RegistryDefinition, form: str, number: int = 1, **fields
 
 
 def make_log(kafka: KafkaConfig, *registries: RegistryDefinition, partitions: int = 4, epoch: int = 0) -> None:
-    """Topics and first word of each registry."""
-    make_topics(kafka, [registry.name for registry in registries], partitions, retention_days=30)
+    """Topics and first word of each registry, and of the feeds of its companies."""
+    companies = companies_of(registries)
+    found = make_topics(
+        kafka, [registry.name for registry in registries], partitions, companies=companies, retention_days=30
+    )
+    made = {finding.name for finding in found if finding.made}
+    begin_feeds(kafka, companies, made, lambda _: None, by="test")
     for registry in registries:
         begin_epoch(kafka, registry.name, partitions, epoch, by="test", reason="a test begins")
 

@@ -14,6 +14,7 @@ import typer
 
 from deploy.cli import (
     coverage,
+    feeds,
     generations,
     indicators,
     logs,
@@ -51,6 +52,7 @@ for room in (
     reviews,
     reactions,
     coverage,
+    feeds,
     verify,
     simulate,
     logs,
@@ -88,10 +90,13 @@ def _in_words(error: Exception) -> str | None:
     from sinks.clickhouse.errors import DatabaseError
     from sinks.clickhouse.generations import GenerationError
     from sinks.clickhouse.migrations.step import MigrationError
+    from sinks.clickhouse.queries.webhooks import NoSuchWebhookError
     from sinks.clickhouse.reader import ReaderNotReadyError
     from sinks.clickhouse.restore import RestoreError
+    from sinks.feeds.signing import NoSecretError
     from streams.intake.loop import IntakeNotReadyError
     from streams.publish.errors import PublishError
+    from streams.relay import RelayNotReadyError
     from streams.step import UnknownSchemaError
     from streams.worker.credentials import CredentialsError
     from streams.worker.worker import WorkerNotReadyError
@@ -108,10 +113,13 @@ def _in_words(error: Exception) -> str | None:
         IntakeNotReadyError,
         LogError,
         MigrationError,
+        NoSecretError,
+        NoSuchWebhookError,
         OSError,
         ProcessFailedError,
         PublishError,
         ReaderNotReadyError,
+        RelayNotReadyError,
         RestoreError,
         SchemaStoreUnavailableError,
         SettingsError,

@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.options import Registries, Registry
 from deploy.cli.start import start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deploy.settings import Settings
 
 Reason = Annotated[str, typer.Option(help="Why; whoever meets the switch is told.")]
 
@@ -41,15 +46,22 @@ def create(
 
     Exit 1 if one is not as it must be; that registry's log is not begun.
     """
-    from deploy.logbook import begin_epoch, begin_next_epoch, first_epoch, make_topics, operator
+    from deploy.logbook import begin_epoch, begin_feeds, begin_next_epoch, first_epoch, make_topics, operator
+    from schemas.company import companies_of
     from schemas.topics import submitted, topics_of
     from streams.control import ControlReader
 
     settings = start()
     kafka = settings.kafka_config()
-    names = list(settings.definitions(tuple(registries or ())))
+    definitions = settings.definitions(tuple(registries or ()))
+    names, companies = list(definitions), companies_of(definitions.values())
     found = make_topics(
-        kafka, names, settings.partitions, retention_days=settings.retention_days, replication=replication
+        kafka,
+        names,
+        settings.partitions,
+        companies=companies,
+        retention_days=settings.retention_days,
+        replication=replication,
     )
     for finding in found:
         print(f"{finding.name}: {'made' if finding.made else finding.problem or 'is as it must be'}")
@@ -66,17 +78,43 @@ def create(
             begins = first_epoch(settings, name) if epoch is None else epoch
             begin_epoch(kafka, name, settings.partitions, begins, by=operator(), reason="the log begins")
             print(f"{name}: the log begins, epoch {begins}")
+    for topic in begin_feeds(kafka, companies, made, _former_lives(settings, asked=epoch is None), by=operator()):
+        print(f"{topic}: the feed begins")
     raise typer.Exit(1 if any(finding.problem for finding in found) else 0)
+
+
+def _former_lives(settings: Settings, *, asked: bool) -> Callable[[str], int | None]:
+    """What the database knows of former lives of feeds; nothing where an operator says that there is none to ask."""
+    from deploy.settings import SettingsError
+    from sinks.clickhouse.queries.feeds import highest_epoch
+
+    def former(company: str) -> int | None:
+        if not settings.clickhouse_url:
+            raise SettingsError(
+                f"a feed's events must be later than all that {company} was told before: set GULDADRA_CLICKHOUSE_URL, "
+                "or give --epoch 0 where nothing ever was"
+            )
+        with settings.clickhouse() as client:
+            return highest_epoch(client, company)
+
+    return former if asked else lambda _: None
 
 
 @topics.command()
 def check(registries: Registries = None) -> None:
     """Check that the topics are as they must be. Exit 1 if one is not."""
     from deploy.logbook import check_topics
+    from schemas.company import companies_of
 
     settings = start()
-    names = list(settings.definitions(tuple(registries or ())))
-    found = check_topics(settings.kafka_config(), names, settings.partitions, retention_days=settings.retention_days)
+    definitions = settings.definitions(tuple(registries or ()))
+    found = check_topics(
+        settings.kafka_config(),
+        definitions,
+        settings.partitions,
+        companies=companies_of(definitions.values()),
+        retention_days=settings.retention_days,
+    )
     for finding in found:
         print(f"{finding.name}: {finding.problem or 'is as it must be'}")
     raise typer.Exit(1 if any(finding.problem for finding in found) else 0)

@@ -91,19 +91,25 @@ def migrate(
     allow_data_loss: Annotated[
         bool, typer.Option("--allow-data-loss", help="Say that rows may be lost by going back.")
     ] = False,
+    platform: Annotated[
+        bool, typer.Option("--platform", help="Go back in the platform's own database, not in registries'.")
+    ] = False,
 ) -> None:
-    """Bring ClickHouse to what is declared: numbered migrations, a table and a view for each form, catalogues."""
-    from sinks.clickhouse.migrations.plan import apply, plan, revert
+    """Bring ClickHouse to what is declared: numbered migrations, a table and a view for each form, catalogues.
+
+    The platform's own database, with the feeds of companies in it, is brought up with any registry's.
+    """
+    from sinks.clickhouse.migrations.plan import apply, plan, platform_status, revert
     from sinks.clickhouse.migrations.plan import status as migration_status
 
     settings = start()
     definitions = settings.definitions(tuple(registries or ()))
     with settings.clickhouse() as client:
         if show:
-            for one in migration_status(client, definitions):
+            for one in [*platform_status(client), *migration_status(client, definitions)]:
                 print(f"{one.database} {one.number:04} {one.name}: {one.applied_at or 'not applied'}")
         elif down_to is not None:
-            for name in definitions:
+            for name in (None,) if platform else definitions:
                 for step in revert(client, name, down_to, allow_data_loss=allow_data_loss):
                     print(f"{step.database}: {step.description}")
         else:

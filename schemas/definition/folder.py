@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas.catalogue import Catalogue, read_catalogue
 from schemas.definition.checks import indicator_problems, journey_problems, monitor_problems
+from schemas.definition.companies import company_problems
 from schemas.definition.condition_checks import Known
 from schemas.definition.coverage import Coverage
 from schemas.definition.coverage_checks import coverage_problems
@@ -21,6 +23,7 @@ from schemas.definition.mapping import FormMapping
 from schemas.definition.monitors import Monitors
 from schemas.definition.registry import Registry, RegistryDefinition
 from schemas.definition.stream_checks import stream_problems
+from schemas.ownership import OWNERSHIP, Ownership, ownership_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -84,7 +87,10 @@ def load_registry(folder: Path) -> RegistryDefinition:
     registry = _attempt(problems, _read_registry, path)
     modules = [MODULES / module for module in (registry.modules if registry else ())]
     problems += [f"{path}, modules: there is no module {m.name}" for m in modules if not m.is_dir()]
-    catalogues = {p.stem: _attempt(problems, read_catalogue, p) for p in sorted(folder.glob("catalogue/*.csv"))}
+    paths = [p for p in sorted(folder.glob("catalogue/*.csv")) if p.stem != OWNERSHIP]
+    catalogues = {p.stem: _attempt(problems, read_catalogue, p) for p in paths}
+    whose = partial(ownership_of, [one for one in catalogues.values() if one is not None])
+    ownership = _attempt(problems, whose, folder / "catalogue" / f"{OWNERSHIP}.csv") or Ownership()
     forms: dict[str, Form] = {}
     released: dict[str, tuple[Mapping[str, Any], ...]] = {}
     form_paths = [p for room in (folder / "forms", *modules) for p in sorted(room.glob("*.avsc"))]
@@ -118,9 +124,12 @@ def load_registry(folder: Path) -> RegistryDefinition:
     if problems or registry is None:
         raise DefinitionError(problems)
     generation = generation_of(forms, rules, indicators, monitors)
-    return RegistryDefinition(
-        folder, registry, forms, released, sound, mappings, rules, indicators, monitors, generation, coverage
+    definition = RegistryDefinition(
+        folder, registry, forms, released, sound, mappings, rules, indicators, monitors, generation, coverage, ownership
     )
+    if problems := [f"{folder / 'registry.yaml'}, {one}" for one in company_problems(definition)]:
+        raise DefinitionError(problems)
+    return definition
 
 
 def _declared(problems: list[str], model: type[Declared], path: Path) -> Declared:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from schemas.definition.companies import Companies
 from schemas.definition.indicators import Indicators
 from schemas.definition.journey import JourneyRules
 from schemas.definition.monitors import Monitors
 from schemas.definition.text import Text
+from schemas.ownership import Ownership
 from schemas.requirements import REQUIREMENTS, RequirementName, Stage
 
 if TYPE_CHECKING:
@@ -30,19 +32,29 @@ class _Strict(BaseModel):
 
 
 class Tariff(_Strict):
-    """What a supplier pays a year for each component put in the year before (``per``: a piece or a pair)."""
+    """What a supplier pays a year for what was put in the year before.
+
+    Attributes:
+        amount: for each piece, or each pair.
+        currency: its three letters.
+        per: "piece": each component that was put in. "pair": the components of one operation together, such as cup and
+            stem; where they are of different companies, each company pays its part of the amount, piece by piece alike.
+        of: the monitor groups whose components are paid for; where none are named, all.
+    """
 
     amount: float = Field(ge=0)
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     per: Literal["piece", "pair"]
+    of: tuple[str, ...] = ()
 
 
 class Registry(_Strict):
     """``registry.yaml``.
 
     ``controller`` is the legal person answerable; without one intake refuses every registration.
-    ``notice`` is shown wherever the registry's data is shown. ``modules`` names shared forms. ``attested`` says how
-    requirements are fulfilled that no fact can tell (``schemas.requirements``).
+    ``notice`` is shown wherever the registry's data is shown. ``modules`` names shared forms. Without ``companies`` no
+    company is let in. ``attested`` says how requirements are fulfilled that no fact can tell
+    (``schemas.requirements``).
     """
 
     name: Name
@@ -54,6 +66,7 @@ class Registry(_Strict):
     opt_out: Text | None = None
     retention_years: int | None = Field(default=None, gt=0)
     tariff: Tariff | None = None
+    companies: Companies | None = None
     notice: Text | None = None
     attested: dict[RequirementName, Text] = Field(default_factory=dict)
 
@@ -81,6 +94,7 @@ class RegistryDefinition:
         monitors: what products patients are exposed to.
         generation: a hash of all that decides what the derived values are.
         coverage: what the register is held against; None where nothing is declared.
+        ownership: whose each product is, day by day.
     """
 
     folder: Path
@@ -94,6 +108,7 @@ class RegistryDefinition:
     monitors: Monitors = field(default_factory=Monitors)
     generation: str = ""
     coverage: Coverage | None = None
+    ownership: Ownership = field(default_factory=Ownership)
 
     @property
     def name(self) -> str:

@@ -17,10 +17,12 @@ from schemas.codec import (
     is_version_of,
     released_version,
 )
+from schemas.company import companies_of
 from schemas.dead_letter import registration_alone
 from schemas.review import review_faults
 from schemas.store import known_versions
 from sinks.clickhouse import sql
+from sinks.clickhouse.feed_rows import feed_layout, feed_row
 from sinks.clickhouse.migrations.forms import rows_table
 from sinks.clickhouse.rows import Layout, RowMaker, block, container_header, message_headers, placed_block, row_schema
 
@@ -47,6 +49,7 @@ _WHOLE: tuple[tuple[Callable[[str], str], str, str], ...] = (
 # with one is left to ClickHouse's reader to find.
 _UNDECODED = frozenset({"cell_batch", "exposure_batch", "list_batch"})
 _Key = tuple[str, int | bytes]  # a topic, and a form's schema id or the wire header of whole messages
+_OF_A_FEED = b""  # which has no wire header: it is JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,9 @@ class Buffer:
                 self._layouts[topics.accepted(name), schema_id] = Layout(
                     name, sql.table(database, table), table, container_header(row_schema(schema.avro))
                 )
+        for company in companies_of(definitions.values()):
+            self._takers[topics.feed(company)] = self._take_told
+            self._layouts[topics.feed(company), _OF_A_FEED] = feed_layout()
         self.clear()
 
     def _lay_out(self, registry: str, topic: str, event: str, table: str) -> None:
@@ -208,6 +214,13 @@ class Buffer:
         table.rows_of(read).append(placed_block(read.offset, payload) if placed else block(payload))
         table.registrations += registrations
         self.registrations += registrations
+
+    def _take_told(self, read: Read, value: bytes) -> None:
+        row = feed_row(value, read.offset)
+        table = self._rows(read, _OF_A_FEED)
+        table.rows_of(read).append(row)
+        table.registrations += 1
+        self.registrations += 1
 
     def _rows(self, read: Read, written_with: int | bytes) -> TableRows:
         key = (read.topic, written_with)

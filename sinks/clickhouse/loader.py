@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from schemas import topics
+from schemas.company import companies_of
 from schemas.membership import Losses, MembershipLostError
 from sinks.clickhouse import metrics
 from sinks.clickhouse.buffer import Buffer
@@ -54,6 +55,11 @@ def derived_topics(registry: str) -> list[str]:
     """What journeys and surveillance write; and the few counts and reviews, which wait for nobody either."""
     derived = (topics.cells, topics.exposures, topics.lists, topics.signals, topics.counts, topics.reviews)
     return [topic(registry) for topic in derived]
+
+
+def feed_topics(definition: RegistryDefinition) -> list[str]:
+    """The feeds of the companies that make a registry's products; other registries may tell them things there too."""
+    return [topics.feed(company) for company in companies_of([definition])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +125,7 @@ class Loader:
         self._losses = Losses(f"loader {instance or group}")
         self._reader = Reader(
             kafka,
-            [topic for name in definitions for topic in topics_of(name)],
+            list(dict.fromkeys(topic for name in definitions for topic in topics_of(name))),
             group=group,
             instance=instance,
             on_revoke=self._flush_before_revoke,

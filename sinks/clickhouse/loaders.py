@@ -1,11 +1,12 @@
-"""Several loaders in one process: registrations at their pace, what is derived of them at a quicker one."""
+"""Several loaders in one process: registrations at their pace, what is derived of them, and feeds, at quicker ones."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
 
-from sinks.clickhouse.loader import Loader, derived_topics, submission_topics
+from schemas.company import companies_of
+from sinks.clickhouse.loader import Loader, derived_topics, feed_topics, submission_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,18 +16,19 @@ if TYPE_CHECKING:
 
 _REGISTRATIONS_EVERY_S = 0.5
 _DERIVED_EVERY_S = 0.2  # a change is to be seen within the second that it was made in
+_FEEDS_EVERY_S = 0.1  # a signal has been loaded once before it comes here
 _SUMS = ("loaded", "lag", "waiting")
 
 
 class Loaders:
-    """The loader of registrations and that of derived values: together up, together down.
+    """The loaders of registrations, of derived values and of feeds: together up, together down.
 
     Args:
         kafka: the Kafka clients' settings.
         client: the way to ClickHouse.
         definitions: the registries, by name.
-        stop: set it, and both finish what they have in hand.
-        group: the consumer group of registrations and receipts.
+        stop: set it, and all finish what they have in hand.
+        group: the consumer group of registrations and receipts; that of feeds is called after it.
         derived_group: the consumer group of cells, exposures and lists.
         instance: this process's own name, the same after a restart (static membership); None for none.
     """
@@ -52,18 +54,28 @@ class Loaders:
             kafka, client, definitions, stop=stop, topics_of=derived_topics,
             flush_interval_s=_DERIVED_EVERY_S, group=derived_group, instance=instance,
         )  # fmt: skip
+        self._all = [self.registrations, self.derived]
+        if companies_of(definitions.values()):
+            self._all.append(
+                Loader(
+                    kafka, client, definitions, stop=stop, topics_of=lambda name: feed_topics(definitions[name]),
+                    flush_interval_s=_FEEDS_EVERY_S, group=f"{group}-feeds", instance=instance,
+                )
+            )  # fmt: skip
 
     def health(self) -> tuple[bool, dict[str, Any]]:
-        """Whether both are well, and the facts: numbers summed, and each one's own."""
-        well, facts = self.registrations.health()
-        derived_well, derived = self.derived.health()
-        return well and derived_well, {
-            **facts,
-            **{name: facts[name] + derived[name] for name in _SUMS},
-            "database_up": facts["database_up"] and derived["database_up"],
-            "last_error": facts["last_error"] or derived["last_error"],
-            "registrations": {name: facts[name] for name in _SUMS},
-            "derived": {name: derived[name] for name in _SUMS},
+        """Whether all are well, and the facts: numbers summed, and each one's own."""
+        said = [loader.health() for loader in self._all]
+        facts = [one for _, one in said]
+        return all(well for well, _ in said), {
+            **facts[0],
+            **{name: sum(one[name] for one in facts) for name in _SUMS},
+            "database_up": all(one["database_up"] for one in facts),
+            "last_error": next((one["last_error"] for one in facts if one["last_error"]), None),
+            **{
+                name: {fact: one[fact] for fact in _SUMS}
+                for name, one in zip(("registrations", "derived", "feeds"), facts, strict=False)
+            },
         }
 
     def run(self, *beside: Callable[[], None]) -> None:
@@ -77,7 +89,7 @@ class Loaders:
         """
         threads = [
             threading.Thread(target=self._guarded, args=(part,), name=f"load-{place}")
-            for place, part in enumerate((self.derived.run, *beside))
+            for place, part in enumerate((*(loader.run for loader in self._all[1:]), *beside))
         ]
         for thread in threads:
             thread.start()

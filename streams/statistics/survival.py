@@ -16,6 +16,7 @@ from scipy.special import ndtri
 
 from streams.statistics.checked import column, happened, level, numbers, one_of, same_length, times
 from streams.statistics.cox import CoxFit, Proportionality, cox
+from streams.statistics.incidence import incidence_with_error
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Counts = NDArray[np.int64]
 
-__all__ = ["CoxFit", "CumulativeIncidence", "Proportionality", "SurvivalCurve", "aalen_johansen", "cox", "kaplan_meier"]
-
-
-_BLOCK = 1 << 15  # event times that are computed at once
+__all__ = [
+    "CoxFit",
+    "CumulativeIncidence",
+    "Proportionality",
+    "SurvivalCurve",
+    "aalen_johansen",
+    "aalen_johansen_of_counts",
+    "cox",
+    "kaplan_meier",
+    "kaplan_meier_of_counts",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,44 @@ def kaplan_meier(
     ordered = np.sort(followed)
     time, count = _distinct(np.sort(followed[ended]))
     at_risk = ordered.size - np.searchsorted(ordered, time)
+    return _curve(time, at_risk, count, follow_up=float(ordered[-1]), z=z, conf_type=conf_type)
+
+
+def kaplan_meier_of_counts(
+    time: ArrayLike,
+    at_risk: ArrayLike,
+    events: ArrayLike,
+    *,
+    follow_up: float,
+    conf_level: float = 0.95,
+    conf_type: Literal["log-log", "log", "plain"] = "log-log",
+) -> SurvivalCurve:
+    """The same curve of persons that were counted elsewhere, such as in a database.
+
+    Args:
+        time: the distinct times of events, 0 or more, ascending, in any one unit; they may be none.
+        at_risk: persons followed at least as long as each time.
+        events: events at each time; 0 where there was one of another sort only.
+        follow_up: the longest time anybody was followed, in the same unit.
+        conf_level: as `kaplan_meier`.
+        conf_type: as `kaplan_meier`.
+
+    Returns:
+        As `kaplan_meier`: times without an event are left out.
+
+    Raises:
+        ValueError: an argument, which the message names, cannot be what it should, or they have different lengths.
+    """
+    when, there, counts = _counted(time, at_risk, follow_up, events=events)
+    one_of("conf_type", conf_type, ("log-log", "log", "plain"))
+    z = float(ndtri(0.5 + level(conf_level) / 2))
+    some = counts > 0
+    return _curve(when[some], there[some], counts[some], follow_up=float(follow_up), z=z, conf_type=conf_type)
+
+
+def _curve(
+    time: Floats, at_risk: Counts, count: Counts, *, follow_up: float, z: float, conf_type: str
+) -> SurvivalCurve:
     survival: Floats = np.cumprod(1 - count / at_risk, dtype=np.float64)
     alive = survival > 0
     # where the last at risk have the event, d/(n(n-d)) has no value; nothing comes after it
@@ -141,7 +187,7 @@ def kaplan_meier(
     else:
         lower, upper = _log_log_limits(np.where(alive, survival, np.nan), z * on_log)
     return SurvivalCurve(
-        time, at_risk, count, survival, std_err, np.maximum(lower, 0.0), np.minimum(upper, 1.0), float(ordered[-1])
+        time, at_risk, count, survival, std_err, np.maximum(lower, 0.0), np.minimum(upper, 1.0), follow_up
     )
 
 
@@ -188,19 +234,79 @@ def aalen_johansen(
         raise ValueError(f"cause must be a whole number, 1 or more, is {cause}")
     one_of("conf_type", conf_type, ("log-log", "log"))
     z = float(ndtri(0.5 + level(conf_level) / 2))
-    asked = None if at is None else numbers("at", at)
-    if asked is not None and np.any(asked < 0):
-        raise ValueError("at must not be negative")
-
+    asked = _asked(at)
     ordered = np.sort(followed)
     time, any_cause = _distinct(np.sort(followed[codes > 0]))
     at_risk = ordered.size - np.searchsorted(ordered, time)
     of_cause = np.diff(np.searchsorted(np.sort(followed[codes == cause]), time, side="right"), prepend=0)
-    incidence, std_err = _incidence(at_risk, any_cause, of_cause)
+    follow_up = float(ordered[-1])
+    return _cumulative(time, at_risk, any_cause, of_cause, follow_up=follow_up, asked=asked, z=z, conf_type=conf_type)
+
+
+def aalen_johansen_of_counts(
+    time: ArrayLike,
+    at_risk: ArrayLike,
+    any_cause: ArrayLike,
+    of_cause: ArrayLike,
+    *,
+    follow_up: float,
+    at: ArrayLike | None = None,
+    conf_level: float = 0.95,
+    conf_type: Literal["log-log", "log"] = "log-log",
+) -> CumulativeIncidence:
+    """The same incidence of persons that were counted elsewhere, such as in a database.
+
+    Args:
+        time: the distinct times of events of any cause, 0 or more, ascending, in any one unit; they may be none.
+        at_risk: persons followed at least as long as each time.
+        any_cause: events of any cause at each time, 1 or more.
+        of_cause: those of the cause that is asked for.
+        follow_up: the longest time anybody was followed, in the same unit.
+        at: as `aalen_johansen`.
+        conf_level: as `aalen_johansen`.
+        conf_type: as `aalen_johansen`.
+
+    Returns:
+        As `aalen_johansen`.
+
+    Raises:
+        ValueError: an argument, which the message names, cannot be what it should, or they have different lengths.
+    """
+    when, there, counts = _counted(time, at_risk, follow_up, any_cause=any_cause)
+    if np.any(counts < 1):
+        raise ValueError("any_cause must be 1 or more: leave out times without an event")
+    own = _whole("of_cause", of_cause)
+    same_length(time=when, of_cause=own)
+    if np.any(own > counts):
+        raise ValueError("of_cause must be among any_cause")
+    one_of("conf_type", conf_type, ("log-log", "log"))
+    z = float(ndtri(0.5 + level(conf_level) / 2))
+    return _cumulative(when, there, counts, own, follow_up=float(follow_up), asked=_asked(at), z=z, conf_type=conf_type)
+
+
+def _asked(at: ArrayLike | None) -> Floats | None:
+    asked = None if at is None else numbers("at", at)
+    if asked is not None and np.any(asked < 0):
+        raise ValueError("at must not be negative")
+    return asked
+
+
+def _cumulative(
+    time: Floats,
+    at_risk: Counts,
+    any_cause: Counts,
+    of_cause: Counts,
+    *,
+    follow_up: float,
+    asked: Floats | None,
+    z: float,
+    conf_type: str,
+) -> CumulativeIncidence:
+    incidence, std_err = incidence_with_error(at_risk, any_cause, of_cause)
     if asked is not None:
         place = np.searchsorted(time, asked, side="right")
         nobody_left = time.size > 0 and at_risk[-1] == any_cause[-1]
-        unknown = (asked > ordered[-1]) & (not nobody_left)
+        unknown = (asked > follow_up) & (not nobody_left)
         incidence = np.where(unknown, np.nan, np.concatenate(([0.0], incidence))[place])
         std_err = np.where(unknown, np.nan, np.concatenate(([0.0], std_err))[place])
     shown = time if asked is None else asked
@@ -210,81 +316,40 @@ def aalen_johansen(
     return CumulativeIncidence(shown, incidence, std_err, lower, upper)
 
 
+def _counted(
+    time: ArrayLike, at_risk: ArrayLike, follow_up: float, **events: ArrayLike
+) -> tuple[Floats, Counts, Counts]:
+    """Times, persons at risk and events that fit each other, checked."""
+    ((name, given),) = events.items()
+    when, there, counts = np.asarray(time, dtype=np.float64), _whole("at_risk", at_risk), _whole(name, given)
+    same_length(time=when, at_risk=there, **{name: counts})
+    if not (np.isfinite(follow_up) and follow_up >= 0):
+        raise ValueError(f"follow_up must be a number, 0 or more, is {follow_up}")
+    if not np.all(np.isfinite(when)) or np.any(np.diff(when, prepend=-1.0) <= 0) or np.any(when < 0):
+        raise ValueError("time must be 0 or more, and ascend")
+    if when.size and when[-1] > follow_up:
+        raise ValueError("follow_up must not be shorter than the last time")
+    if np.any(counts > there):
+        raise ValueError(f"{name} must not be more than at_risk")
+    if np.any(there[1:] > (there - counts)[:-1]):
+        raise ValueError("at_risk must not be more than were left at the time before")
+    return when, there, counts
+
+
+def _whole(name: str, values: ArrayLike) -> Counts:
+    """Whole numbers of one dimension, 0 or more; there may be none."""
+    found = np.asarray(values, dtype=np.float64)
+    if found.ndim != 1 or np.any(found < 0) or np.any(found != np.floor(found)):
+        raise ValueError(f"{name} must be whole numbers, 0 or more, of one dimension")
+    return found.astype(np.int64)
+
+
 def _distinct(ordered: Floats) -> tuple[Floats, Counts]:
     """The distinct values of a sorted array, and how often each comes."""
     if ordered.size == 0:
         return ordered, np.zeros(0, dtype=np.int64)
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     return ordered[starts], np.diff(starts, append=ordered.size)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """What `_incidence_block` carries from one event time to the next; its docstring has the meanings."""
-
-    survival: float = 1.0
-    F: float = 0.0
-    G: float = 0.0
-    A: float = 0.0
-    b2: float = 0.0
-    bu: float = 0.0
-    u2: float = 0.0
-
-
-def _incidence(at_risk: Counts, any_cause: Counts, of_cause: Counts) -> tuple[Floats, Floats]:
-    """Incidence and its standard error at each event time, block by block: what fits the cache is quick."""
-    F, std_err = np.empty(at_risk.size), np.empty(at_risk.size)
-    if at_risk.size == 0:
-        return F, std_err
-    counts = np.stack((at_risk, any_cause, of_cause, np.append(at_risk[1:], 0)))
-    sums = _Sums()
-    for first in range(0, at_risk.size, _BLOCK):
-        block = slice(first, first + _BLOCK)
-        n, d, d_k, next_n = counts[:, block].astype(float)
-        F[block], std_err[block], sums = _incidence_block(n, d, d_k, next_n, so_far=sums)
-    if at_risk[-1] == any_cause[-1] and np.array_equal(of_cause, any_cause):
-        F[-1], std_err[-1] = 1.0, 0.0  # a single cause and everybody has had it; sums may miss that by rounding
-    return F, std_err
-
-
-def _incidence_block(
-    n: Floats, d: Floats, d_k: Floats, next_n: Floats, *, so_far: _Sums
-) -> tuple[Floats, Floats, _Sums]:
-    """The same for consecutive event times, with the sums before and after them.
-
-    Let f be the step of F at an event time, A(t) = Σ f(u)·(G(u-) - 1/n(u)) and G(t) = Σ d/(n(n-d)). A person still
-    followed after t has the derivative U(t) = A(t). One whose follow-up ended at x ≤ t has
-    U(t) = A(x) + [event of the cause]·S(x-)/n(x) + b·(F(t) - F(x)) with b = G(x) - [any event]/(n(x) - d(x)).
-    So U grows by b·f at each later event time, and the sums of b², bU and U² over all who have left follow from those
-    one event time earlier.
-    """
-    left = n - d
-    # where nobody is left S is 0, and there is no later step that would need 1/(n-d)
-    inverse_left = np.divide(1.0, left, out=np.zeros_like(n), where=left > 0)
-    survival: Floats = np.multiply(so_far.survival, np.cumprod(left / n))
-    own = _earlier(survival, so_far.survival) / n  # S(x-)/n(x), what an event of the cause adds
-    f = own * d_k
-    F = so_far.F + np.cumsum(f)
-    G = so_far.G + np.cumsum(d / n * inverse_left)
-    A = so_far.A + np.cumsum(f * (_earlier(G, so_far.G) - 1 / n))
-
-    censored = left - next_n  # between this event time and the next: no event, and A and G are still the same
-    b_event = G - inverse_left
-    b2 = so_far.b2 + np.cumsum(d * b_event**2 + censored * G**2)
-    earlier_b2 = _earlier(b2, so_far.b2)
-    bu_now = d_k * b_event * (A + own) + (d - d_k) * b_event * A + censored * G * A
-    bu = so_far.bu + np.cumsum(bu_now + f * earlier_b2)
-    u2_now = d_k * (A + own) ** 2 + (d - d_k + censored) * A**2
-    u2 = so_far.u2 + np.cumsum(u2_now + f * (2 * _earlier(bu, so_far.bu) + f * earlier_b2))
-    # rounding may leave a sum of squares a hair below 0
-    std_err = np.sqrt(np.maximum(u2 + next_n * A**2, 0.0))
-    last = (float(sums[-1]) for sums in (survival, F, G, A, b2, bu, u2))
-    return np.minimum(F, 1.0), std_err, _Sums(*last)
-
-
-def _earlier(values: Floats, first: float) -> Floats:
-    """Each value's predecessor."""
-    return np.concatenate(([first], values[:-1]))
 
 
 def _incidence_limits(incidence: Floats, half: Floats, conf_type: str) -> tuple[Floats, Floats]:

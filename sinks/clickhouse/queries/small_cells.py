@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+Part = TypeVar("Part")
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
     from sinks.clickhouse.queries.cell_sums import Group
 
@@ -34,16 +36,43 @@ def hidden(people: Mapping[Group, int], smallest: int) -> set[Group]:
     for group in sorted(people, key=lambda one: (people[one], one.place, one.breakdown)):
         for total in _totals_of(group):
             totals[total].append(group)
-    settled = False
-    while not settled:  # what is hidden for one total may stand alone in another
-        settled = True
+    before = -1
+    while before < len(found):  # what is hidden for one total may stand alone in another
+        before = len(found)
         for parts in totals.values():
-            held_back = [people[part] for part in parts if part in found]
-            shown = [part for part in parts if part not in found]
-            if shown and held_back and (len(held_back) == 1 or sum(held_back) < smallest):
-                found.add(shown[0])
-                settled = False
+            numbers = {part: (people[part],) for part in parts}
+            found |= held_back(numbers, smallest, found.intersection(parts), strict=True)
     return found
+
+
+def held_back(
+    parts: Mapping[Part, Sequence[int]], smallest: int, already: Collection[Part] = (), *, strict: bool = False
+) -> set[Part]:
+    """Which of a total's parts are not shown each by itself: the small ones, and as many others as hide them together.
+
+    A part may have several numbers, such as its people by sex; it is small where any of them is above 0 and under
+    ``smallest``. While that is so of those held back together, the smallest part shown is held back too.
+
+    Args:
+        parts: the numbers of each part, as many of all; of equally large ones the first is held back first.
+        smallest: the fewest that are shown.
+        already: those that are held back in any case.
+        strict: nothing of what is held back may be found out, not even that it is large or nobody: it is never one part
+            by itself, nor fewer than ``smallest`` together.
+    """
+    found = {*already, *(part for part, numbers in parts.items() if _is_small(numbers, smallest))}
+    shown = [part for part in sorted(parts, key=lambda part: sum(parts[part])) if part not in found]
+    for part in shown:
+        together = [sum(numbers) for numbers in zip(*(parts[one] for one in found), strict=True)]
+        guessed = strict and (len(found) == 1 or sum(together) < smallest)
+        if not found or not (guessed or _is_small(together, smallest)):
+            break
+        found.add(part)
+    return found
+
+
+def _is_small(numbers: Sequence[int], smallest: int) -> bool:
+    return any(0 < number < smallest for number in numbers)
 
 
 def _totals_of(group: Group) -> Iterator[Hashable]:
