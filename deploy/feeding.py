@@ -18,7 +18,7 @@ import structlog
 from deploy.observe import STUCK_AFTER_S
 from deploy.settings import SettingsError
 from schemas import topics
-from schemas.codec import NotARegistrationError, UnknownVersionError, decode_event
+from schemas.codec import NotARegistrationError, UnknownVersionError, decode_event, is_version_of
 from schemas.company import companies_of, makers
 from schemas.review import review_faults
 from sinks.feeds.deliverer import Deliverer, Sending
@@ -127,6 +127,8 @@ class _Teller:
 
     def _events(self, heard: Heard) -> list[FeedEvent]:
         if heard.topic == self._signals:
+            if is_version_of("pair_signal", heard.value):
+                return []  # of drugs' reports companies are told by the agency and by contract, not here
             return list(self._telling.of_signal(decode_event("signal", heard.value), heard.at))
         review = decode_event("review", heard.value)
         if faults := review_faults(review):  # anybody may write there

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from schemas.definition.monitors import BETWEEN
+from schemas.subjects import MAKERS, subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _LEVELS = ("watch", "alarm")
 _PRODUCT = "product"
+_UNIT = "unit"
 _WITHDRAWN = "withdrawn"
 _CORRECTED = "what is registered of the product was corrected"
 
@@ -134,12 +136,13 @@ class ToldSignal:
 def why_not_told(signal: StatedSignal, entitled: Entitled) -> str | None:
     """Why a company is not told of a signal; None where it is.
 
-    What a clinic explains goes to the clinic and the registry. A construct of several companies' products is none's.
+    What a clinic explains goes to the clinic and the registry. A construct of several companies' products, or a family
+    that was sold in part, is none's.
     """
     own = {code for codes in entitled.own.values() for code in codes}
-    if not set(signal.product.split(BETWEEN)) <= own:
+    if not set(_codes(signal)) <= own:
         return f"{signal.product} is not {entitled.company}'s alone"
-    if signal.cause != _PRODUCT:
+    if signal.cause != _PRODUCT or signal.of == _UNIT:
         return "one clinic explains it: it goes to the clinic and to the registry"
     return None
 
@@ -152,7 +155,7 @@ def project(
     lots: Collection[str] = (),
     hospitals: Iterable[str] = (),
 ) -> ToldSignal | None:
-    """What a company is told of a signal; None where `why_not_told`.
+    """What a company is told of a signal; None where `why_not_told`, or where it is of a lot that may not be shown.
 
     Args:
         signal: as it stands.
@@ -161,7 +164,7 @@ def project(
         lots: those of the product's lots that may be shown, as `lots` of the company database says.
         hospitals: codes of the units with carriers; told from the level on that the controller has declared.
     """
-    if why_not_told(signal, entitled) is not None:
+    if why_not_told(signal, entitled) is not None or (signal.lot and signal.lot not in lots):
         return None
     compared = others_not_compared is None
     return ToldSignal(
@@ -170,7 +173,7 @@ def project(
         monitor=signal.monitor,
         definition=signal.definition,
         product=signal.product,
-        name=_name(signal.product, entitled),
+        name=_name(signal, entitled),
         state=signal.state,
         level=signal.level,
         why=_CORRECTED if signal.state == _WITHDRAWN else None,
@@ -206,12 +209,20 @@ def _hospitals(signal: StatedSignal, entitled: Entitled, codes: Iterable[str]) -
     return tuple(sorted({rows.get(code, {}).get("name") or code for code in codes}))
 
 
-def _name(product: str, entitled: Entitled) -> str:
+def _codes(signal: StatedSignal) -> Sequence[str]:
+    """The products that a signal is of: one, a construct's, or all of a family or company."""
+    return signal.products or signal.product.split(BETWEEN)
+
+
+def _name(signal: StatedSignal, entitled: Entitled) -> str:
+    subject = subject_of(signal.product)
+    if subject.kind in MAKERS:
+        return subject.name
     names = []
-    for code in product.split(BETWEEN):
+    for code in _codes(signal):
         kind = next(kind for kind, codes in entitled.own.items() if code in codes)
         names.append(entitled.name_of(kind, code))
-    return BETWEEN.join(names)
+    return BETWEEN.join(names) + (f", {subject.lot}" if subject.lot else "")
 
 
 def _level(raised: Mapping[str, Any], *, compared: bool) -> ToldLevel:
