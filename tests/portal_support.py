@@ -39,6 +39,10 @@ PEOPLE: Mapping[str, Person] = {
 class NoDatabase:
     """Stands where no answer of a database is looked at."""
 
+    def with_patience(self, _: float) -> NoDatabase:
+        """The same."""
+        return self
+
     def rows(self, *_: Any, **__: Any) -> list[tuple[Any, ...]]:
         """Nothing."""
         return []

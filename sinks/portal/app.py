@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -16,14 +18,25 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the signat
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from schemas.company import company_code
 from sinks.clickhouse.errors import DatabaseError
 from sinks.clickhouse.generations import GenerationError
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
+from sinks.feeds.hub import Hub
+from sinks.feeds.sse import feed_router, frame_of
 from sinks.portal import live, login
 from sinks.portal.api import routes as api
 from sinks.portal.api.problems import problem
 from sinks.portal.charts.drawing import script
-from sinks.portal.guard import AskError, ForgedError, NotFoundError, RefusedError, ensure_guarded, person_of_session
+from sinks.portal.guard import (
+    AskError,
+    ForgedError,
+    NotFoundError,
+    RefusedError,
+    ensure_guarded,
+    person_of_session,
+    through,
+)
 from sinks.portal.headers import Headers, Limits
 from sinks.portal.pages import access_log, carriers, clinic, question, registry, signals, start
 from sinks.portal.pages.layout import show
@@ -32,7 +45,7 @@ from sinks.portal.portal import Asked, Portal
 from sinks.portal.texts import language_of, marked, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     import httpx2
     from fastapi import APIRouter
@@ -67,7 +80,9 @@ def create_app(
         LookupError: a route is not behind the table of access.
     """
     choices = portal.choices
+    hub = Hub(portal.client, frame_of)
     app = FastAPI(
+        lifespan=_beside(hub),
         title="Guldådra",
         version="1",
         docs_url=None,
@@ -90,7 +105,13 @@ def create_app(
     app.state.bearer = login.Bearer(choices.provider, provider)
     app.state.oauth = login.oauth(choices.provider, provider)
     app.state.news = live.News(portal.client)
-    for routes in (login.router(), live.router(), *(module.router() for module in _MODULES), *more):
+    for routes in (
+        login.router(),
+        live.router(),
+        *(module.router() for module in _MODULES),
+        feed_router(hub, _company),
+        *more,
+    ):
         app.include_router(routes)
 
     @app.get("/static/vega.js", include_in_schema=False)
@@ -106,6 +127,27 @@ def create_app(
     ensure_guarded(app.routes, _OPEN)
     _with_answers(app)
     return app
+
+
+def _beside(hub: Hub) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What runs as long as the application: the reader of feeds."""
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(hub.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    return running
+
+
+async def _company(asked: Asked = through("feed")) -> str:
+    """The code of the company whose machine it is."""
+    return company_code(asked.person.company)
 
 
 def _with_answers(app: FastAPI) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import AsyncIterator  # noqa: TC003 - FastAPI reads the signature at run time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the signature at run time
@@ -161,8 +161,14 @@ def every_route(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
 def areas_of(route: APIRoute | BaseRoute) -> list[str]:
     """The areas that a route asks for."""
     dependant = getattr(route, "dependant", None)
-    calls = [one.call for one in dependant.dependencies] if dependant else []
-    return [str(getattr(call, _ASKED_FOR)) for call in calls if hasattr(call, _ASKED_FOR)]
+    return [str(getattr(call, _ASKED_FOR)) for call in _calls(dependant) if hasattr(call, _ASKED_FOR)]
+
+
+def _calls(dependant: Any) -> Iterator[Any]:  # noqa: ANN401 - FastAPI's
+    """What is called for a route, and for what is called for it."""
+    for one in dependant.dependencies if dependant else ():
+        yield one.call
+        yield from _calls(one)
 
 
 def _refuse_to_start(what: str) -> NoReturn:

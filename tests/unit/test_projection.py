@@ -54,7 +54,7 @@ def signal(**said: Any) -> StatedSignal:
     names = set(StatedSignal.__dataclass_fields__)
     told = {
         "id": "cup/INTEROP/0", "monitor": "cup", "group": "cup", "definition": "d" * 12, "product": "INTEROP",
-        "state": "raised", "level": "alarm", "cause": "product",
+        "state": "raised", "level": "alarm", "cause": "product", "of": "product", "products": [], "lot": "", "unit": "",
     }  # fmt: skip
     assert names <= held.keys()
     return StatedSignal(**{name: held[name] for name in names} | told | said)
