@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated
 
 import structlog
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, Header, HTTPException, Query
 from starlette.responses import StreamingResponse
 
 from sinks.clickhouse.errors import DatabaseError
@@ -56,7 +56,7 @@ def frame_of(event: Filed) -> bytes:
 
 
 def feed_router(
-    hub: Hub, company_of: Callable[[Request], str | Awaitable[str]], *, heartbeat_s: float = _HEARTBEAT_S
+    hub: Hub, company_of: Callable[..., str | Awaitable[str]], *, heartbeat_s: float = _HEARTBEAT_S
 ) -> APIRouter:
     """The routes of the feed, to be included in the app; ``hub.run`` must run beside it.
 
