@@ -63,7 +63,7 @@ def progress_words(t: Texts, found: FollowUp) -> str:
     """How far it is: "checked 24 of 25; 1 overdue"."""
     said = t("checked %(done)s of %(all)s", done=t.number(found.number(CHECKED)), all=t.number(found.persons))
     late = sum(one.overdue for one in found.overdue)
-    return f"{said}; {t('%(number)s overdue', number=t.number(late))}" if late else said
+    return "; ".join([said, *([t("%(number)s overdue", number=t.number(late))] if late else [])])
 
 
 def _follow_up(asked: Asked, about: str) -> FollowUp:
