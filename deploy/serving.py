@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from deploy.certificates import certificates_of
 from deploy.observe import Observed
 from deploy.settings import PREFIX, SettingsError
 from deploy.voice import ReviewVoice
 from sinks.portal.app import create_app
-from sinks.portal.portal import Choices, Portal, Provider
+from sinks.portal.portal import Certified, Choices, Portal, Provider
+from streams.surveillance.simulation.thresholds import BUDGETS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from deploy.settings import Settings
+    from schemas.definition.registry import RegistryDefinition
     from sinks.portal.identity import Person
 
 _KEEP_OPEN_S = 5
@@ -39,7 +42,9 @@ def serve(settings: Settings, *, ready: Sequence[Person] = ()) -> None:
     definitions = settings.definitions()
     with settings.clickhouse() as client:
         voice = ReviewVoice(settings.kafka_config(), client, definitions, time.time)
-        portal = Portal(definitions, client, choices, time.time, voice, settings.health)
+        portal = Portal(
+            definitions, client, choices, time.time, voice, settings.health, certified(definitions.values())
+        )
         server = uvicorn.Server(
             uvicorn.Config(
                 create_app(portal),
@@ -59,6 +64,20 @@ def serve(settings: Settings, *, ready: Sequence[Person] = ()) -> None:
 
         with Observed(settings.host, settings.metrics_port, health):
             server.run()
+
+
+def certified(definitions: Iterable[RegistryDefinition]) -> dict[tuple[str, str], Certified]:
+    """By registry and monitor, what its certificate says, or why it is refused."""
+    found: dict[tuple[str, str], Certified] = {}
+    budgets = {str(level): a_year for level, a_year in BUDGETS.items()}
+    for definition in definitions:
+        read = certificates_of(definition)
+        for monitor, one in read.found.items():
+            said = Certified(one.id, one.catalogue_years, one.seed, one.results, budgets)
+            found[definition.name, monitor] = said
+        for monitor, problem in read.problems.items():
+            found[definition.name, monitor] = Certified(problem=problem)
+    return found
 
 
 def choices_of(settings: Settings, ready: Sequence[Person] = ()) -> Choices:

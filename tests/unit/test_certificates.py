@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from deploy.certificates import certificates_of
 from deploy.cli import schemas as schemas_room
 from deploy.processing import surveillance_worker
+from deploy.serving import certified
 from deploy.settings import Settings, SettingsError
 from schemas.definition.errors import DefinitionError
 from schemas.definition.folder import BUNDLED, load_registry
@@ -153,3 +154,20 @@ def test_schemas_check_tells_the_same(changed: Changed, monkeypatch: pytest.Monk
     assert (code, told.count("has no certificate"), told.endswith(nothing_wrong)) == (0, 4, True)
     code, told = check(changed("planned: 100", "planned: 50"))
     assert (code, told.count("planned is declared as 50; the certificate has 100")) == (1, 4)
+
+
+def test_the_portal_is_told_what_certificates_say_and_which_are_refused(tmp_path: Path) -> None:
+    hip = load_registry(BUNDLED / "hip")
+    told = certified([hip])
+    assert {monitor for registry, monitor in told if registry == "hip"} == set(hip.monitors.monitors)
+    cup = told["hip", "cup"]
+    assert (cup.catalogue_years, cup.budgets, cup.problem) == (460, {"watch": 1.0, "alarm": 0.1}, "")
+    assert {"false", "compared", "curves"} <= cup.results.keys()
+
+    folder = tmp_path / "hip"
+    shutil.copytree(hip.folder, folder)
+    path = folder / "certificate.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"seed": 1', '"seed": 2'), encoding="utf-8")
+    refused = certified([load_registry(folder)])["hip", "cup"]
+    assert refused.id == ""
+    assert "is refused" in refused.problem

@@ -55,6 +55,7 @@ def test_shares_and_months_are_written_as_in_swedish() -> None:
 def test_bars_are_stacked_in_the_order_given() -> None:
     rows = [Bar(datetime(2024, 5, 1, hour, tzinfo=UTC), which, 3) for hour in (1, 2) for which in ("taken", "refused")]
     said = svg_of(bars(rows, ["taken", "refused"], per="hour", number_title="submissions"))
+    assert ">1 May 01:00<" in said
     assert said.index(">taken<") < said.index(">refused<")
 
 

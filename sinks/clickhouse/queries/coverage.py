@@ -116,6 +116,7 @@ def read_coverage(
     until: date | None = None,
     first: date | None = None,
     last: date | None = None,
+    comparison: Comparison | None = None,
 ) -> CoverageReading:
     """The coverage of every place in every period.
 
@@ -128,6 +129,7 @@ def read_coverage(
         until: the day that it is as of; the latest day on which anything was recorded where none is given.
         first: months that begin before this day are left out.
         last: months that end after this day are left out.
+        comparison: what ``compare`` has read already, for who reads it by several places; ``until`` is its own then.
 
     Raises:
         NoCoverageError: the registry declares none, not this definition, or its units not this place.
@@ -138,7 +140,7 @@ def read_coverage(
     if only is not None and only not in coverage.definitions:
         raise NoCoverageError(f"there is no definition {only}; there are {', '.join(coverage.definitions)}")
     places = _places(counted.units, place)
-    comparison = compare(counted, until)
+    comparison = comparison or compare(counted, until)
     if comparison is None:
         return CoverageReading(None, place, per, coverage.source.en, 0, None, ())
     groups = _grouped(comparison.months, places, per, first, last)

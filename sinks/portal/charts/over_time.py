@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 _BARS = {
-    "hour": ("utcyearmonthdatehours", "%-d %b %H:00", "hour", 6),
-    "day": ("utcyearmonthdate", "%-d %b %Y", "day", 7),
+    "hour": ("utcyearmonthdatehours", "%-d %b %H:00", "hours", 6),
+    "day": ("utcyearmonthdate", "%-d %b %Y", "date", 7),
 }
 _FEW = 8
 

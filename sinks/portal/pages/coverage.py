@@ -8,8 +8,8 @@ from fastapi import APIRouter
 
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.completeness import SMALLEST, read_completeness
-from sinks.clickhouse.queries.coverage import Per, read_coverage
-from sinks.clickhouse.queries.coverage_counts import NoCoverageError
+from sinks.clickhouse.queries.coverage import Per, compare, read_coverage
+from sinks.clickhouse.queries.coverage_counts import Counted, NoCoverageError
 from sinks.portal.charts.tiles import CLASSES, Tile, tile_map
 from sinks.portal.guard import AskError
 from sinks.portal.pages.asking import day_of, one_of
@@ -78,8 +78,9 @@ def _of_declared(asked: Asked, coverage: Coverage) -> Page:
     per: Per = one_of(asked, "per", get_args(Per), "year")
     name = one_of(asked, "definition", tuple(declared), _first(declared))
     try:
-        nation = read_coverage(asked.client, definition, place="nation", per=per)
-        reading = read_coverage(asked.client, definition, place=place, per=per, only=name)
+        compared = compare(Counted(asked.client, definition))
+        nation = read_coverage(asked.client, definition, place="nation", per=per, comparison=compared)
+        reading = read_coverage(asked.client, definition, place=place, per=per, only=name, comparison=compared)
     except NoCoverageError as error:
         raise AskError(str(error)) from error
     times = sorted({row.first_day for row in nation.rows if row.first_day is not None}, reverse=True)
@@ -287,7 +288,7 @@ def _table(asked: Asked, rows: Sequence[CoverageRow], place: str, definition: Co
             Column("place", t("place")),
             Column("registered", t("registered"), "number"),
             Column("found", t("found"), "number"),
-            Column("of", t("of"), "number"),
+            Column("of", t("out of"), "number"),
             Column("share", t("share"), "share"),
             Column("lower", t("lower 95 % limit"), "share"),
             Column("upper", t("upper 95 % limit"), "share"),

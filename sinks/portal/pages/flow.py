@@ -208,7 +208,7 @@ def _waiting(t: Texts, registry: str, processes: Sequence[Process]) -> Table:
         t("What waits, per partition"),
         [
             Column("process", t("process")),
-            Column("of", t("of")),
+            Column("of", t("topic")),
             Column("partition", t("partition"), "number"),
             Column("waiting", t("waiting"), "number"),
         ],

@@ -16,9 +16,9 @@ from sinks.portal.pages.words import notice_of, title_of, trail
 from sinks.portal.portal import Certified
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from schemas.definition.monitors import Disproportionality, Exposure, Monitor
+    from schemas.definition.monitors import Disproportionality, Exposure, Monitor, Rule, Thresholds
     from sinks.portal.portal import Asked
     from sinks.portal.texts import Texts
 
@@ -82,13 +82,38 @@ def _pairs(t: Texts, declared: Mapping[str, Disproportionality]) -> Table:
             Column("drug", t("drug")),
             Column("reaction", t("reaction")),
             Column("treatments", t("treatments")),
+            Column("fewest", t("fewest reports"), "number"),
+            Column("watch", t("watch")),
+            Column("alarm", t("alarm")),
         ],
-        [(t.of(one.title), one.form, one.drug, one.reaction, one.exposures or "") for one in declared.values()],
+        [
+            (
+                t.of(one.title),
+                one.form,
+                one.drug,
+                one.reaction,
+                one.exposures or "",
+                one.fewest,
+                _rules(t, one.watch),
+                _rules(t, one.alarm),
+            )
+            for one in declared.values()
+        ],
         note=t(
-            "Each pair of a drug and a reaction is held against all others that are reported; a report more than "
-            "expected proves no cause."
+            "Each pair of a drug and a reaction is held against all others that are reported; more reports than "
+            "expected prove no cause. One rule is enough for a level."
         ),
     )
+
+
+def _rules(t: Texts, rules: Sequence[Rule]) -> str:
+    known: Mapping[Rule, str] = {
+        "evans": t("Evans: PRR of 2 or more, chi-square of 4 or more"),
+        "ror": t("lower 95 % limit of ROR above 1"),
+        "ic": t("lower 95 % limit of IC above 0"),
+        "ebgm": t("EB05 of 2 or more"),
+    }
+    return ", ".join(known[rule] for rule in rules)
 
 
 def _of_monitor(asked: Asked) -> Page:
@@ -181,15 +206,20 @@ def _exposure(t: Texts, exposure: Exposure, monitor: Monitor) -> Table:
 def _thresholds(asked: Asked, monitor: Monitor) -> Section:
     t, levels = asked.texts, monitor.thresholds
     watch, alarm = t("watch"), t("alarm")
+    kinds = {"family": t("a family"), "company": t("a company"), "lot": t("a lot"), "unit": t("a unit")}
     table = Table(
         "thresholds",
         t("Thresholds"),
         [
+            Column("of", t("kind")),
             Column("per_year", t("outcomes expected in a year"), "decimal", 2),
             Column("watch", watch, "decimal", 2),
             Column("alarm", alarm, "decimal", 2),
         ],
-        list(zip(levels.per_year, levels.watch, levels.alarm, strict=True)),
+        [
+            *((t("a product"), *row) for row in _levels(levels)),
+            *((kinds[kind], *row) for kind, own in monitor.streams.items() for row in _levels(own.thresholds)),
+        ],
         note=t("Straight between the rows, level beyond. The statistic is a log-likelihood ratio."),
     )
     if len(levels.per_year) == 1 or min(levels.per_year) <= 0:
@@ -208,6 +238,10 @@ def _thresholds(asked: Asked, monitor: Monitor) -> Section:
         language=asked.language,
     )
     return Section(t("Thresholds"), charts=[Chart("thresholds", t("Thresholds"), says, spec, table)])
+
+
+def _levels(thresholds: Thresholds) -> Iterator[tuple[float, float, float]]:
+    return zip(thresholds.per_year, thresholds.watch, thresholds.alarm, strict=True)
 
 
 def _certificate(asked: Asked, certified: Certified) -> list[Section]:
