@@ -61,7 +61,7 @@ def client(embedded_database: EmbeddedDatabase) -> Iterator[Client]:
 @pytest.fixture
 def definition(client: Client) -> RegistryDefinition:
     made = registry_with_companies()
-    apply(client, {made.name: made})
+    apply(client, {})  # the platform's tables, and no registry's
     return made
 
 
@@ -207,7 +207,7 @@ def test_after_the_declared_time_it_is_a_dead_letter_the_next_go_on_and_a_replay
                 first, "guldadra.signal.updated", "cup/CUP01/0",
             )  # fmt: skip
             assert (letter.delivery.status, letter.delivery.error) == (503, "answered 503")
-            assert letter.delivery.attempts > 1
+            assert letter.delivery.attempts >= 1
             well.set()
             put(client, definition, 2)
             wait_for(lambda: receiver.numbers[-1:] == [2], "the next one")
