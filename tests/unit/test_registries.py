@@ -418,11 +418,18 @@ def test_reactions_count_once_and_while_on_the_drug_that_they_suspect() -> None:
     assert by[("ALV", "", "female", "45-64")] == 1
     assert by[("ALV", "DER", "", "")] == 1
     day = (START - EPOCH).days
-    (woman, man) = (result.exposures[key] for key in sorted(result.exposures))
+    (woman, man) = (result.exposures[key] for key in sorted(result.exposures) if key[0] == "drug")
     assert (woman.by, woman.end, woman.end_reason) == (("new", "female", "45-64"), day + 190, "stopped")
     assert (woman.outcomes, woman.first_outcome, woman.lot) == (2, day, "A1")
     assert (man.by, man.end, man.end_reason) == (("prevalent", "male", "<45"), day + 50, "death")
     assert {number for _, _, _, number in result.listed} == {"adverse_reaction-4"}
+    # the same reports are watched; they follow nobody, so nothing ends them and nothing comes of them
+    watched = {number: one for (group, _, number), one in result.exposures.items() if group == "reactions"}
+    assert watched.keys() == {f"adverse_reaction-{number}" for number in (1, 2, 3, 4, 5, 8)}
+    first = watched["adverse_reaction-1"]
+    assert (first.product, first.by, first.start) == ("ALV", ("DER", "female", "45-64"), day)
+    assert (first.end, first.end_reason, first.outcomes) == (None, "", 0)
+    assert watched["adverse_reaction-4"].by == ("", "female", "45-64")
 
 
 def test_disease_activity_is_of_the_years_latest_visit() -> None:
