@@ -67,7 +67,7 @@ class EmbeddedStack:
         folder: what the stack keeps: the database, the keys, the logs of its processes.
         tell: told in a few words what is going on.
         journeys: the registries whose journeys are kept, each by a process of its own; all where none are named.
-        portal: how the portal is started, after Python's own name; None for no portal.
+        portal: how the portal is started, after Python's own name; None for no portal, and no feeds for companies.
 
     Attributes:
         portal_url: where the portal answers; empty without one.
@@ -172,7 +172,7 @@ class EmbeddedStack:
             "load": [*_COMMAND, "load"],
             **(
                 {"feed": [*_COMMAND, "feed"], "deliver": [*_COMMAND, "deliver"]}
-                if companies_of(self._definitions.values())
+                if self._portal is not None and companies_of(self._definitions.values())
                 else {}
             ),
             **{f"process-{name}": [*_COMMAND, "process", name] for name in self._journeys},

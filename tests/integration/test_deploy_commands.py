@@ -220,6 +220,9 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
                 "recorded_exposures",
                 "signals",
                 "reviews",
+                "pair_signals",
+                "signal_subjects",
+                "access_log",
             ),
             1,
         )
