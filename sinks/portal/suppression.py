@@ -79,8 +79,17 @@ class Groups:
         """Of chosen values those that can be shown in a time: sets of them that are chosen as a whole."""
         if self.values is None:
             return frozenset(chosen)
-        parts = [part for part in self.values.get((product, time), ()) if part <= set(chosen)]
-        return frozenset().union(*parts)
+        return whole(self.values.get((product, time), ()), chosen)
+
+
+def whole(parts: Iterable[frozenset[str]], chosen: Collection[str]) -> frozenset[str]:
+    """The values that are in parts chosen as a whole."""
+    return frozenset().union(*(part for part in parts if part <= set(chosen)))
+
+
+def is_cut(parts: Collection[frozenset[str]], chosen: Collection[str]) -> bool:
+    """Whether something that was chosen is not shown: there are no parts, or a part is chosen in part only."""
+    return not parts or any(part & set(chosen) and not part <= set(chosen) for part in parts)
 
 
 def groups_of(
