@@ -38,7 +38,18 @@ from sinks.portal.guard import (
     through,
 )
 from sinks.portal.headers import Headers, Limits
-from sinks.portal.pages import access_log, carriers, clinic, question, registry, signals, start
+from sinks.portal.pages import (
+    access_log,
+    carriers,
+    clinic,
+    company,
+    company_reports,
+    company_signals,
+    question,
+    registry,
+    signals,
+    start,
+)
 from sinks.portal.pages.layout import show
 from sinks.portal.pages.pieces import Link
 from sinks.portal.portal import Asked, Portal
@@ -59,6 +70,9 @@ _MODULES = (
     question,
     clinic,
     carriers,
+    company,
+    company_signals,
+    company_reports,
     access_log,
     signals,
     registry,

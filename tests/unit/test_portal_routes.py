@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from babel.messages.extract import extract
@@ -30,6 +30,10 @@ ROUTES: Mapping[str, str] = {
     "/r/{registry}/clinic/{unit}/over-time": "clinic",
     "/r/{registry}/clinic/{unit}/carriers": "carriers",
     "/r/{registry}/clinic/{unit}/lists/{name}": "lists",
+    "/r/{registry}/company": "company",
+    "/r/{registry}/company/compare": "company",
+    "/r/{registry}/company/signals": "company",
+    "/r/{registry}/company/reports": "company",
     "/r/{registry}/access": "access log",
     "/r/{registry}/signals": "signals",
     "/r/{registry}/signal": "signals",
@@ -128,7 +132,7 @@ def said_in_english() -> set[str]:
     """Every text that pages and templates show."""
     found: set[str] = set()
     folder = files("sinks.portal")
-    sources = [
+    sources: list[tuple[str, Any, str]] = [
         ("python", {"t": None, "texts": None, "_": None, "many": (1, 2), "marked": None}, "*.py"),
         ("jinja2.ext:babel_extract", {"_": None}, "*.html"),
     ]
