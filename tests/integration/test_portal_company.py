@@ -1,0 +1,116 @@
+"""The company database's pages over a real engine: who is let in, what is shown, and that no other's is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sinks.portal.identity import Person
+from tests.company_support import Hip, made
+from tests.portal_support import Browser, browser, portal
+
+if TYPE_CHECKING:
+    from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.client import Client
+
+PEOPLE = tuple(
+    Person(name, name, "company", company=company)
+    for name, company in (
+        ("sundmark", "Sundmark Orthopaedics"),
+        ("nordfalk", "Nordfalk Ortopedi"),
+        ("skarvik", "Skarvik Implants"),  # its contract has run out
+        ("ostera", "Ostera Hip Systems"),  # and here never was one
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def hip(client: Client) -> RegistryDefinition:
+    """Thirty of Inter-op, five of them reoperated, and three of Nordfalk's first cup."""
+    definition = made(client)
+    told = Hip(client, definition)
+    for implant in range(30):
+        told.operated(implant, 6 * implant, cup="INTEROP", unit=f"U{implant % 6 + 1:02}")
+    for implant, day in {2: 112, 6: 141, 11: 161, 15: 200, 20: 212}.items():
+        told.reoperated(implant, day)
+    for other in range(3):
+        told.operated(100 + other, other)
+    told.load()
+    return definition
+
+
+@pytest.fixture
+def visitor(client: Client, hip: RegistryDefinition) -> Browser:
+    return browser(portal({hip.name: hip}, client, ready=PEOPLE))
+
+
+def page(visitor: Browser, hip: RegistryDefinition, who: str, rest: str = "") -> tuple[int, str]:
+    visitor.log_in(who)
+    answer = visitor.get(f"/r/{hip.name}/company{rest}")
+    return answer.status_code, answer.text
+
+
+def rows_of(visitor: Browser, hip: RegistryDefinition, who: str, rest: str) -> list[dict[str, str]]:
+    status, text = page(visitor, hip, who, rest)
+    assert status == 200, text
+    first, *lines = text.splitlines()
+    return [dict(zip(first.split(","), line.split(","), strict=False)) for line in lines]
+
+
+def test_a_company_sees_its_own_components_and_no_other_s(visitor: Browser, hip: RegistryDefinition) -> None:
+    (own,) = rows_of(visitor, hip, "sundmark", "/files/components-cup.csv")
+    assert (own["component"], own["put_in"], own["reoperation"], own["in_use"]) == ("INTEROP", "30", "5", "25")
+    status, shown = page(visitor, hip, "sundmark")
+    assert status == 200
+    assert "CUP01" not in shown
+    assert "INTEROP" not in page(visitor, hip, "nordfalk")[1]
+
+
+def test_without_a_contract_in_force_nobody_is_let_in(visitor: Browser, hip: RegistryDefinition) -> None:
+    for who in ("skarvik", "ostera"):
+        for rest in ("", "/compare", "/signals", "/reports"):
+            status, shown = page(visitor, hip, who, rest)
+            assert status == 400
+            assert "no contract" in shown
+
+
+def test_by_clinic_small_ones_are_put_together(visitor: Browser, hip: RegistryDefinition) -> None:
+    rows = rows_of(visitor, hip, "nordfalk", "/compare/files/numbers.csv?kind=cup&by=component_clinic&component=CUP01")
+    # three people in one clinic are fewer than five: no clinic is named
+    assert {row["place"] for row in rows} <= {"the country", "other clinics"}
+    assert {row["put_in"] for row in rows if row["place"] == "the country"} == {"3"}
+    clinics = rows_of(visitor, hip, "sundmark", "/compare/files/numbers.csv?kind=cup&by=component_clinic")
+    assert (
+        sum(int(row["put_in"]) for row in clinics if row["component"] == "INTEROP" and row["place"] != "the country")
+        == 30
+    )
+
+
+def test_what_is_asked_together_and_may_not_be_is_refused_in_words(visitor: Browser, hip: RegistryDefinition) -> None:
+    status, shown = page(visitor, hip, "sundmark", "/compare?kind=cup&component=CUP01")
+    assert status == 400
+    assert "component CUP01: Sundmark Orthopaedics has" in shown
+
+
+def test_the_pages_stand_in_both_languages(visitor: Browser, hip: RegistryDefinition) -> None:
+    for rest, swedish in (
+        ("", "i bruk nu"),
+        ("/compare", "Välj och jämför"),
+        ("/signals", "Signaler"),
+        ("/reports", "Marknadsandel"),
+    ):
+        assert page(visitor, hip, "sundmark", f"{rest}?lang=en")[0] == 200
+        status, shown = page(visitor, hip, "sundmark", f"{rest}?lang=sv")
+        assert (status, swedish in shown) == (200, True), rest
+
+
+def test_what_is_paid_is_for_the_year_before(visitor: Browser, hip: RegistryDefinition) -> None:
+    assert rows_of(visitor, hip, "sundmark", "/reports/files/lots.csv?kind=cup")[0]["pieces"] == "30"
+
+
+def test_charts_are_pictures_too(visitor: Browser, hip: RegistryDefinition) -> None:
+    visitor.log_in("sundmark")
+    answer = visitor.get(f"/r/{hip.name}/company/compare/files/curves.svg")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert "<svg" in answer.text
