@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sinks.clickhouse.queries.small_cells import held_back
+from sinks.portal.texts import marked
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -213,7 +214,7 @@ def why_not_compared(others: Mapping[str, int], *, fewest: int, largest_share: f
     """Why a company is not shown what the others have together; None where it is.
 
     With fewer than ``fewest`` others, or with one that is more than ``largest_share`` of them, what they have together
-    would tell what one of them has.
+    would tell what one of them has. The reason is a text that ``Texts`` has in each language.
 
     Args:
         others: how many pieces each other company has; those without any do not count.
@@ -222,7 +223,7 @@ def why_not_compared(others: Mapping[str, int], *, fewest: int, largest_share: f
     """
     there = [number for number in others.values() if number > 0]
     if len(there) < fewest:
-        return f"fewer than {fewest} other companies have any"
+        return marked("too few other companies have any")
     if max(there) > largest_share * sum(there):
-        return f"one company has more than {largest_share:.0%} of what the others have"
+        return marked("one company has too large a share of what the others have")
     return None

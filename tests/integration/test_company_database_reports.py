@@ -72,7 +72,7 @@ def test_the_market_share_is_of_months_in_which_others_may_be_compared_with(hip:
     hip.load()
     assert read_market(hip.client, hip.entitled(), "cup", until=until(120)) == [
         MarketShare(date(2001, 1, 1), 12, 8 / 34, None, ("2001-02",)),
-        MarketShare(date(2001, 4, 1), 3, None, "fewer than 3 other companies have any", ("2001-04",)),
+        MarketShare(date(2001, 4, 1), 3, None, "too few other companies have any", ("2001-04",)),
     ]
     (year,) = read_market(hip.client, hip.entitled(), "cup", per="year", until=until(120))
     assert year == MarketShare(date(2001, 1, 1), 15, 8 / 34, None, ("2001-02", "2001-04"))

@@ -155,3 +155,9 @@ def test_every_text_has_its_swedish_and_none_is_left_over() -> None:
         if isinstance(one.id, str) and one.id:
             values = [set(re.findall(r"%\((\w+)\)s", text)) for text in (one.id, str(one.string))]
             assert values[0] == values[1], one.id
+
+
+def test_the_start_page_has_its_table_as_a_file() -> None:
+    answer = Browser(create_app(portal({"hip": bundled("hip")}))).get("/files/places.csv")
+    assert answer.status_code == 200
+    assert answer.text.splitlines()[0] == "registry,page"

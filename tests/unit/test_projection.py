@@ -109,7 +109,7 @@ def test_a_path_is_told_by_month_as_it_stood_at_the_end_of_each(sundmark: Entitl
         ToldMonth("2024-03", 2, 0.5, 3.0, 9.0, 1.0, 20.0),
         ToldMonth("2024-05", 3, 0.5, 3.0, 9.0, 1.0, 20.0),
     )
-    hidden = project(signal(hindsight=hindsight), sundmark, others_not_compared="fewer than 3 other companies have any")
+    hidden = project(signal(hindsight=hindsight), sundmark, others_not_compared="too few other companies have any")
     assert hidden is not None
     assert hidden.path[0] == ToldMonth("2024-03", 2, None, None, 9.0, 1.0, 20.0)
     assert {(level.expected, level.statistic) for level in hidden.levels} == {(None, None)}

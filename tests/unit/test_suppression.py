@@ -122,10 +122,10 @@ def test_who_was_put_together_stays_so_by_any_fact() -> None:
     ("others", "reason"),
     [
         ({"X": 80, "Y": 10, "Z": 10}, None),
-        ({"X": 81, "Y": 10, "Z": 9}, "one company has more than 80% of what the others have"),
-        ({"X": 50, "Y": 50}, "fewer than 3 other companies have any"),
-        ({"X": 50, "Y": 50, "Z": 0}, "fewer than 3 other companies have any"),
-        ({}, "fewer than 3 other companies have any"),
+        ({"X": 81, "Y": 10, "Z": 9}, "one company has too large a share of what the others have"),
+        ({"X": 50, "Y": 50}, "too few other companies have any"),
+        ({"X": 50, "Y": 50, "Z": 0}, "too few other companies have any"),
+        ({}, "too few other companies have any"),
     ],
 )
 def test_others_are_compared_with_where_they_are_enough_and_none_is_nearly_all(

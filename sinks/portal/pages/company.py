@@ -363,7 +363,7 @@ def _why_not_compared(t: Texts, entitled: Entitled, reading: CompanyReading) -> 
     for kind, one in reading.others.items():
         title = t.of(entitled.kinds[kind].title)
         if one.why_not is not None:
-            yield f"{title}: {t('not shown, for')} {one.why_not}."
+            yield t("%(kind)s: not shown, for %(reason)s.", kind=title, reason=t(one.why_not))
         if one.left_out:
             yield t("%(kind)s: without what was put in in %(months)s.", kind=title, months=", ".join(one.left_out))
 

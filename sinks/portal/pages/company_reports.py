@@ -79,7 +79,7 @@ def _reporting(asked: Asked, entitled: Entitled) -> Iterator[Fact]:
 def _market(asked: Asked, entitled: Entitled, kind: str) -> Table:
     t = asked.texts
     rows = [
-        [one.first_day, one.own, one.share, one.why_not or "", ", ".join(one.left_out)]
+        [one.first_day, one.own, one.share, t(one.why_not) if one.why_not else "", ", ".join(one.left_out)]
         for one in read_market(asked.client, entitled, kind)
     ]
     columns = [

@@ -22,6 +22,7 @@ from sinks.portal.pages.pieces import Column, Fact, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.pages.signals import BECAME, LEVELS
 from sinks.portal.projection import ToldSignal, project, tells_hospitals
+from sinks.portal.texts import marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +81,7 @@ def _told(asked: Asked, entitled: Entitled, signal: StatedSignal) -> ToldSignal 
     if plain is None and not signal.lot:
         return None
     reading = read_company(asked.client, entitled, parse_choice({"kind": [kind]}, entitled), curves=())
-    why_not = reading.others[kind].why_not if kind in reading.others else "others are not counted"
+    why_not = reading.others[kind].why_not if kind in reading.others else marked("others are not counted")
     lots = lots_shown(
         read_lots(asked.client, entitled, kind), signal.product.split(":")[1] if signal.lot else signal.product
     )

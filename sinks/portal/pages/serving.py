@@ -39,7 +39,7 @@ def add_page(routes: APIRouter, path: str, area: str, make: Callable[[Asked], Pa
         return await run_in_threadpool(_piece, asked, make, piece, kind)
 
     routes.add_api_route(path, page, methods=["GET"], include_in_schema=False)
-    routes.add_api_route(f"{path}/files/{{piece}}.{{kind}}", file, methods=["GET"], include_in_schema=False)
+    routes.add_api_route(f"{path.rstrip('/')}/files/{{piece}}.{{kind}}", file, methods=["GET"], include_in_schema=False)
 
 
 def _piece(asked: Asked, make: Callable[[Asked], Page], name: str, kind: str) -> Response:

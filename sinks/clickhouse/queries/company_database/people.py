@@ -10,6 +10,7 @@ from sinks.clickhouse.queries.company_database.choice import regions_of
 from sinks.clickhouse.queries.company_database.followed import texts
 from sinks.clickhouse.queries.small_cells import held_back
 from sinks.portal.suppression import Cell, Groups, groups_of, why_not_compared
+from sinks.portal.texts import marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -143,7 +144,7 @@ def _others(theirs: _Theirs, source: Source, entitled: Entitled) -> Others:
             values[time] = parts
     reason = None
     if not months:
-        reason = why_not_in(_sum(theirs.months.values()), terms) or "in no month others may be compared with"
+        reason = why_not_in(_sum(theirs.months.values()), terms) or marked("in no month others may be compared with")
     return Others(frozenset(months), frozenset(left_out), values, reason)
 
 
@@ -151,7 +152,7 @@ def why_not_in(companies: Mapping[str, int], terms: Companies) -> str | None:
     """Why others may not be compared with in a month, by the pieces of each; None where they may."""
     why_not = why_not_compared(companies, fewest=terms.fewest_others, largest_share=terms.largest_share)
     if why_not is None and sum(companies.values()) < PIECES_EACH * terms.smallest:
-        return f"the others have fewer than {PIECES_EACH * terms.smallest} pieces"
+        return marked("the others have too few pieces")
     return why_not
 
 

@@ -15,6 +15,7 @@ from sinks.clickhouse.queries.company_database.followed import Source
 from sinks.clickhouse.queries.company_database.people import Decided, called, decide
 from sinks.clickhouse.queries.estimates import DAYS_PER_YEAR, rate
 from sinks.portal.suppression import Groups, is_cut
+from sinks.portal.texts import marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -261,7 +262,7 @@ class _Rows:
     def comparison(self, theirs: Others, counted: Counted | None) -> Comparison:
         """The others of a kind, with what is left out of them."""
         if theirs.why_not is not None or counted is None:
-            return Comparison(None, theirs.why_not or "others have none of what is asked", (), ())
+            return Comparison(None, theirs.why_not or marked("others have none of what is asked"), (), ())
         cut = []
         if self._choice.fact:
             years = self._entitled.terms.years
