@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ROUNDS = int(os.environ.get("GULDADRA_FAULT_ROUNDS", "20"))
 REGISTRATIONS = 100_000
+GULDADRA = ("-m", "deploy.cli")
+"""What runs the command ``guldadra``."""
 
 
 def registry_folder(tmp_path: Path, name: str) -> RegistryDefinition:
@@ -56,7 +58,7 @@ class Worker:
         env: Mapping[str, str],
         *,
         name: str = "",
-        program: Sequence[str] = ("-m", "deploy.cli"),
+        program: Sequence[str] = GULDADRA,
     ) -> None:
         port = stable_ports(1)[0]
         self.name = name or command

@@ -29,6 +29,7 @@ from tests.bench.figures import Figures
 from tests.bench.freshness import cell_freshness, row_freshness, signal_freshness
 from tests.bench.growth import growth
 from tests.bench.peers.__main__ import compare, options_of
+from tests.bench.portal import portal
 from tests.bench.recovery import recovery
 from tests.bench.running import peak_mb
 from tests.bench.site import Site, Sizes
@@ -60,6 +61,7 @@ def sections() -> Mapping[str, Section]:
         "recovery": partial(recovery, left=left),
         "surveillance": surveillance,
         "feeds": feeds,
+        "portal": portal,
     }
 
 

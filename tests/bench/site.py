@@ -23,10 +23,10 @@ from streams.publish.run import PublishOptions, publish_rows
 from tests.bench.peers.log import Log
 from tests.bench.running import Running, until
 from tests.support import make_log
-from tests.workers import registry_folder
+from tests.workers import GULDADRA, registry_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -86,14 +86,30 @@ class Site:
         make_log(self.kafka, own, partitions=self.sizes.partitions)
         return own
 
-    def start(self, command: str, registry: RegistryDefinition, *, memory: bool = False) -> Running:
-        """One of our processes, started; ``memory``: a `process` that keeps its journeys there."""
-        env = {
+    def start(
+        self,
+        command: str,
+        registry: RegistryDefinition,
+        *,
+        memory: bool = False,
+        program: Sequence[str] = GULDADRA,
+        env: Mapping[str, str] | None = None,
+    ) -> Running:
+        """One of our processes, started.
+
+        Args:
+            command: what it does.
+            registry: for which registry.
+            memory: of a `process`: it keeps its journeys there.
+            program: what runs the command.
+            env: further settings.
+        """
+        settings = {
             "GULDADRA_BOOTSTRAP": self.log.bootstrap,
             "GULDADRA_CLICKHOUSE_URL": self.database.url,
             "GULDADRA_STATE": "" if memory else str(self.state(registry)),
         }
-        running = Running(command, registry, self.folder, env)
+        running = Running(command, registry, self.folder, {**settings, **(env or {})}, program=program)
         self._running.append(running)
         running.start()
         return running
