@@ -129,9 +129,9 @@ def test_a_clinic_is_refused_at_every_address_of_another_unit_and_registry(app: 
 
 
 def said_in_english() -> set[str]:
-    """Every text that pages and templates show."""
+    """Every text that pages and templates show, also those that queries give them."""
     found: set[str] = set()
-    folder = files("sinks.portal")
+    folder = files("sinks")
     sources: list[tuple[str, Any, str]] = [
         ("python", {"t": None, "texts": None, "_": None, "many": (1, 2), "marked": None}, "*.py"),
         ("jinja2.ext:babel_extract", {"_": None}, "*.html"),
