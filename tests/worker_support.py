@@ -83,6 +83,7 @@ def new_registry() -> str:
 class _Named:
     def __init__(self, name: str) -> None:
         self.name = name
+        self.catalogues: dict[str, Any] = {}  # it has no companies
 
 
 def make_worker_log(kafka: KafkaConfig, registry: str, *, partitions: int = PARTITIONS, epoch: int = 0) -> None:
