@@ -16,7 +16,7 @@ from sinks.clickhouse.queries.company_database.market import read_market
 from sinks.clickhouse.queries.company_database.reporting import read_reporting
 from sinks.clickhouse.queries.company_database.safety import OTHER_REGIONS, WHOLE_COUNTRY, read_safety
 from sinks.portal.guard import AskError
-from sinks.portal.pages.company import FAILED, entitled_of
+from sinks.portal.pages.company_words import FAILED, entitled_of
 from sinks.portal.pages.pieces import Column, Fact, Field, Form, Link, Option, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.texts import marked

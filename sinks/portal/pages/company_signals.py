@@ -17,10 +17,10 @@ from sinks.clickhouse.queries.company_database.reading import read_company
 from sinks.clickhouse.queries.signals import read_signals
 from sinks.portal.audit import write_down
 from sinks.portal.guard import NotFoundError
-from sinks.portal.pages.company import entitled_of
+from sinks.portal.pages.company_words import entitled_of
 from sinks.portal.pages.pieces import Column, Fact, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
-from sinks.portal.pages.signals import BECAME, LEVELS
+from sinks.portal.pages.signal_words import BECAME, LEVELS
 from sinks.portal.projection import ToldSignal, project, tells_hospitals
 from sinks.portal.texts import marked
 
