@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter
 
-from sinks.clickhouse.queries.company_database.choice import FAILURES, parse_choice
+from sinks.clickhouse.queries.company_database.choice import parse_choice
 from sinks.clickhouse.queries.company_database.reading import read_company
+from sinks.portal.pages.company_numbers import failure_cells, failure_columns
+from sinks.portal.pages.company_reporting import what_rates_rest_on
 from sinks.portal.pages.company_words import FAILED, as_of, entitled_of
 from sinks.portal.pages.pieces import Column, Fact, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
@@ -44,7 +46,7 @@ def _overview(asked: Asked) -> Page:
     until = t.day(contract.last) if contract.last else t("until further notice")
     return Page(
         asked.person.company,
-        sections,
+        [*sections, *what_rates_rest_on(asked, entitled)],
         lead=t(
             "Your own components, live. Contract from %(first)s, %(last)s, for %(purpose)s.",
             first=t.day(contract.first),
@@ -55,6 +57,7 @@ def _overview(asked: Asked) -> Page:
             Link(t("Choose and compare"), f"/r/{entitled.definition.name}/company/compare"),
             Link(t("Signals about your own products"), f"/r/{entitled.definition.name}/company/signals"),
             Link(t("Reports"), f"/r/{entitled.definition.name}/company/reports"),
+            Link(t("Awareness"), f"/r/{entitled.definition.name}/company/awareness"),
         ],
         live=entitled.definition.name,
         notice=t.of(entitled.definition.registry.notice) if entitled.definition.registry.notice else "",
@@ -73,15 +76,12 @@ def _kind(asked: Asked, entitled: Entitled, reading: CompanyReading, kind: str) 
         [
             Column("component", t("component"), "link"),
             Column("name", t("name")),
+            Column("udi_di", "UDI-DI"),
             Column("in_use", t("in use now"), "number"),
             Column("put_in", t("put in"), "number"),
             Column("this_year", t("this year"), "number"),
             Column("last_year", t("last year"), "number"),
-            *(Column(one, t(FAILED[one]), "number") for one in FAILURES),
-            Column("component_years", t("component-years"), "decimal"),
-            Column("rate", t("reoperated per 100"), "decimal"),
-            Column("lower", t("lower limit"), "decimal"),
-            Column("upper", t("upper limit"), "decimal"),
+            *failure_columns(t),
         ],
         [_component_cells(entitled, row, kind) for row in rows],
         as_of(t, reading),
@@ -111,18 +111,9 @@ def _facts(t: Texts, whole: Row) -> Iterator[Fact]:
 
 
 def _component_cells(entitled: Entitled, row: Row, kind: str) -> list[Any]:
-    found = row.failures["reoperation"]
     query = urlencode({"kind": kind, "component": row.component or "", "by": "component_clinic"})
     return [
         Link(row.component or "", f"/r/{entitled.definition.name}/company/compare?{query}"),
-        row.name,
-        row.in_use,
-        row.pieces,
-        row.put_in_this_year,
-        row.put_in_last_year,
-        *(row.failures[one].number for one in FAILURES),
-        found.component_years,
-        found.rate,
-        found.lower,
-        found.upper,
-    ]
+        row.name, entitled.udi_di_of(kind, row.component), row.in_use, row.pieces, row.put_in_this_year,
+        row.put_in_last_year, *failure_cells(row),
+    ]  # fmt: skip

@@ -9,7 +9,9 @@ from fastapi import APIRouter
 
 from sinks.clickhouse.queries.company_database.choice import FAILURES, GROUPINGS, ChoiceError, parse_choice, regions_of
 from sinks.clickhouse.queries.company_database.reading import read_company
-from sinks.portal.pages.company_numbers import curve_of, numbers, others, reasons
+from sinks.portal.pages.company_funnel import funnels
+from sinks.portal.pages.company_numbers import cumulative, curve_of, numbers, others, reasons
+from sinks.portal.pages.company_reporting import what_rates_rest_on
 from sinks.portal.pages.company_words import FAILED, as_of, entitled_of
 from sinks.portal.pages.pieces import Field, Form, Link, Option, Page, Section
 from sinks.portal.pages.serving import add_page
@@ -58,14 +60,21 @@ def _compare(asked: Asked) -> Page:
         title,
         [
             _to_choose(asked, entitled, choice),
-            Section(t("Cumulative failures"), list(_what_curves_mean(t, reading)), charts=curve_of(asked, reading)),
-            Section(t("Numbers"), list(_what_is_hidden(t, reading)), tables=[numbers(asked, reading)]),
+            Section(
+                t("Cumulative failures"),
+                list(_what_curves_mean(t, reading)),
+                charts=curve_of(asked, reading),
+                tables=[cumulative(asked, reading)],
+            ),
+            Section(t("Numbers"), list(_what_is_hidden(t, reading)), tables=[numbers(asked, entitled, reading)]),
+            funnels(asked, reading),
             Section(
                 t("All other companies together"),
                 list(_why_not_compared(t, entitled, reading)),
                 tables=others(asked, entitled, reading),
             ),
             Section(t("Why"), tables=[reasons(asked, reading)]),
+            *what_rates_rest_on(asked, entitled),
         ],
         lead=t(
             "What is hidden is put together with others, so that no difference tells of fewer than %(number)s people.",

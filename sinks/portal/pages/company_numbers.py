@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from sinks.clickhouse.queries.company_database.choice import FAILURES
 from sinks.clickhouse.queries.company_database.curves import YEARS
-from sinks.portal.charts.look import axis, base
+from sinks.portal.charts.curves import At, curves
 from sinks.portal.pages.company_words import FAILED
 from sinks.portal.pages.pieces import Chart, Column, Table
 from sinks.portal.texts import marked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
+    from sinks.clickhouse.queries.company_database.curves import Point
     from sinks.clickhouse.queries.company_database.entitled import Entitled
     from sinks.clickhouse.queries.company_database.reading import CompanyReading, Row
-    from sinks.portal.portal import Asked, Language
+    from sinks.portal.portal import Asked
     from sinks.portal.texts import Texts
 
 _PLACES: Mapping[str, str] = {
@@ -25,6 +26,30 @@ _PLACES: Mapping[str, str] = {
     "rest": marked("other clinics"),
 }
 _MOST_CURVES = 6
+
+
+def failure_columns(t: Texts) -> list[Column]:
+    """Columns of every definition of a failure: how many, the time until then, the rate and its exact limits."""
+    return [
+        column
+        for one in FAILURES
+        for column in (
+            Column(one, t(FAILED[one]), "number"),
+            Column(f"{one}_years", t("component-years until %(failed)s", failed=t(FAILED[one])), "decimal"),
+            Column(f"{one}_rate", t("%(failed)s per 100 component-years", failed=t(FAILED[one])), "decimal", digits=2),
+            Column(f"{one}_lower", t("lower limit"), "decimal", digits=2),
+            Column(f"{one}_upper", t("upper limit"), "decimal", digits=2),
+        )
+    ]
+
+
+def failure_cells(row: Row) -> list[Any]:
+    """The cells of these columns."""
+    return [
+        cell
+        for found in (row.failures[one] for one in FAILURES)
+        for cell in (found.number, found.component_years, found.rate, found.lower, found.upper)
+    ]
 
 
 def curve_of(asked: Asked, reading: CompanyReading) -> list[Chart]:
@@ -36,23 +61,30 @@ def curve_of(asked: Asked, reading: CompanyReading) -> list[Chart]:
     cells, steps = [], []
     for name, row in drawn:
         for point in row.survival(failure).curve:
-            steps.append((name, point.years, point.failed))
+            steps.append(At(point.years, name, point.failed))
             if point.years in YEARS:
-                cells.append(
-                    [
-                        name,
-                        point.years,
-                        point.at_risk,
-                        point.failed,
-                        point.lower,
-                        point.upper,
-                        point.incidence,
-                        point.incidence_lower,
-                        point.incidence_upper,
-                    ]
-                )
-    columns = [
-        Column("component", t("component")),
+                cells.append([name, *_point_cells(point)])
+    title = t("Cumulative share %(failed)s", failed=t(FAILED[failure]))
+    says = "; ".join(f"{name} {t.share(share)}" for name, share in _last_points(steps)) or t("nothing is shown")
+    table = Table("curves", title, [Column("component", t("component")), *_point_columns(t)], cells)
+    spec = curves(
+        steps,
+        list(dict.fromkeys(name for name, _ in drawn)),
+        number_title=t("years since the operation"),
+        value_title=title,
+        share=True,
+        step=True,
+        language=asked.language,
+    )
+    return [Chart("curves", title, says, spec, table)]
+
+
+def _last_points(steps: Iterable[At]) -> list[tuple[str, float]]:
+    return list({one.series: one.value for one in steps}.items())
+
+
+def _point_columns(t: Texts) -> list[Column]:
+    return [
         Column("years", t("years"), "number"),
         Column("at_risk", t("at risk"), "number"),
         Column("failed", t("failed"), "share", digits=2),
@@ -62,131 +94,98 @@ def curve_of(asked: Asked, reading: CompanyReading) -> list[Chart]:
         Column("incidence_lower", t("its lower limit"), "share", digits=2),
         Column("incidence_upper", t("its upper limit"), "share", digits=2),
     ]
-    title = t("Cumulative share %(failed)s", failed=t(FAILED[failure]))
-    says = "; ".join(f"{name} {t.share(share)}" for name, share in _last_points(steps)) or t("nothing is shown")
-    table = Table("curves", title, columns, cells)
-    spec = curve_chart(
-        steps, list(dict.fromkeys(name for name, *_ in drawn)), t("years since the operation"), title, asked.language
-    )
-    return [Chart("curves", title, says, spec, table)]
 
 
-def _last_points(steps: Iterable[tuple[str, float, float]]) -> list[tuple[str, float]]:
-    return list({name: share for name, _, share in steps}.items())
+def _point_cells(point: Point) -> list[Any]:
+    return [
+        point.years, point.at_risk, point.failed, point.lower, point.upper, point.incidence, point.incidence_lower,
+        point.incidence_upper,
+    ]  # fmt: skip
 
 
-def numbers(asked: Asked, reading: CompanyReading) -> Table:
+def numbers(asked: Asked, entitled: Entitled, reading: CompanyReading) -> Table:
     """Each row that was asked for, with those below it."""
     t = asked.texts
-    failure = reading.choice.failure
     columns = [
-        Column("component", t("component")),
-        Column("name", t("name")),
-        Column("place", t("place")),
+        *_heading(t),
+        Column("udi_di", "UDI-DI"),
         Column("put_in", t("put in"), "number"),
         Column("people", t("people"), "number"),
         Column("in_use", t("in use now"), "number"),
-        *(Column(one, t(FAILED[one]), "number") for one in FAILURES),
-        Column("component_years", t("component-years"), "decimal"),
-        Column("rate", t("per 100"), "decimal", digits=2),
-        Column("lower", t("lower limit"), "decimal", digits=2),
-        Column("upper", t("upper limit"), "decimal", digits=2),
-        *(Column(f"after_{years}", t("after %(years)s years", years=years), "share", digits=2) for years in YEARS),
+        *failure_columns(t),
         Column("among_others", t("counted among others")),
     ]
-    rows = []
-    for head, below in reading.grouped():
-        rows += [_number_cells(t, row, failure) for row in (head, *below)]
+    rows = [
+        [
+            *_head_cells(t, row), entitled.udi_di_of(row.kind, row.component), row.pieces, row.people, row.in_use,
+            *failure_cells(row), ", ".join(str(year) for year in row.among_others),
+        ]
+        for row in _asked_for(reading)
+    ]  # fmt: skip
     return Table("numbers", t("Numbers"), columns, rows)
 
 
-def _number_cells(t: Texts, row: Row, failure: Any) -> list[Any]:  # noqa: ANN401 - one of the literals
-    found = row.failures[failure]
-    after = [point.failed if point else None for point in row.survival(failure).after]
+def cumulative(asked: Asked, reading: CompanyReading) -> Table:
+    """The cumulative failures of each row that was asked for, after 1, 3, 5 and 10 years, with those at risk."""
+    t, failure = asked.texts, reading.choice.failure
+    rows = [
+        [*_head_cells(t, row), *_point_cells(point)]
+        for row in _asked_for(reading)
+        for point in row.survival(failure).after
+        if point is not None
+    ]
+    title = t("Cumulative share %(failed)s, each row", failed=t(FAILED[failure]))
+    return Table("cumulative", title, [*_heading(t), *_point_columns(t)], rows)
+
+
+def _asked_for(reading: CompanyReading) -> list[Row]:
+    return [row for head, below in reading.grouped() for row in (head, *below)]
+
+
+def _heading(t: Texts) -> tuple[Column, ...]:
+    return Column("component", t("component")), Column("name", t("name")), Column("place", t("place"))
+
+
+def _head_cells(t: Texts, row: Row) -> tuple[str, str, str]:
     place = t(_PLACES[row.place]) if row.place in _PLACES else row.unit_name
     if row.place == "region":
         place = t("other clinics of %(region)s", region=row.unit_name)
-    return [
-        row.component or t("all"), row.name, place, row.pieces, row.people, row.in_use,
-        *(row.failures[one].number for one in FAILURES), found.component_years, found.rate, found.lower, found.upper,
-        *after, ", ".join(str(year) for year in row.among_others),
-    ]  # fmt: skip
+    return row.component or t("all"), row.name, place
 
 
 def others(asked: Asked, entitled: Entitled, reading: CompanyReading) -> list[Table]:
     """Own and all others' numbers beside each other; nothing where there is nothing to show."""
     t, failure = asked.texts, reading.choice.failure
-    rows = []
+    rows: list[list[Any]] = []
     for kind, one in reading.others.items():
         own = next(
             (row for row in (reading.chosen or reading.country) if row.kind == kind and row.component is None), None
         )
-        for name, row in ((asked.person.company, own), (t("all others"), one.row)):
-            if row is not None:
-                found = row.failures[failure]
-                after = [point.failed if point else None for point in row.survival(failure).after]
-                rows.append(
-                    [
-                        t.of(entitled.kinds[kind].title),
-                        name,
-                        row.pieces,
-                        found.number,
-                        found.component_years,
-                        found.rate,
-                        found.lower,
-                        found.upper,
-                        *after,
-                    ]
-                )
+        rows += [
+            [
+                t.of(entitled.kinds[kind].title), name, row.pieces, *failure_cells(row),
+                *(point.failed if point else None for point in row.survival(failure).after),
+            ]
+            for name, row in ((asked.person.company, own), (t("all others"), one.row))
+            if row is not None
+        ]  # fmt: skip
     columns = [
         Column("kind", t("kind of implant")),
         Column("whose", t("whose")),
         Column("put_in", t("put in"), "number"),
-        Column("failed", t(FAILED[failure]), "number"),
-        Column("component_years", t("component-years"), "decimal"),
-        Column("rate", t("per 100"), "decimal", digits=2),
-        Column("lower", t("lower limit"), "decimal", digits=2),
-        Column("upper", t("upper limit"), "decimal", digits=2),
+        *failure_columns(t),
         *(Column(f"after_{years}", t("after %(years)s years", years=years), "share", digits=2) for years in YEARS),
     ]
     return [Table("others", t("Own and others"), columns, rows)] if rows else []
 
 
 def reasons(asked: Asked, reading: CompanyReading) -> Table:
-    """Why it failed, for the country or all chosen clinics."""
+    """Why it failed, of each row that was asked for."""
     t = asked.texts
     rows = [
-        [row.component or t("all"), row.name, reason or t("not known"), number]
-        for row in (reading.chosen or reading.country)
+        [*_head_cells(t, row), reason or t("not known"), number]
+        for row in _asked_for(reading)
         for reason, number in row.reasons.items()
     ]
-    columns = [
-        Column("component", t("component")),
-        Column("name", t("name")),
-        Column("reason", t("reason")),
-        Column("number", t("number"), "number"),
-    ]
-    return Table("reasons", t("Reasons, the whole country or all chosen clinics"), columns, rows)
-
-
-def curve_chart(
-    steps: Sequence[tuple[str, float, float]],
-    series: Sequence[str],
-    time_title: str,
-    value_title: str,
-    language: Language,
-) -> Mapping[str, Any]:
-    """Cumulative shares by years since the operation, a step for each event."""
-    return base(
-        {
-            "data": {"values": [{"series": name, "years": years, "share": share} for name, years, share in steps]},
-            "mark": {"type": "line", "interpolate": "step-after"},
-            "encoding": {
-                "x": {"field": "years", "type": "quantitative", "axis": axis(time_title)},
-                "y": {"field": "share", "type": "quantitative", "axis": axis(value_title, share=True)},
-                "color": {"field": "series", "type": "nominal", "title": None, "scale": {"domain": list(series)}},
-                "strokeDash": {"field": "series", "type": "nominal", "title": None, "scale": {"domain": list(series)}},
-            },
-        },
-        language,
-    )
+    columns = [*_heading(t), Column("reason", t("reason")), Column("number", t("number"), "number")]
+    return Table("reasons", t("Reasons"), columns, rows)

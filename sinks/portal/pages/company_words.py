@@ -37,6 +37,18 @@ def entitled_of(asked: Asked) -> Entitled:
         raise AskError(str(error)) from error
 
 
+def kind_asked(asked: Asked, entitled: Entitled, kind: str) -> str:
+    """The kind of implant that is asked about; the first of the company's own where none is named.
+
+    Raises:
+        AskError: it has none of that kind.
+    """
+    if kind and kind not in entitled.own:
+        known = ", ".join(entitled.own)
+        raise AskError(asked.texts("There is no such kind of yours; there are %(kinds)s.", kinds=known))
+    return kind or next(iter(entitled.own))
+
+
 def as_of(t: Texts, reading: CompanyReading) -> str:
     """Of which day the numbers are."""
     return t("As of %(day)s.", day=t.day(reading.until))

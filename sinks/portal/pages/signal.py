@@ -11,7 +11,7 @@ from sinks.clickhouse.queries.signals import alarm_days, read_signal
 from sinks.portal.pages.carriers import progress_words
 from sinks.portal.pages.clinic import product_named
 from sinks.portal.pages.pieces import Fact, Link, Page, Section
-from sinks.portal.pages.review import decisions, to_decide
+from sinks.portal.pages.review import said_of, to_decide
 from sinks.portal.pages.serving import add_page
 from sinks.portal.pages.signal_evidence import evidence, history, levels, paths, units
 from sinks.portal.pages.signal_words import BECAME, LEVELS, subject_named
@@ -48,7 +48,7 @@ def _signal(asked: Asked) -> Page:
         Section(t("By unit"), tables=[units(asked, signal, follow_up)]),
         Section(t("What else speaks for it"), tables=list(evidence(t, definition, signal))),
         Section(t("What became of it"), tables=[history(t, reading)]),
-        Section(t("Review"), tables=[decisions(asked, signal)], forms=to_decide(asked, signal)),
+        Section(t("Review"), tables=[said_of(asked, signal.id)], forms=to_decide(asked, signal.id)),
     ]
     return Page(
         subject_named(definition, t, signal.product),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sinks.portal.charts.lines import Step, lines
+from sinks.portal.charts.curves import Step, lines
 from sinks.portal.pages.clinic import product_named
 from sinks.portal.pages.pieces import Chart, Column, Table
 from sinks.portal.pages.signal_words import BECAME, LEVELS, place_in_log

@@ -27,6 +27,11 @@ DECISIONS: Mapping[str, str] = {
     "confirmed": marked("confirmed"),
     "closed": marked("closed"),
 }
+ANSWERS: Mapping[str, str] = {
+    "acknowledged": marked("acknowledged"),
+    "stated": marked("answered with a statement"),
+    "tied": marked("tied to a field safety notice"),
+}
 
 
 def subject_named(definition: RegistryDefinition, t: Texts, label: str) -> str:

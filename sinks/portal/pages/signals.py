@@ -9,12 +9,13 @@ from fastapi import APIRouter
 
 from sinks.clickhouse.generations import readable
 from sinks.clickhouse.queries.cases import by_case
-from sinks.clickhouse.queries.reviews import read_decisions, read_notices
+from sinks.clickhouse.queries.reviews import read_answers, read_decisions, read_notices
 from sinks.clickhouse.queries.signals import read_signals
 from sinks.portal.pages.clinic import product_named
+from sinks.portal.pages.pairs import pairs_section
 from sinks.portal.pages.pieces import Column, Fact, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
-from sinks.portal.pages.signal_words import BECAME, DECISIONS, LEVELS, subject_named
+from sinks.portal.pages.signal_words import ANSWERS, BECAME, DECISIONS, LEVELS, subject_named
 
 if TYPE_CHECKING:
     from sinks.portal.portal import Asked
@@ -32,6 +33,7 @@ def _signals(asked: Asked) -> Page:
     definition = asked.definition
     reading = read_signals(asked.client, definition)
     decided = {one.about: one for one in read_decisions(asked.client, definition.name)}
+    answered = {one.about: one for one in read_answers(asked.client, definition.name)}
     rows: list[list[Any]] = []
     marked_rows = set()
     for attached, one in by_case(readable(asked.client, definition), reading.signals):
@@ -39,7 +41,7 @@ def _signals(asked: Asked) -> Page:
         days = {level["level"]: level["day"] for level in one.levels}
         if one.level == "alarm" and one.state != "withdrawn":
             marked_rows.add(len(rows))
-        latest = decided.get(one.id)
+        latest, answer = decided.get(one.id), answered.get(one.id)
         rows.append(
             [
                 Link(f"{'└ ' if attached else ''}{one.id}", f"/r/{definition.name}/signal?{urlencode({'id': one.id})}"),
@@ -52,6 +54,7 @@ def _signals(asked: Asked) -> Page:
                 days.get("watch"),
                 days.get("alarm"),
                 t(DECISIONS[latest.state]) if latest else "",
+                t(ANSWERS[answer.state]) if answer else "",
             ]
         )
     columns = [
@@ -65,6 +68,7 @@ def _signals(asked: Asked) -> Page:
         Column("watch_from", t("watch from"), "day"),
         Column("alarm_from", t("alarm from"), "day"),
         Column("decision", t("latest decision")),
+        Column("answer", t("the company's latest answer")),
     ]
     note = t(
         "Watch from, alarm from: the day on which it would have fired with all that is known now. └: of the case above."
@@ -78,13 +82,13 @@ def _signals(asked: Asked) -> Page:
         ),
         Fact(t("at watch"), t.number(sum(one.level == "watch" for one in open_ones))),
     ]
+    of_pairs = pairs_section(asked)
+    table = Table("signals", t("Signals as they stand"), columns, rows, note, frozenset(marked_rows))
     return Page(
         t("Signals"),
         [
-            Section(
-                facts=facts,
-                tables=[Table("signals", t("Signals as they stand"), columns, rows, note, frozenset(marked_rows))],
-            ),
+            *([Section(facts=facts, tables=[table])] if definition.monitors.monitors else []),
+            *([of_pairs] if of_pairs else []),
             Section(tables=[_notices(asked)]),
         ],
         lead=t(
