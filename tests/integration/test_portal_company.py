@@ -114,3 +114,21 @@ def test_charts_are_pictures_too(visitor: Browser, hip: RegistryDefinition) -> N
     answer = visitor.get(f"/r/{hip.name}/company/compare/files/curves.svg")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
     assert "<svg" in answer.text
+
+
+def test_clinics_stand_beside_each_other_in_a_funnel_with_table_and_pictures(
+    visitor: Browser, hip: RegistryDefinition
+) -> None:
+    query = "?kind=cup&by=component_clinic"
+    rows = rows_of(visitor, hip, "sundmark", f"/compare/files/funnel-1.csv{query}")
+    # five each at U01 to U06; reoperated are implants 2, 6, 11, 15 and 20: at U03, U01, U06, U04 and U03
+    assert {row["unit"]: row["failed"] for row in rows} == {
+        "U01": "1", "U02": "0", "U03": "2", "U04": "1", "U05": "0", "U06": "1",
+    }  # fmt: skip
+    assert sum(float(row["expected"]) for row in rows) == pytest.approx(5)
+    for kind, media in (("svg", "image/svg+xml"), ("png", "image/png")):
+        answer = visitor.get(f"/r/{hip.name}/company/compare/files/funnel-1.{kind}{query}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, media)
+    few = "/compare?kind=cup&by=component_clinic&component=CUP01"
+    assert "No clinic is shown by itself" in page(visitor, hip, "nordfalk", few)[1], "three people are no clinic's"
+    assert "Choose to show by clinic" in page(visitor, hip, "sundmark", "/compare?kind=cup")[1]

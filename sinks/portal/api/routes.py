@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the signature at run time
 
+from schemas.company import companies_of
 from sinks.clickhouse.queries.answer import answer
+from sinks.clickhouse.queries.awareness import read_awareness
 from sinks.clickhouse.queries.cell_sums import Cut
 from sinks.clickhouse.queries.indicators import read_indicators
 from sinks.clickhouse.queries.question import codes_of, parse
@@ -19,6 +21,7 @@ from sinks.portal.api.answers import MOST_AT_ONCE, PageOf, answered, page_of
 from sinks.portal.api.records import (
     AnswerPage,
     AnswerRecord,
+    AwarenessRecord,
     IndicatorRecord,
     RegistryRecord,
     SignalRecord,
@@ -37,7 +40,7 @@ PREFIX = "/api/v1"
 Cursor = Annotated[str | None, Query(max_length=2_000, description="As an earlier answer gave it as next.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many rows at most.")]
 Names = Annotated[list[str], Query(max_length=50)]
-_PROBLEMS = {
+PROBLEMS = {
     status: {"description": said, "content": {"application/problem+json": {}}}
     for status, said in {
         400: "What is asked makes no sense; detail says what does.",
@@ -52,7 +55,7 @@ _PROBLEMS = {
 
 def router() -> APIRouter:
     """The routes."""
-    routes = APIRouter(prefix=PREFIX, responses=_PROBLEMS)  # type: ignore[arg-type] # by status
+    routes = APIRouter(prefix=PREFIX, responses=PROBLEMS)  # type: ignore[arg-type] # by status
     routes.add_api_route("/registries", _registries, response_model=PageOf[RegistryRecord], summary="All registries")
     of = "/registries/{registry}"
     routes.add_api_route(
@@ -68,17 +71,21 @@ def router() -> APIRouter:
     routes.add_api_route(
         f"{of}/signals", _signals, response_model=PageOf[SignalRecord], summary="Signals as they stand"
     )
+    routes.add_api_route(
+        f"{of}/awareness", _awareness, response_model=PageOf[AwarenessRecord], summary="Since when companies are aware"
+    )
     return routes
 
 
-async def _answer(asked: Asked, make: Callable[[], BaseModel]) -> Response:
+async def answer_with(asked: Asked, make: Callable[[], BaseModel]) -> Response:
+    """Answer with what is made in a thread of its own, since it asks the database."""
     return await run_in_threadpool(lambda: answered(asked.request, make()))
 
 
 async def _registries(cursor: Cursor = None, limit: Limit = 100, asked: Asked = through("start")) -> Response:
     """Every registry that this portal serves."""
     rows = [RegistryRecord.of(one) for one in asked.portal.definitions.values()]
-    return await _answer(asked, lambda: page_of(rows, lambda row: [row.name], cursor=cursor, limit=limit))
+    return await answer_with(asked, lambda: page_of(rows, lambda row: [row.name], cursor=cursor, limit=limit))
 
 
 async def _variables(
@@ -103,7 +110,9 @@ async def _variables(
         for form in definition.forms.values()
         for field in form.fields
     ]
-    return await _answer(asked, lambda: page_of(rows, lambda row: [row.form, row.field], cursor=cursor, limit=limit))
+    return await answer_with(
+        asked, lambda: page_of(rows, lambda row: [row.form, row.field], cursor=cursor, limit=limit)
+    )
 
 
 async def _published(
@@ -113,7 +122,7 @@ async def _published(
     asked: Asked = through("published"),
 ) -> Response:
     """What the registry publishes: the nation's indicators, by year."""
-    return await _answer(asked, lambda: _read(asked, (), Cut(), cursor, limit))
+    return await answer_with(asked, lambda: _read(asked, (), Cut(), cursor, limit))
 
 
 async def _indicators(
@@ -132,7 +141,7 @@ async def _indicators(
     if unit is not None and unit not in asked.person.units_of(asked.definition.name):
         raise RefusedError(Refused("not yours"))
     cut = Cut(place, per, tuple(breakdown), unit)
-    return await _answer(asked, lambda: _read(asked, tuple(name), cut, cursor, limit))
+    return await answer_with(asked, lambda: _read(asked, tuple(name), cut, cursor, limit))
 
 
 def _read(asked: Asked, names: tuple[str, ...], cut: Cut, cursor: str | None, limit: int) -> PageOf[IndicatorRecord]:
@@ -163,7 +172,7 @@ async def _question(registry: str, asked: Asked = through("question")) -> Respon
             link=urlencode(question.as_query()),
         )
 
-    return await _answer(asked, make)
+    return await answer_with(asked, make)
 
 
 async def _signals(
@@ -179,4 +188,22 @@ async def _signals(
         rows = [SignalRecord.of(one) for one in found.signals]
         return page_of(rows, lambda row: [row.id], cursor=cursor, limit=limit, through=dict(found.through))
 
-    return await _answer(asked, make)
+    return await answer_with(asked, make)
+
+
+async def _awareness(
+    registry: str,  # noqa: ARG001 - of the address
+    cursor: Cursor = None,
+    limit: Limit = MOST_AT_ONCE,
+    asked: Asked = through("awareness"),
+) -> Response:
+    """The first delivery and the first reading of each signal and notice by each company."""
+    return await answer_with(asked, lambda: awareness_page(asked, None, cursor, limit))
+
+
+def awareness_page(asked: Asked, company: str | None, cursor: str | None, limit: int) -> PageOf[AwarenessRecord]:
+    """Since when one company is aware of what, or all are."""
+    companies = companies_of([asked.definition])
+    found = read_awareness(asked.client, asked.definition.name, company)
+    rows = [AwarenessRecord.of(one, companies) for one in found]
+    return page_of(rows, lambda row: [row.company, row.subject], cursor=cursor, limit=limit)

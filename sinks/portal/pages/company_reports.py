@@ -13,11 +13,11 @@ from sinks.clickhouse.queries.company_database.choice import FAILURES
 from sinks.clickhouse.queries.company_database.invoice import read_invoice
 from sinks.clickhouse.queries.company_database.lots import read_lots
 from sinks.clickhouse.queries.company_database.market import read_market
-from sinks.clickhouse.queries.company_database.reporting import read_reporting
 from sinks.clickhouse.queries.company_database.safety import OTHER_REGIONS, WHOLE_COUNTRY, read_safety
-from sinks.portal.guard import AskError
-from sinks.portal.pages.company import FAILED, entitled_of
-from sinks.portal.pages.pieces import Column, Fact, Field, Form, Link, Option, Page, Section, Table
+from sinks.portal.charts.curves import Step, lines
+from sinks.portal.pages.company_reporting import what_rates_rest_on
+from sinks.portal.pages.company_words import FAILED, entitled_of, kind_asked
+from sinks.portal.pages.pieces import Chart, Column, Field, Form, Link, Option, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.texts import marked
 
@@ -39,16 +39,15 @@ def router() -> APIRouter:
 
 def _reports(asked: Asked) -> Page:
     t, entitled = asked.texts, entitled_of(asked)
-    kind = asked.one("kind") or next(iter(entitled.own))
-    if kind not in entitled.own:
-        raise AskError(t("There is no such kind of yours; there are %(kinds)s.", kinds=", ".join(entitled.own)))
+    kind = kind_asked(asked, entitled, asked.one("kind"))
     options = [Option(one, t.of(entitled.kinds[one].title)) for one in entitled.own]
     choose = Form("choose", t("Choose"), [Field("kind", t("kind of implant"), "select", kind, options)], t("Show"))
     return Page(
         t("Reports"),
         [
-            Section(forms=[choose], facts=list(_reporting(asked, entitled))),
-            Section(t("Share of the market"), tables=[_market(asked, entitled, kind)]),
+            Section(forms=[choose]),
+            *what_rates_rest_on(asked, entitled),
+            Section(t("Share of the market"), charts=[_market(asked, entitled, kind)]),
             Section(t("Lots"), tables=[_lots(asked, entitled, kind)]),
             Section(
                 t("Periodic safety report"),
@@ -63,25 +62,14 @@ def _reports(asked: Asked) -> Page:
     )
 
 
-def _reporting(asked: Asked, entitled: Entitled) -> Iterator[Fact]:
+def _market(asked: Asked, entitled: Entitled, kind: str) -> Chart:
     t = asked.texts
-    found = read_reporting(asked.client, entitled)
-    if found is None:
-        return
-    if found.most_within is not None:
-        yield Fact(
-            t("reporting lag"),
-            t.many("%(number)s day", "%(number)s days", found.most_within),
-            t("within which nine in ten are recorded; half within %(number)s", number=t.number(found.half_within)),
-        )
-
-
-def _market(asked: Asked, entitled: Entitled, kind: str) -> Table:
-    t = asked.texts
+    found = read_market(asked.client, entitled, kind)
     rows = [
         [one.first_day, one.own, one.share, t(one.why_not) if one.why_not else "", ", ".join(one.left_out)]
-        for one in read_market(asked.client, entitled, kind)
+        for one in found
     ]
+    shares = [(one.first_day, one.share) for one in found if one.share is not None]
     columns = [
         Column("from", t("quarter from"), "day"),
         Column("own", t("own pieces"), "number"),
@@ -89,7 +77,23 @@ def _market(asked: Asked, entitled: Entitled, kind: str) -> Table:
         Column("why_not", t("why it is not shown")),
         Column("left_out", t("months left out")),
     ]
-    return Table("market", t("Own share by quarter"), columns, rows)
+    title, company = t("Own share by quarter"), asked.person.company
+    says = t("No quarter's share can be shown.")
+    if shares:
+        says = t(
+            "The share of %(company)s, the latest of them %(share)s in the quarter from %(day)s.",
+            company=company,
+            share=t.share(shares[-1][1]),
+            day=t.day(shares[-1][0]),
+        )
+    spec = lines(
+        [Step(day, company, share) for day, share in shares],
+        [company],
+        value_title=t("share"),
+        share=True,
+        language=asked.language,
+    )
+    return Chart("market", title, says, spec, Table("market", title, columns, rows))
 
 
 def _lots(asked: Asked, entitled: Entitled, kind: str) -> Table:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.version import epoch_and_offset
+from sinks.clickhouse.queries.awareness import rfc_3339
 from sinks.portal.pages.pieces import HIDDEN, Column, Link, Written
 from sinks.portal.texts import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from schemas.definition.indicators import Indicator
     from schemas.definition.registry import RegistryDefinition
@@ -57,6 +58,11 @@ def read_as_of(asked: Asked, until: date | None, generation: str, through: Mappi
         generation=generation,
         places=", ".join(places) or NOTHING,
     )
+
+
+def moment(t: Texts, at: datetime | None) -> Written | None:
+    """A moment in UTC; in a file as RFC 3339 has it."""
+    return None if at is None else Written(t.moment(at), rfc_3339(at))
 
 
 def unit_name(definition: RegistryDefinition, code: str) -> str:
