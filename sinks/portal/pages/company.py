@@ -88,7 +88,7 @@ def _overview(asked: Asked) -> Page:
             last=until,
             purpose=contract.purpose,
         ),
-        trail=[
+        further=[
             Link(t("Choose and compare"), f"/r/{entitled.definition.name}/company/compare"),
             Link(t("Signals about your own products"), f"/r/{entitled.definition.name}/company/signals"),
             Link(t("Reports"), f"/r/{entitled.definition.name}/company/reports"),
@@ -202,7 +202,8 @@ def _compare(asked: Asked) -> Page:
             "What is hidden is put together with others, so that no difference tells of fewer than %(number)s people.",
             number=reading.smallest,
         ),
-        trail=[*trail, Link(t("This choice as a link"), link)],
+        trail=trail,
+        further=[Link(t("This choice as a link"), link)],
         live=entitled.definition.name,
         notice=t.of(entitled.definition.registry.notice) if entitled.definition.registry.notice else "",
         read_as_of=_as_of(t, reading),

@@ -172,12 +172,14 @@ class Section:
         title: its heading; none where empty.
         text: paragraphs.
         warning: what must not be overlooked.
+        links: where one may go from here.
         facts, tables, charts, forms: shown in this order, forms first.
     """
 
     title: str = ""
     text: Sequence[str] = ()
     warning: str = ""
+    links: Sequence[Link] = ()
     facts: Sequence[Fact] = ()
     forms: Sequence[Form] = ()
     charts: Sequence[Chart] = ()
@@ -193,6 +195,7 @@ class Page:
         sections: from the top.
         lead: one or two sentences below the heading.
         trail: the pages above it, from the start.
+        further: the pages beside and below it, and its own address.
         live: the registry whose news it follows without being loaded anew; empty for none.
         read_as_of: what the numbers are of: the day and the versions, in words.
         notice: the registry's own notice.
@@ -204,6 +207,7 @@ class Page:
     sections: Sequence[Section]
     lead: str = ""
     trail: Sequence[Link] = ()
+    further: Sequence[Link] = ()
     live: str = ""
     read_as_of: str = ""
     notice: str = ""

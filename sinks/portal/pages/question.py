@@ -69,7 +69,7 @@ def _question(asked: Asked) -> Page:
             *_to_ask(asked, definition.forms[chosen], question),
         ],
         lead,
-        trail=[Link(t("This question as a link"), link)],
+        further=[Link(t("This question as a link"), link)],
         live=definition.name,
         notice=t.of(definition.registry.notice) if definition.registry.notice else "",
     )

@@ -44,7 +44,7 @@ function drawWhenSeen(root) {
 }
 
 function follow(place) {
-  let waiting = false, again = false, last = new Date();
+  let waiting = false, again = false, lost = false, last = new Date();
   const say = (state, words) => {
     const line = document.querySelector("main .live");
     if (!line) return;
@@ -71,6 +71,7 @@ function follow(place) {
       old.replaceWith(fresh);
       drawWhenSeen(fresh);
       last = new Date();
+      lost = false;
       say("now", words().said);
     } catch {
       stale();
@@ -78,9 +79,15 @@ function follow(place) {
     waiting = false;
     if (again) { again = false; setTimeout(load, 1000); }
   };
-  const stale = () => say("stale", `${words().stale} ${last.toLocaleTimeString(document.documentElement.lang)}`);
+  const stale = () => {
+    lost = true;
+    say("stale", `${words().stale} ${last.toLocaleTimeString(document.documentElement.lang)}`);
+  };
   const source = new EventSource(place);
-  source.addEventListener("open", () => { last = new Date(); say("now", words().said); });
+  source.addEventListener("open", () => {
+    if (lost) load(); // what came in meanwhile
+    else { last = new Date(); say("now", words().said); }
+  });
   source.addEventListener("news", load);
   source.addEventListener("error", stale);
 }
