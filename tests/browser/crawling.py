@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import APIRequestContext, APIResponse
 
 _LINK = re.compile(r'(?:href|src|data-spec)="([^"]+)"')
-_OF_A_SORT = 2
-"""How many addresses that differ in values only are followed: a unit's, a product's, a signal's."""
+_PAGES_OF_A_SORT, _FILES_OF_A_SORT = 2, 1
+"""How many addresses that differ in values only are followed: a unit's, a product's, a signal's, and their files'."""
 _UNIT = re.compile(r"/clinic/[^/]+")
 _PURPOSE = "to see that every link leads somewhere"
 
@@ -72,7 +72,7 @@ def crawl(request: APIRequestContext, url: str) -> Found:
                 continue
             seen.add(address_of)
             sorts[sort_of(address_of)] += 1
-            if sorts[sort_of(address_of)] <= _OF_A_SORT:
+            if sorts[sort_of(address_of)] <= (_FILES_OF_A_SORT if "/files/" in address_of else _PAGES_OF_A_SORT):
                 waiting.append((address_of, address))
     return found
 

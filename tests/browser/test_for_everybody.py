@@ -45,8 +45,9 @@ def test_without_scripts_one_logs_in_reads_charts_and_asks(visit: Visits) -> Non
     page.get_by_text("The numbers behind it").first.click()
     expect(page.locator("figure.chart table").first).to_be_visible()
     page.goto("/r/hip/question?form=primary_operation")
-    page.get_by_label("where", exact=True).first.select_option("cup")
-    page.get_by_label("value", exact=True).first.fill("INTEROP")
+    where = page.get_by_role("group", name="where").first
+    where.get_by_label("field").select_option("cup")
+    where.get_by_label("value").fill("INTEROP")
     page.get_by_role("button", name="Answer").click()
     expect(page.locator("dl.facts dd").first).to_have_text("30")
     expect(page.get_by_role("status")).to_have_text("As it was when the page was loaded.")

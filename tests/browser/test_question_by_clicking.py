@@ -27,9 +27,10 @@ def test_ask_by_clicking_then_by_the_link(visit: Visits) -> None:
     page.get_by_role("button", name="Go on").click()
     page.get_by_label("from (day)").fill("2001-06-02")
     page.get_by_label("until (day)").fill("2001-12-31")
-    page.get_by_label("where", exact=True).first.select_option("cup")
-    page.get_by_label("value", exact=True).first.fill("INTEROP")
-    page.get_by_label("keep apart by").first.select_option("unit")
+    where = page.get_by_role("group", name="where").first
+    where.get_by_label("field").select_option("cup")
+    where.get_by_label("value").fill("INTEROP")
+    page.get_by_label("first by").select_option("unit")
     page.get_by_role("button", name="Answer").click()
 
     # the case: thirty operations of thirty persons, at six units

@@ -142,13 +142,27 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Fields that say one thing together, on a line of their own.
+
+    Attributes:
+        title: what they say.
+        fields: in their order.
+    """
+
+    title: str
+    fields: Sequence[Field]
+    kind: Literal["group"] = "group"
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """A form: of method "get" to choose what is shown, of method "post" to say something.
 
     Attributes:
         name: the place on the page.
         title: its legend.
-        fields: in their order.
+        fields: in their order, some of them in groups.
         submit: what stands on the button.
         action: where it goes; the page itself where empty.
         method: see above.
@@ -157,7 +171,7 @@ class Form:
 
     name: str
     title: str
-    fields: Sequence[Field]
+    fields: Sequence[Field | Group]
     submit: str
     action: str = ""
     method: Literal["get", "post"] = "get"
