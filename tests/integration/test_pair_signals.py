@@ -87,7 +87,7 @@ class Reported(Register):
             self.tell((f"hep{number}", FEN_HEP))
 
     def take(self, messages: Any) -> tuple[PairStated, ...]:
-        moved = [Told(Version(1, EPOCH + at.version), changes) for at, changes in messages]
+        moved = [one._replace(at=Version(1, EPOCH + one.at.version)) for one in messages]
         stated = super().take(moved)
         name, generation = self._definition.name, self._definition.generation
         self.messages_out += [self.watch.message(name, generation, one) for one in stated]
