@@ -71,7 +71,7 @@ def _clinic(asked: Asked) -> Page:
             Section(t("My reporting"), facts=list(_reporting(asked, definition))),
         ],
         lead=t("Your own numbers as they are now, beside the country's."),
-        trail=[Link(t("Over time"), f"{home}/over-time")],
+        further=[Link(t("Over time"), f"{home}/over-time")],
         live=definition.name,
         notice=t.of(definition.registry.notice) if definition.registry.notice else "",
     )
