@@ -63,7 +63,8 @@ def signal(definition: RegistryDefinition, product: str = "CUP01", message: int 
         "state": "raised" if message == 1 else "updated", "level": "watch", "cause": "product", "reasons": [],
         "partition": 3, "version": 1 << 48 | message, "versions": [{"partition": 3, "version": 1 << 48 | message}],
         "levels": [], "known": [], "hindsight": [], "comparator": [], "units": [], "methods": [], "rejected": True,
-        "bounds": [], "happened": [], "lots": [], "erased": [],
+        "bounds": [], "happened": [], "lots": [], "erased": [], "of": "product", "products": [], "lot": "", "unit": "",
+        "by_product": [],
         **said,
     }  # fmt: skip
 
