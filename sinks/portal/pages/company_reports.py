@@ -48,7 +48,11 @@ def _reports(asked: Asked) -> Page:
             Section(forms=[choose]),
             *what_rates_rest_on(asked, entitled),
             Section(t("Share of the market"), charts=[_market(asked, entitled, kind)]),
-            Section(t("Lots"), tables=[_lots(asked, entitled, kind)]),
+            Section(
+                t("Lots"),
+                [t("A serial number is of one person: it stays with the clinic, which finds its own patients by it.")],
+                tables=[_lots(asked, entitled, kind)],
+            ),
             Section(
                 t("Periodic safety report"),
                 [t("Volumes and problems by year and region, for the manufacturer's own report.")],
