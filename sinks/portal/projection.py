@@ -105,10 +105,6 @@ class ToldWord:
     statement: str = ""
     notice: str = ""
 
-    def as_json(self) -> dict[str, str]:
-        """The same as JSON's own types."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class ToldSignal:

@@ -191,6 +191,11 @@ def test_both_sides_see_who_said_what_when_and_the_signal_stays_as_it_was(
     assert (listed["state"], listed["level"], listed["decision"]) == ("updated", "alarm", "taken up")
     assert listed["answer"] == "answered with a statement"
 
+    aware = rows(visitor, f"{registry_page}/files/awareness.csv", id=INTEROP)
+    assert [(one["company"], one["read_by"]) for one in aware] == [("Sundmark Orthopaedics", "s")]
+    visitor.log_in("m")
+    assert visitor.get(f"{registry_page}/files/awareness.csv", params={"id": INTEROP}).status_code == 404
+
     assert [one.state for one in read_decisions(client, hip.name, INTEROP)] == ["taken_up"]
     assert [one.company for one in read_answers(client, hip.name, company=SUNDMARK)] == [SUNDMARK] * 3
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.embedded
 
+_places = itertools.count(int(time.time()))  # in the company's feed, which other registries' tests write to as well
 SUNDMARK, CODE = "Sundmark Orthopaedics", "sundmark-orthopaedics"
 
 
@@ -73,7 +76,7 @@ def tell(client: Client, hip: RegistryDefinition, number: int) -> str:
     """Tell the company something by its feed; the event's id."""
     identity = event_id(CODE, hip.name, INTEROP, number)
     event = FeedEvent(CODE, hip.name, identity, "guldadra.signal.updated", INTEROP, SAID_AT, {"number": number})
-    row = feed_row(event.to_json(0), number)
+    row = feed_row(event.to_json(0), next(_places))
     client.insert(feed_layout().table, feed_layout().container([row]), "Avro")
     return identity
 
@@ -83,54 +86,78 @@ def as_company(provider: IdentityProvider) -> str:
 
 
 class Listener:
-    """Takes what the feed tells, in a thread of its own."""
+    """Takes what the feed tells, in a thread of its own, until its client is closed."""
 
-    def __init__(self, portal: Guldadra, **asked: Any) -> None:
+    def __init__(self, portal: Guldadra, registry: str, **asked: Any) -> None:
         self.got: list[Told] = []
+        self._source = f"/registries/{registry}"
         self._feed = portal.feed(patience_s=0.2, **asked)
-        threading.Thread(target=self._take, daemon=True).start()
+        self.thread = threading.Thread(target=self._take, daemon=True)
+        self.thread.start()
 
     def _take(self) -> None:
         for told in self._feed:
-            self.got.append(told)
+            if told.source == self._source:
+                self.got.append(told)
 
     @property
     def numbers(self) -> list[int]:
         return [told.data["number"] for told in self.got]
 
 
-def test_a_machine_reads_its_own_and_goes_on_listening_when_the_portal_comes_back(
+def test_a_machine_reads_what_is_its_own(
     client: Client, embedded_database: EmbeddedDatabase, hip: RegistryDefinition, provider: IdentityProvider,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    (port,) = stable_ports(1)
-    first = tell(client, hip, 1)
-    with served(hip, embedded_database.url, provider.issuer, tmp_path, port=port) as running:
-        portal = Guldadra(running.url, as_company(provider))
-        (all_cups, interop) = list(portal.components(hip.name))
-        assert (all_cups.component, interop.component) == (None, "INTEROP")
-        assert (interop.put_in, interop.reoperation.number, interop.in_use) == (30, 5, 25)
+    with (
+        served(hip, embedded_database.url, provider.issuer, tmp_path) as running,
+        Guldadra(running.url, as_company(provider)) as portal,
+        Guldadra(running.url) as stranger,
+    ):
+        own = {one.component: one for one in portal.components(hip.name) if one.put_in}
+        assert own.keys() == {None, "INTEROP"}
+        assert (own["INTEROP"].put_in, own["INTEROP"].reoperation.number, own["INTEROP"].in_use) == (30, 5, 25)
+        by_clinic = portal.comparison(hip.name, [("kind", "cup"), ("by", "component_clinic")])
+        clinics = [one for one in by_clinic if one.component == "INTEROP" and one.place == "clinic"]
+        assert {one.unit: one.put_in for one in clinics} == {f"U0{number}": 5 for number in range(1, 7)}
         (signal,) = portal.own_signals(hip.name)
         # watch with the second reoperation, on day 141 of 1970, alarm with the third: see the reference fixture
         assert (signal.id, [(one.level, one.month, one.observed) for one in signal.levels]) == (
             INTEROP, [("watch", "1970-05", 2), ("alarm", "1970-06", 3)],
         )  # fmt: skip
-        (aware,) = [one for one in read_awareness(client, hip.name, CODE) if one.subject == INTEROP]
+        (aware,) = [one for one in portal.awareness(hip.name, own=True) if one.subject == INTEROP]
         assert aware.read_by == "machine"
+        assert [one.read_by for one in read_awareness(client, hip.name, CODE) if one.subject == INTEROP] == ["machine"]
         whole = list(portal.safety_report(hip.name, "cup"))
         assert sum(row.put_in for row in whole if row.region == "whole country") == 30
         with pytest.raises(ProblemError, match="401"):
-            list(Guldadra(running.url).components(hip.name))
-        listener = Listener(portal, since="start")
-        wait_for(lambda: listener.numbers == [1], "what was told before")
-        second = tell(client, hip, 2)
-        wait_for(lambda: listener.numbers == [1, 2], "what is told now")
-    tell(client, hip, 3)
-    with served(hip, embedded_database.url, provider.issuer, tmp_path, port=port) as again:
-        wait_for(lambda: listener.numbers == [1, 2, 3], "what was told meanwhile, and nothing twice")
+            list(stranger.components(hip.name))
+        with pytest.raises(ProblemError, match="component CUP01: Sundmark Orthopaedics has"):
+            list(portal.comparison(hip.name, [("kind", "cup"), ("component", "CUP01")]))
+
+
+def test_a_machine_goes_on_listening_when_the_portal_comes_back(
+    client: Client, embedded_database: EmbeddedDatabase, hip: RegistryDefinition, provider: IdentityProvider,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    (port,) = stable_ports(1)
+    url, token = f"http://127.0.0.1:{port}", as_company(provider)
+    first = tell(client, hip, 1)
+    with Guldadra(url, token) as portal, Guldadra(url, token) as another:
+        listener = Listener(portal, hip.name, since="start")
+        with served(hip, embedded_database.url, provider.issuer, tmp_path, port=port):
+            wait_for(lambda: listener.numbers == [1], "what was told before")
+            second = tell(client, hip, 2)
+            wait_for(lambda: listener.numbers == [1, 2], "what is told now")
+        tell(client, hip, 3)
+        with served(hip, embedded_database.url, provider.issuer, tmp_path, port=port):
+            wait_for(lambda: listener.numbers == [1, 2, 3], "what was told meanwhile, and nothing twice")
+            late = Listener(another, hip.name, last=second)
+            wait_for(lambda: late.numbers == [3], "what comes after the last that one has")
         assert [told.id for told in listener.got[:2]] == [first, second]
-        late = Listener(Guldadra(again.url, as_company(provider)), last=second)
-        wait_for(lambda: late.numbers == [3], "what comes after the last that one has")
+    listener.thread.join(30)
+    late.thread.join(30)
+    assert [one.thread.is_alive() for one in (listener, late)] == [False, False], "a feed ends with its client"
 
 
 @contextmanager

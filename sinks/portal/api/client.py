@@ -131,9 +131,10 @@ class Guldadra:
         return self._all(f"/registries/{registry}/{of}", AwarenessRecord)
 
     def feed(self, *, last: str = "", since: str = "", patience_s: float = _PATIENCE_S) -> Iterator[Told]:
-        """What a company is told, as it comes, without end: where the connection ends, it goes on from the last event.
+        """What a company is told, as it comes, until the client is closed: where a connection ends, it makes another.
 
-        Keep the id of the last event that was handled: what comes after it comes again, as often as it is asked for.
+        It goes on from the last event then. Keep the id of the last event that was handled: what comes after it comes
+        again, as often as it is asked for.
 
         Args:
             last: the id of the last event that was handled; from now on where there is none.
@@ -143,7 +144,7 @@ class Guldadra:
         Raises:
             ProblemError: the portal refuses.
         """
-        while True:
+        while not self._http.is_closed:
             asked = {"since": since} if since and not last else {}
             headers = {**self._headers, **({"last-event-id": last} if last else {})}
             try:

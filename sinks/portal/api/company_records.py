@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from sinks.clickhouse.queries.company_database.choice import FAILURES
-from sinks.clickhouse.queries.company_database.curves import YEARS
 from sinks.portal.api.answers import Frozen
+from sinks.portal.projection import (  # noqa: TC001 - pydantic reads them at run time
+    ToldLevel,
+    ToldLot,
+    ToldMethod,
+    ToldMonth,
+    ToldWord,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sinks.clickhouse.queries.company_database.choice import Failure
-    from sinks.clickhouse.queries.company_database.curves import Point
-    from sinks.clickhouse.queries.company_database.reading import Failures, Row
+    from sinks.clickhouse.queries.company_database.reading import Row
     from sinks.clickhouse.queries.company_database.safety import SafetyRow
-    from sinks.portal.projection import ToldSignal, ToldWord
+    from sinks.portal.projection import ToldSignal
 
 
 class FailuresRecord(Frozen):
@@ -31,19 +36,6 @@ class FailuresRecord(Frozen):
     this_year: int | None
     last_year: int | None
 
-    @staticmethod
-    def of(found: Failures) -> FailuresRecord:
-        """Failures as they were counted."""
-        return FailuresRecord(
-            number=found.number,
-            component_years=found.component_years,
-            rate=found.rate,
-            lower=found.lower,
-            upper=found.upper,
-            this_year=found.this_year,
-            last_year=found.last_year,
-        )
-
 
 class AfterRecord(Frozen):
     """Cumulative failures after some years: as if nobody died (Kaplan-Meier), and where death competes."""
@@ -56,20 +48,6 @@ class AfterRecord(Frozen):
     incidence: float
     incidence_lower: float | None
     incidence_upper: float | None
-
-    @staticmethod
-    def of(point: Point) -> AfterRecord:
-        """A point of a curve that is shown: with enough at risk."""
-        return AfterRecord(
-            years=point.years,
-            at_risk=point.at_risk,
-            failed=point.failed,
-            lower=point.lower,
-            upper=point.upper,
-            incidence=point.incidence,
-            incidence_lower=point.incidence_lower,
-            incidence_upper=point.incidence_upper,
-        )
 
 
 class ComponentRecord(Frozen):
@@ -99,7 +77,7 @@ class ComponentRecord(Frozen):
     @staticmethod
     def of(row: Row, whose: str, failure: Failure | None = None) -> ComponentRecord:
         """A row of an answer; with the curve of one sort of failure where the answer has it."""
-        points = zip(YEARS, row.survival(failure).after, strict=True) if failure else ()
+        points = row.survival(failure).after if failure else ()
         return ComponentRecord(
             whose=whose,
             kind=row.kind,
@@ -113,8 +91,8 @@ class ComponentRecord(Frozen):
             in_use=row.in_use,
             put_in_this_year=row.put_in_this_year,
             put_in_last_year=row.put_in_last_year,
-            **{name: FailuresRecord.of(row.failures[name]) for name in FAILURES},
-            after=[AfterRecord.of(point) for _, point in points if point is not None],
+            **{name: FailuresRecord.model_validate(row.failures[name], from_attributes=True) for name in FAILURES},
+            after=[AfterRecord.model_validate(one, from_attributes=True) for one in points if one is not None],
             among_others=list(row.among_others),
             not_shown=list(row.not_shown),
         )
@@ -122,56 +100,6 @@ class ComponentRecord(Frozen):
     def place_in_order(self) -> tuple[str, ...]:
         """What rows are sorted by."""
         return self.whose, self.kind, self.component or "", self.place, self.unit
-
-
-class LevelRecord(Frozen):
-    """When a level was raised, and the numbers as they were known then."""
-
-    level: str
-    month: str
-    observed: int
-    expected: float | None
-    statistic: float | None
-    threshold: float
-
-
-class MonthRecord(Frozen):
-    """How the product stood at the end of a month, by what is known now; the rate is per 100 component-years."""
-
-    month: str = Field(examples=["2024-05"])
-    observed: int
-    expected: float | None
-    statistic: float | None
-    rate: float | None
-    lower: float | None
-    upper: float | None
-
-
-class MethodRecord(Frozen):
-    """Whether another method has reached what it must, and in which month."""
-
-    name: str
-    reached: bool
-    month: str | None
-
-
-class LotRecord(Frozen):
-    """A lot with outcomes, and how many of these the product's other lots make one expect."""
-
-    lot: str
-    put_in: int
-    observed: int
-    expected: float
-
-
-class WordRecord(Frozen):
-    """What was said of a signal: by the registry without whom and why, by the company in full."""
-
-    day: str
-    what: str = Field(examples=["taken_up", "acknowledged"])
-    by: str
-    statement: str
-    notice: str
 
 
 class OwnSignalRecord(Frozen):
@@ -186,19 +114,18 @@ class OwnSignalRecord(Frozen):
     state: str
     level: str
     why: str | None
-    levels: list[LevelRecord]
-    path: list[MonthRecord]
+    levels: list[ToldLevel]
+    path: list[ToldMonth]
     others_not_compared: str | None
-    methods: list[MethodRecord]
-    lots: list[LotRecord]
-    said: list[WordRecord]
+    methods: list[ToldMethod]
+    lots: list[ToldLot]
+    said: list[ToldWord]
 
     @staticmethod
     def of(told: ToldSignal, words: Sequence[ToldWord]) -> OwnSignalRecord:
         """A signal as the company is told of it, and what was said of it since."""
-        known: Mapping[str, object] = told.as_json()
-        said = [WordRecord(**word.as_json()) for word in words]
-        return OwnSignalRecord.model_validate({**known, "said": said})
+        known = {name: getattr(told, name) for name in OwnSignalRecord.model_fields if name != "said"}
+        return OwnSignalRecord.model_validate({**known, "said": words})
 
 
 class SafetyRecord(Frozen):

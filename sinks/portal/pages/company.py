@@ -13,6 +13,7 @@ from fastapi import APIRouter
 
 from sinks.clickhouse.queries.company_database.choice import parse_choice
 from sinks.clickhouse.queries.company_database.reading import read_company
+from sinks.portal.pages.company_market import market_chart
 from sinks.portal.pages.company_numbers import failure_cells, failure_columns
 from sinks.portal.pages.company_reporting import what_rates_rest_on
 from sinks.portal.pages.company_words import FAILED, as_of, entitled_of
@@ -86,7 +87,7 @@ def _kind(asked: Asked, entitled: Entitled, reading: CompanyReading, kind: str) 
         [_component_cells(entitled, row, kind) for row in rows],
         as_of(t, reading),
     )
-    return Section(title, facts=facts, tables=[table])
+    return Section(title, facts=facts, charts=[market_chart(asked, entitled, kind, f"market-{kind}")], tables=[table])
 
 
 def _facts(t: Texts, whole: Row) -> Iterator[Fact]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sinks.clickhouse.queries.company_database.reporting import read_reporting
+from sinks.portal.pages.coverage_words import share_words
 from sinks.portal.pages.pieces import Fact, Section
 
 if TYPE_CHECKING:
@@ -36,9 +37,8 @@ def _facts(asked: Asked, coverage: Coverage, found: Reporting) -> Iterator[Fact]
         if row is None or row.share is None or row.first_day is None:
             yield Fact(title, t("cannot be told"), t("the source has told no counts that can be compared yet"))
             continue
-        low, high = row.share.low, row.share.high
-        value = t.share(low) if low == high else t("%(lower)s to %(upper)s", lower=t.share(low), upper=t.share(high))
-        yield Fact(title, value, t("of %(year)s, the latest year that can be judged", year=row.first_day.year))
+        about = t("of %(year)s, the latest year that can be judged", year=row.first_day.year)
+        yield Fact(title, share_words(t, row.share), about)
     if found.most_within is not None:
         yield Fact(
             t("reporting lag"),

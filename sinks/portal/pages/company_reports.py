@@ -12,12 +12,11 @@ from sinks.clickhouse.queries.company_database.catalogue_items import read_catal
 from sinks.clickhouse.queries.company_database.choice import FAILURES
 from sinks.clickhouse.queries.company_database.invoice import read_invoice
 from sinks.clickhouse.queries.company_database.lots import read_lots
-from sinks.clickhouse.queries.company_database.market import read_market
 from sinks.clickhouse.queries.company_database.safety import OTHER_REGIONS, WHOLE_COUNTRY, read_safety
-from sinks.portal.charts.curves import Step, lines
+from sinks.portal.pages.company_market import market_chart
 from sinks.portal.pages.company_reporting import what_rates_rest_on
 from sinks.portal.pages.company_words import FAILED, entitled_of, kind_asked
-from sinks.portal.pages.pieces import Chart, Column, Field, Form, Link, Option, Page, Section, Table
+from sinks.portal.pages.pieces import Column, Field, Form, Link, Option, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.texts import marked
 
@@ -47,8 +46,12 @@ def _reports(asked: Asked) -> Page:
         [
             Section(forms=[choose]),
             *what_rates_rest_on(asked, entitled),
-            Section(t("Share of the market"), charts=[_market(asked, entitled, kind)]),
-            Section(t("Lots"), tables=[_lots(asked, entitled, kind)]),
+            Section(t("Share of the market"), charts=[market_chart(asked, entitled, kind, "market")]),
+            Section(
+                t("Lots"),
+                [t("A serial number is of one person: it stays with the clinic, which finds its own patients by it.")],
+                tables=[_lots(asked, entitled, kind)],
+            ),
             Section(
                 t("Periodic safety report"),
                 [t("Volumes and problems by year and region, for the manufacturer's own report.")],
@@ -60,40 +63,6 @@ def _reports(asked: Asked) -> Page:
         trail=[Link(asked.person.company, f"/r/{asked.definition.name}/company")],
         notice=t.of(entitled.definition.registry.notice) if entitled.definition.registry.notice else "",
     )
-
-
-def _market(asked: Asked, entitled: Entitled, kind: str) -> Chart:
-    t = asked.texts
-    found = read_market(asked.client, entitled, kind)
-    rows = [
-        [one.first_day, one.own, one.share, t(one.why_not) if one.why_not else "", ", ".join(one.left_out)]
-        for one in found
-    ]
-    shares = [(one.first_day, one.share) for one in found if one.share is not None]
-    columns = [
-        Column("from", t("quarter from"), "day"),
-        Column("own", t("own pieces"), "number"),
-        Column("share", t("share"), "share"),
-        Column("why_not", t("why it is not shown")),
-        Column("left_out", t("months left out")),
-    ]
-    title, company = t("Own share by quarter"), asked.person.company
-    says = t("No quarter's share can be shown.")
-    if shares:
-        says = t(
-            "The share of %(company)s, the latest of them %(share)s in the quarter from %(day)s.",
-            company=company,
-            share=t.share(shares[-1][1]),
-            day=t.day(shares[-1][0]),
-        )
-    spec = lines(
-        [Step(day, company, share) for day, share in shares],
-        [company],
-        value_title=t("share"),
-        share=True,
-        language=asked.language,
-    )
-    return Chart("market", title, says, spec, Table("market", title, columns, rows))
 
 
 def _lots(asked: Asked, entitled: Entitled, kind: str) -> Table:

@@ -13,6 +13,7 @@ from sinks.portal.pages.company_answers import said_table, to_answer, words_sinc
 from sinks.portal.pages.company_reporting import what_rates_rest_on
 from sinks.portal.pages.company_told import keep_reading, own_notices, own_signals
 from sinks.portal.pages.company_words import entitled_of
+from sinks.portal.pages.notices import notices_table
 from sinks.portal.pages.pieces import Column, Fact, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.pages.signal_words import BECAME, LEVELS
@@ -52,7 +53,7 @@ def _signals(asked: Asked) -> Page:
         [
             Section(tables=[_table(t, home, [one.told for one in own])]),
             *(part for one in found for part in _one(asked, entitled, one, notices)),
-            Section(t("Field safety notices"), tables=[_notices(t, notices)]),
+            Section(t("Field safety notices"), tables=[notices_table(asked, notices)]),
             *what_rates_rest_on(asked, entitled),
         ],
         lead=t("By month, for the whole country. What one clinic explains goes to the clinic and to the registry."),
@@ -79,18 +80,6 @@ def _one(asked: Asked, entitled: Entitled, one: Own, notices: Sequence[Notice]) 
         forms=to_answer(asked, told.id, words, notices),
         tables=[said_table(asked, words, notices)],
     )
-
-
-def _notices(t: Texts, notices: Sequence[Notice]) -> Table:
-    columns = [
-        Column("said_on", t("told on"), "day"),
-        Column("issued_by", t("from whom")),
-        Column("reference", t("reference")),
-        Column("product", t("product")),
-        Column("lots", t("lots")),
-    ]
-    rows = [[one.said_at.date(), one.issued_by, one.reference, one.product, ", ".join(one.lots)] for one in notices]
-    return Table("notices", t("Field safety notices about your products"), columns, rows)
 
 
 def _table(t: Texts, home: str, told: list[ToldSignal]) -> Table:

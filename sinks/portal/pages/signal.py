@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
+from sinks.clickhouse.queries.awareness import read_awareness
 from sinks.clickhouse.queries.reviews import find_subject, read_follow_up
 from sinks.clickhouse.queries.signals import alarm_days, read_signal
+from sinks.portal.access import may
+from sinks.portal.pages.awareness import awareness_table
 from sinks.portal.pages.carriers import progress_words
 from sinks.portal.pages.clinic import product_named
 from sinks.portal.pages.pieces import Fact, Link, Page, Section
@@ -50,6 +53,9 @@ def _signal(asked: Asked) -> Page:
         Section(t("What became of it"), tables=[history(t, reading)]),
         Section(t("Review"), tables=[said_of(asked, signal.id)], forms=to_decide(asked, signal.id)),
     ]
+    if may(asked.person, "awareness", registry=definition.name) is None:
+        told = [one for one in read_awareness(asked.client, definition.name) if one.subject == signal.id]
+        sections.append(Section(tables=[awareness_table(asked, told)]))
     return Page(
         subject_named(definition, t, signal.product),
         sections,

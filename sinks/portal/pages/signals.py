@@ -11,7 +11,7 @@ from sinks.clickhouse.generations import readable
 from sinks.clickhouse.queries.cases import by_case
 from sinks.clickhouse.queries.reviews import read_answers, read_decisions, read_notices
 from sinks.clickhouse.queries.signals import read_signals
-from sinks.portal.pages.clinic import product_named
+from sinks.portal.pages.notices import notices_table
 from sinks.portal.pages.pairs import pairs_section
 from sinks.portal.pages.pieces import Column, Fact, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
@@ -89,7 +89,7 @@ def _signals(asked: Asked) -> Page:
         [
             *([Section(facts=facts, tables=[table])] if definition.monitors.monitors else []),
             *([of_pairs] if of_pairs else []),
-            Section(tables=[_notices(asked)]),
+            Section(tables=[notices_table(asked, read_notices(asked.client, definition.name))]),
         ],
         lead=t(
             "A product, lot, family, company or unit that fails more often than the others by more than chance allows."
@@ -97,31 +97,3 @@ def _signals(asked: Asked) -> Page:
         live=definition.name,
         notice=t.of(definition.registry.notice) if definition.registry.notice else "",
     )
-
-
-def _notices(asked: Asked) -> Table:
-    t = asked.texts
-    rows = [
-        [
-            one.said_at.date(),
-            one.issued_by,
-            one.reference,
-            product_named(asked.definition, one.product),
-            ", ".join(one.lots),
-            one.udi_di,
-            one.first_day,
-            one.last_day,
-        ]
-        for one in read_notices(asked.client, asked.definition.name)
-    ]
-    columns = [
-        Column("said_on", t("told on"), "day"),
-        Column("issued_by", t("from whom")),
-        Column("reference", t("reference")),
-        Column("product", t("product")),
-        Column("lots", t("lots")),
-        Column("udi_di", "UDI-DI"),
-        Column("first_day", t("put in from"), "day"),
-        Column("last_day", t("put in until"), "day"),
-    ]
-    return Table("notices", t("Field safety notices"), columns, rows)

@@ -27,7 +27,7 @@ from sinks.feeds.registering import CannotBeRegisteredError
 from sinks.portal.audit import write_down
 from sinks.portal.guard import AskError, NotFoundError, through
 from sinks.portal.pages.layout import show_page
-from sinks.portal.pages.pieces import Column, Fact, Field, Form, Option, Page, Section, Table
+from sinks.portal.pages.pieces import Column, Fact, Field, Form, Link, Option, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.pages.words import moment, notice_of, title_of, trail
 from sinks.portal.portal import Asked  # noqa: TC001 - FastAPI reads the signature at run time
@@ -85,23 +85,15 @@ def endpoints_table(t: Texts, endpoints: Sequence[Webhook], standings: Mapping[s
     return Table("endpoints", t("Endpoints"), columns, rows, marked=frozenset(failing))
 
 
-def _page(asked: Asked, *, secret: str = "") -> Page:
+def _page(asked: Asked) -> Page:
     t, registry = asked.texts, asked.definition.name
     endpoints = read_webhooks(asked.client, registry, removed=True)
     used = [one for one in endpoints if not one.removed]
     dead = dead_letters(asked.client, registry)
     latest = latest_deliveries(asked.client, registry)
-    shown = [
-        Section(
-            t("The secret"),
-            [t("It is shown this once. Hand it to the company on a safe way; it signs all that is sent.")],
-            facts=[Fact(t("secret"), secret)],
-        )
-    ]
     return Page(
         title_of(asked, t("Webhooks")),
         [
-            *(shown if secret else []),
             Section(
                 tables=[endpoints_table(t, endpoints, read_standings(asked.client, registry))],
                 forms=_forms(asked, used),
@@ -117,7 +109,17 @@ def _page(asked: Asked, *, secret: str = "") -> Page:
         lead=t("Companies' machines that are told of their own products. Only https, only public addresses."),
         trail=trail(asked),
         notice=notice_of(asked),
-        headers={"cache-control": "no-store"},
+    )
+
+
+def _secret_page(asked: Asked, webhook: str, secret: str) -> Page:
+    """A secret, which no other page shows."""
+    t = asked.texts
+    text = t("It is shown this once. Hand it to the company on a safe way; it signs all that is sent.")
+    return Page(
+        t("The secret"),
+        [Section(text=[text], facts=[Fact(t("secret"), secret, webhook)])],
+        trail=trail(asked, Link(t("Webhooks"), f"/r/{asked.definition.name}/webhooks")),
     )
 
 
@@ -219,7 +221,7 @@ def _register(asked: Asked, said: Mapping[str, str]) -> Response:
     except CannotBeRegisteredError as error:
         raise AskError(str(error)) from error
     write_down(asked, about=f"{webhook.id} registered", people=0)
-    return show_page(asked, _page(asked, secret=secret))
+    return show_page(asked, _secret_page(asked, webhook.id, secret))
 
 
 async def _rotate(asked: Asked = through("webhooks")) -> Response:
@@ -232,7 +234,7 @@ def _make_another(asked: Asked, webhook: str) -> Response:
     endpoints = _endpoints(asked)
     _own(asked, webhook)
     write_down(asked, about=f"{webhook} has another secret", people=0)
-    return show_page(asked, _page(asked, secret=endpoints.rotate(asked.client, webhook)))
+    return show_page(asked, _secret_page(asked, webhook, endpoints.rotate(asked.client, webhook)))
 
 
 async def _remove(asked: Asked = through("webhooks")) -> Response:
