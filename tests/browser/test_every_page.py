@@ -32,7 +32,7 @@ _HIGHEST = 6_000
 _SEE_ALL_OF_IT = """async () => {
   for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
     scrollTo(0, y);
-    await new Promise(requestAnimationFrame);
+    await new Promise((seen) => requestAnimationFrame(() => setTimeout(seen, 50)));
   }
   scrollTo(0, 0);
 }"""

@@ -77,6 +77,8 @@ def _follow_up(asked: Asked, about: str) -> FollowUp:
 
 
 def _carriers(asked: Asked) -> Page:
+    from sinks.portal.pages.clinic import product_named  # noqa: PLC0415 - the clinic's page leads here
+
     t = asked.texts
     about = asked.one("about")
     found = _follow_up(asked, about)
@@ -96,7 +98,7 @@ def _carriers(asked: Asked) -> Page:
         for one in read_decisions(asked.client, asked.definition.name, found.subject.about)[-1:]
     ]
     return Page(
-        t("Whom to call: %(product)s", product=found.subject.product),
+        t("Whom to call: %(product)s", product=product_named(asked.definition, found.subject.product)),
         [
             Section(facts=[progress, *states, *decided]),
             Section(tables=[_table(asked, carriers)], forms=_forms(asked, found) if carriers else []),

@@ -38,7 +38,7 @@ function drawWhenSeen(root) {
       seen.unobserve(entry.target);
       draw(entry.target);
     }
-  });
+  }, { rootMargin: "50%" });
   for (const place of root.querySelectorAll(".drawing[data-spec]")) seen.observe(place);
 }
 
