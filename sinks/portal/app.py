@@ -25,6 +25,7 @@ from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.feeds.hub import Hub
 from sinks.feeds.sse import feed_router, frame_of
 from sinks.portal import live, login
+from sinks.portal.api import company_routes as company_api
 from sinks.portal.api import routes as api
 from sinks.portal.api.answers import NotAcceptableError
 from sinks.portal.api.problems import described, problem
@@ -41,15 +42,22 @@ from sinks.portal.guard import (
 from sinks.portal.headers import Bounds, Headers, Limits, OnLoopback
 from sinks.portal.pages import (
     access_log,
+    awareness,
     carriers,
     clinic,
     company,
+    company_answers,
+    company_compare,
     company_reports,
     company_signals,
+    pairs,
     question,
     registry,
+    review,
+    signal,
     signals,
     start,
+    webhooks,
 )
 from sinks.portal.pages.layout import show
 from sinks.portal.pages.pieces import Link
@@ -73,12 +81,20 @@ _MODULES = (
     clinic,
     carriers,
     company,
+    company_compare,
     company_signals,
+    company_answers,
     company_reports,
     access_log,
+    awareness,
+    webhooks,
     signals,
+    signal,
+    pairs,
+    review,
     registry,
     api,
+    company_api,
 )
 
 
@@ -86,6 +102,8 @@ def create_app(
     portal: Portal, more: Sequence[APIRouter] = (), *, provider: httpx2.AsyncBaseTransport | None = None
 ) -> FastAPI:
     """The application.
+
+    ``app.state.end_streams`` ends all streams at once, for a process that ends: they would else hold it up.
 
     Args:
         portal: its surroundings.
@@ -123,7 +141,13 @@ def create_app(
     app.state.sessions = Sessions(choices.session_s, portal.now)
     app.state.bearer = login.Bearer(choices.provider, provider)
     app.state.oauth = login.oauth(choices.provider, provider)
-    app.state.news = live.News(portal.client)
+    app.state.news = news = live.News(portal.client)
+
+    def end_streams() -> None:
+        hub.close()
+        news.close()
+
+    app.state.end_streams = end_streams
     for routes in (login.router(), live.router(), *(module.router() for module in _MODULES), *more):
         app.include_router(routes)
     feed = described(401, 403, 422, 429, 503)

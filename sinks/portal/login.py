@@ -26,16 +26,26 @@ from sinks.portal.guard import NotFoundError, RefusedError, ensure_ours, through
 from sinks.portal.identity import ClaimsError, person_of
 from sinks.portal.pages.layout import show
 from sinks.portal.portal import Asked  # noqa: TC001 - likewise
+from sinks.portal.texts import marked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sinks.portal.identity import Person
+    from sinks.portal.identity import Person, Role
     from sinks.portal.portal import Portal, Provider
     from sinks.portal.sessions import Sessions
 
 OPEN = frozenset({"/login", "/login/ready", "/auth/callback", "/logout"})
 """The routes that need no row of the table: by them one becomes somebody."""
+
+_ROLES: Mapping[Role, str] = {
+    "company": marked("sees a company's own products"),
+    "clinic": marked("sees a clinic's own results and patients"),
+    "registrar": marked("keeps registries"),
+    "vigilance": marked("reviews signals"),
+    "agency": marked("follows signals and coverage of all registries"),
+    "admin": marked("sees to it that everything runs"),
+}
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +71,7 @@ async def _login(request: Request, asked: Asked = through("start")) -> Response:
     choices, client = asked.portal.choices, request.app.state.oauth
     onwards = safe_path(asked.one("next"))
     if choices.ready or client is None:
-        return show(asked, "login.html", people=choices.ready, onwards=onwards)
+        return show(asked, "login.html", people=choices.ready, roles=_ROLES, onwards=onwards)
     request.session["next"] = onwards
     callback = request.url_for("callback")
     if choices.https:

@@ -10,7 +10,9 @@ from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the signature at run time
 
+from schemas.company import companies_of
 from sinks.clickhouse.queries.answer import answer
+from sinks.clickhouse.queries.awareness import read_awareness
 from sinks.clickhouse.queries.cell_sums import Cut
 from sinks.clickhouse.queries.indicators import read_indicators
 from sinks.clickhouse.queries.question import codes_of, parse
@@ -21,6 +23,7 @@ from sinks.portal.api.problems import described
 from sinks.portal.api.records import (
     AnswerPage,
     AnswerRecord,
+    AwarenessRecord,
     IndicatorRecord,
     RegistryRecord,
     SignalRecord,
@@ -46,6 +49,8 @@ _FORMS: dict[int | str, dict[str, Any]] = {
     },
     304: {"description": "The client has it already, as If-None-Match says."},
 }
+ANSWERS = {**_FORMS, **described()}
+"""How rows are answered with, and what else may be, as the description tells of it."""
 _TOKEN = HTTPBearer(scheme_name="token", description="A token of the provider of identities.", auto_error=False)
 BY_TOKEN = [Depends(_TOKEN)]
 """Says in the description that an address takes a token; who may is decided by the table of access."""
@@ -66,7 +71,7 @@ _OF_A_QUESTION = (
 
 def router() -> APIRouter:
     """The routes."""
-    routes = APIRouter(prefix=PREFIX, responses={**_FORMS, **described()})
+    routes = APIRouter(prefix=PREFIX, responses=ANSWERS)
     of = "/registries/{registry}"
     routes.add_api_route("/registries", _registries, response_model=PageOf[RegistryRecord], summary="All registries")
     routes.add_api_route(
@@ -97,6 +102,13 @@ def router() -> APIRouter:
         summary="Signals as they stand",
         dependencies=BY_TOKEN,
     )
+    routes.add_api_route(
+        f"{of}/awareness",
+        _awareness,
+        response_model=PageOf[AwarenessRecord],
+        summary="Since when companies are aware",
+        dependencies=BY_TOKEN,
+    )
     return routes
 
 
@@ -112,14 +124,15 @@ def _parameter(name: str, said: str, example: str) -> dict[str, Any]:
     }
 
 
-async def _answer(asked: Asked, make: Callable[[], BaseModel]) -> Response:
+async def answer_with(asked: Asked, make: Callable[[], BaseModel]) -> Response:
+    """Answer with what is made in a thread of its own, since it asks the database."""
     return await run_in_threadpool(lambda: answered(asked.request, make()))
 
 
 async def _registries(cursor: Cursor = None, limit: Limit = 100, asked: Asked = through("start")) -> Response:
     """Every registry that this portal serves."""
     rows = [RegistryRecord.of(one) for one in asked.portal.definitions.values()]
-    return await _answer(asked, lambda: page_of(rows, lambda row: [row.name], cursor=cursor, limit=limit))
+    return await answer_with(asked, lambda: page_of(rows, lambda row: [row.name], cursor=cursor, limit=limit))
 
 
 async def _variables(
@@ -144,7 +157,9 @@ async def _variables(
         for form in definition.forms.values()
         for field in form.fields
     ]
-    return await _answer(asked, lambda: page_of(rows, lambda row: [row.form, row.field], cursor=cursor, limit=limit))
+    return await answer_with(
+        asked, lambda: page_of(rows, lambda row: [row.form, row.field], cursor=cursor, limit=limit)
+    )
 
 
 async def _published(
@@ -154,7 +169,7 @@ async def _published(
     asked: Asked = through("published"),
 ) -> Response:
     """What the registry publishes: the nation's indicators, by year."""
-    return await _answer(asked, lambda: _read(asked, (), Cut(), cursor, limit))
+    return await answer_with(asked, lambda: _read(asked, (), Cut(), cursor, limit))
 
 
 async def _indicators(
@@ -173,7 +188,7 @@ async def _indicators(
     if unit is not None and unit not in asked.person.units_of(asked.definition.name):
         raise RefusedError(Refused("not yours"))
     cut = Cut(place, per, tuple(breakdown), unit)
-    return await _answer(asked, lambda: _read(asked, tuple(name), cut, cursor, limit))
+    return await answer_with(asked, lambda: _read(asked, tuple(name), cut, cursor, limit))
 
 
 def _read(asked: Asked, names: tuple[str, ...], cut: Cut, cursor: str | None, limit: int) -> PageOf[IndicatorRecord]:
@@ -204,7 +219,7 @@ async def _question(registry: str, asked: Asked = through("question")) -> Respon
             link=urlencode(question.as_query()),
         )
 
-    return await _answer(asked, make)
+    return await answer_with(asked, make)
 
 
 async def _signals(
@@ -220,4 +235,22 @@ async def _signals(
         rows = [SignalRecord.of(one) for one in found.signals]
         return page_of(rows, lambda row: [row.id], cursor=cursor, limit=limit, through=dict(found.through))
 
-    return await _answer(asked, make)
+    return await answer_with(asked, make)
+
+
+async def _awareness(
+    registry: str,  # noqa: ARG001 - of the address
+    cursor: Cursor = None,
+    limit: Limit = MOST_AT_ONCE,
+    asked: Asked = through("awareness"),
+) -> Response:
+    """The first delivery and the first reading of each signal and notice by each company."""
+    return await answer_with(asked, lambda: awareness_page(asked, None, cursor, limit))
+
+
+def awareness_page(asked: Asked, company: str | None, cursor: str | None, limit: int) -> PageOf[AwarenessRecord]:
+    """Since when one company is aware of what, or all are."""
+    companies = companies_of([asked.definition])
+    found = read_awareness(asked.client, asked.definition.name, company)
+    rows = [AwarenessRecord.of(one, companies) for one in found]
+    return page_of(rows, lambda row: [row.company, row.subject], cursor=cursor, limit=limit)

@@ -106,18 +106,23 @@ _PLACES: Sequence[tuple[str, str, str]] = (
     ("question", "/question", marked("Question")),
     ("indicators", "/indicators", marked("Indicators")),
     ("coverage", "/coverage", marked("Coverage")),
+    ("awareness", "/awareness", marked("Awareness")),
     ("flow", "/flow", marked("Flow")),
+    ("webhooks", "/webhooks", marked("Webhooks")),
     ("compliance", "/compliance", marked("Requirements")),
     ("access log", "/access", marked("Readings")),
     ("published", "/published", marked("Published")),
     ("variables", "/variables", marked("Variables")),
     ("monitors", "/monitors", marked("Monitors")),
 )
-_WATCHING = frozenset({"company", "signals", "monitors"})
+_WATCHING = frozenset({"signals", "monitors"})
+_OF_COMPANIES = frozenset({"company", "awareness", "webhooks"})
 
 
 def _has(definition: Any, area: str) -> bool:  # noqa: ANN401 - a registry's definition
-    return bool(definition.monitors.monitors) if area in _WATCHING else True
+    if area in _OF_COMPANIES:
+        return definition.registry.companies is not None
+    return definition.monitors.watch_anything if area in _WATCHING else True
 
 
 @cache
