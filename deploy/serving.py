@@ -65,6 +65,7 @@ def serve(settings: Settings, *, ready: Sequence[Person] = ()) -> None:
                 server_header=False,
                 timeout_keep_alive=_KEEP_OPEN_S,
                 timeout_graceful_shutdown=_LAST_REQUESTS_S,
+                proxy_headers=bool(settings.portal_proxies),
                 forwarded_allow_ips=settings.portal_proxies or None,
             ),
             app.state.end_streams,

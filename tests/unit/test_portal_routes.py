@@ -172,7 +172,6 @@ def test_every_text_has_its_swedish_and_none_is_left_over() -> None:
             assert values[0] == values[1], one.id
 
 
-def test_the_start_page_has_its_table_as_a_file() -> None:
-    answer = Browser(create_app(portal({"hip": bundled("hip")}))).get("/files/places.csv")
-    assert answer.status_code == 200
-    assert answer.text.splitlines()[0] == "registry,page"
+def test_the_start_page_leads_to_what_is_public() -> None:
+    shown = Browser(create_app(portal({"hip": bundled("hip")}))).get("/").text.partition("<main")[2]
+    assert re.findall(r'<li><a href="([^"]+)"', shown) == ["/r/hip/published", "/r/hip/variables", "/r/hip/monitors"]

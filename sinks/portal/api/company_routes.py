@@ -17,7 +17,7 @@ from sinks.clickhouse.queries.company_database.safety import read_safety
 from sinks.portal.api.answers import MOST_AT_ONCE, PageOf, page_of
 from sinks.portal.api.company_records import ComponentRecord, OwnSignalRecord, SafetyRecord
 from sinks.portal.api.records import AwarenessRecord
-from sinks.portal.api.routes import PREFIX, PROBLEMS, Cursor, Limit, answer_with, awareness_page
+from sinks.portal.api.routes import ANSWERS, BY_TOKEN, PREFIX, Cursor, Limit, answer_with, awareness_page
 from sinks.portal.guard import AskError, through
 from sinks.portal.pages.company_answers import words_since
 from sinks.portal.pages.company_told import keep_reading, own_signals
@@ -34,7 +34,8 @@ _Kind = Annotated[str, Query(max_length=100, description="A kind of implant, suc
 
 def router() -> APIRouter:
     """The routes."""
-    routes = APIRouter(prefix=f"{PREFIX}/registries/{{registry}}/company", responses=PROBLEMS, tags=["company"])  # type: ignore[arg-type] # by status
+    prefix = f"{PREFIX}/registries/{{registry}}/company"
+    routes = APIRouter(prefix=prefix, responses=ANSWERS, dependencies=BY_TOKEN, tags=["company"])
     routes.add_api_route(
         "/components", _components, response_model=PageOf[ComponentRecord], summary="Own components, the whole country"
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
+from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the signature at run time
 
@@ -17,7 +18,8 @@ from sinks.clickhouse.queries.indicators import read_indicators
 from sinks.clickhouse.queries.question import codes_of, parse
 from sinks.clickhouse.queries.signals import read_signals
 from sinks.portal.access import Refused
-from sinks.portal.api.answers import MOST_AT_ONCE, PageOf, answered, page_of
+from sinks.portal.api.answers import CSV, MOST_AT_ONCE, PARQUET, PageOf, answered, page_of
+from sinks.portal.api.problems import described
 from sinks.portal.api.records import (
     AnswerPage,
     AnswerRecord,
@@ -40,24 +42,38 @@ PREFIX = "/api/v1"
 Cursor = Annotated[str | None, Query(max_length=2_000, description="As an earlier answer gave it as next.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many rows at most.")]
 Names = Annotated[list[str], Query(max_length=50)]
-PROBLEMS = {
-    status: {"description": said, "content": {"application/problem+json": {}}}
-    for status, said in {
-        400: "What is asked makes no sense; detail says what does.",
-        401: "No token, or none that counts.",
-        403: "The account may not.",
-        404: "There is no such registry or thing.",
-        429: "Too many requests; Retry-After says when to come again.",
-        503: "The database does not answer; try again.",
-    }.items()
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A page of rows; as CSV and Parquet the rows alone, with the next page's cursor in Link-Next.",
+        "content": {CSV: {"schema": {"type": "string"}}, PARQUET: {"schema": {"type": "string", "format": "binary"}}},
+    },
+    304: {"description": "The client has it already, as If-None-Match says."},
 }
+ANSWERS = {**_FORMS, **described()}
+"""How rows are answered with, and what else may be, as the description tells of it."""
+_TOKEN = HTTPBearer(scheme_name="token", description="A token of the provider of identities.", auto_error=False)
+BY_TOKEN = [Depends(_TOKEN)]
+"""Says in the description that an address takes a token; who may is decided by the table of access."""
+_OF_A_QUESTION = (
+    ("form", "The registrations that it is about.", "measurement"),
+    ("first", "The first day that counts.", "2001-01-01"),
+    ("last", "The last day that counts.", "2001-12-31"),
+    ("where", "What must hold for them, field:test:value; several times for several.", "value:gt:150"),
+    ("of", "What is asked of them: which share has it.", "value:gt:150"),
+    ("by", "What is kept apart: a place, a time, a coded field; up to three times.", "unit"),
+    ("value", "A field of numbers whose mean and quartiles are wanted.", "value"),
+    ("unit", "Only these units.", "C01"),
+    ("also", "Another form of which their persons must have a registration.", "event"),
+    ("also_where", "What must hold for that, form:field:test:value.", "event:event:eq:stroke"),
+    ("counted", "registrations, or persons: each person's latest.", "registrations"),
+)
 
 
 def router() -> APIRouter:
     """The routes."""
-    routes = APIRouter(prefix=PREFIX, responses=PROBLEMS)  # type: ignore[arg-type] # by status
-    routes.add_api_route("/registries", _registries, response_model=PageOf[RegistryRecord], summary="All registries")
+    routes = APIRouter(prefix=PREFIX, responses=ANSWERS)
     of = "/registries/{registry}"
+    routes.add_api_route("/registries", _registries, response_model=PageOf[RegistryRecord], summary="All registries")
     routes.add_api_route(
         f"{of}/variables", _variables, response_model=PageOf[VariableRecord], summary="The variable catalogue"
     )
@@ -65,16 +81,47 @@ def router() -> APIRouter:
         f"{of}/published", _published, response_model=PageOf[IndicatorRecord], summary="The nation's indicators by year"
     )
     routes.add_api_route(
-        f"{of}/indicators", _indicators, response_model=PageOf[IndicatorRecord], summary="Indicators, cut as wanted"
+        f"{of}/indicators",
+        _indicators,
+        response_model=PageOf[IndicatorRecord],
+        summary="Indicators, cut as wanted",
+        dependencies=BY_TOKEN,
     )
-    routes.add_api_route(f"{of}/question", _question, response_model=AnswerPage, summary="An ad-hoc question")
     routes.add_api_route(
-        f"{of}/signals", _signals, response_model=PageOf[SignalRecord], summary="Signals as they stand"
+        f"{of}/question",
+        _question,
+        response_model=AnswerPage,
+        summary="An ad-hoc question",
+        dependencies=BY_TOKEN,
+        openapi_extra={"parameters": [_parameter(*one) for one in _OF_A_QUESTION]},
     )
     routes.add_api_route(
-        f"{of}/awareness", _awareness, response_model=PageOf[AwarenessRecord], summary="Since when companies are aware"
+        f"{of}/signals",
+        _signals,
+        response_model=PageOf[SignalRecord],
+        summary="Signals as they stand",
+        dependencies=BY_TOKEN,
+    )
+    routes.add_api_route(
+        f"{of}/awareness",
+        _awareness,
+        response_model=PageOf[AwarenessRecord],
+        summary="Since when companies are aware",
+        dependencies=BY_TOKEN,
     )
     return routes
+
+
+def _parameter(name: str, said: str, example: str) -> dict[str, Any]:
+    """A parameter of a question as the description tells of it; what it may be depends on the registry."""
+    return {
+        "name": name,
+        "in": "query",
+        "required": name == "form",
+        "description": said,
+        "schema": {"type": "string", "maxLength": 200},
+        "example": example,
+    }
 
 
 async def answer_with(asked: Asked, make: Callable[[], BaseModel]) -> Response:

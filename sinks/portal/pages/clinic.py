@@ -6,6 +6,7 @@ Persons are counted here, and named only on the pages behind, which take a stron
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 
@@ -72,7 +73,7 @@ def _clinic(asked: Asked) -> Page:
             Section(t("My reporting"), facts=list(_reporting(asked, definition))),
         ],
         lead=t("Your own numbers as they are now, beside the country's."),
-        trail=[Link(t("Over time"), f"{home}/over-time")],
+        further=[Link(t("Over time"), f"{home}/over-time")],
         live=definition.name,
         notice=t.of(definition.registry.notice) if definition.registry.notice else "",
     )
@@ -85,7 +86,7 @@ def _to_see_to(asked: Asked, definition: RegistryDefinition, home: str) -> Itera
             t("Carriers of %(product)s", product=product_named(definition, found.subject.product)),
             t.many("%(number)s person", "%(number)s persons", found.persons),
             progress_words(t, found),
-            f"{home}/carriers?about={found.subject.about}",
+            f"{home}/carriers?{urlencode({'about': found.subject.about})}",
             alarming=bool(found.overdue) or found.number(CHECKED) < found.persons,
         )
     for name in (*definition.indicators.lists, UNRESOLVED):

@@ -54,7 +54,7 @@ def _overview(asked: Asked) -> Page:
             last=until,
             purpose=contract.purpose,
         ),
-        trail=[
+        further=[
             Link(t("Choose and compare"), f"/r/{entitled.definition.name}/company/compare"),
             Link(t("Signals about your own products"), f"/r/{entitled.definition.name}/company/signals"),
             Link(t("Reports"), f"/r/{entitled.definition.name}/company/reports"),

@@ -79,7 +79,8 @@ def cell_text(t: Texts, column: Column, value: Any) -> str:  # noqa: ANN401 - of
 
 def language_link(asked: Asked, language: Language) -> str:
     """The address of the same page in another language."""
-    return asked.request.url.include_query_params(lang=language).replace(scheme="", netloc="").__str__()
+    address = asked.request.url.include_query_params(lang=language)
+    return f"/{address.path.lstrip('/')}?{address.query}"  # two slashes in front would name another site
 
 
 def navigation(asked: Asked) -> Sequence[tuple[str, Sequence[Link]]]:

@@ -1,0 +1,140 @@
+"""Every page that anybody is led to: no link leads nowhere, each is for all, on a phone and on a wall."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.browsing import DESKTOP, IDENTITIES, PHONE, SCREENSHOTS, WALL
+from tests.browser.crawling import Found, crawl, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from playwright.sync_api import Page
+
+    from tests.browser.browsing import Visits
+
+pytestmark = pytest.mark.browser
+
+ROLES = ("", *(one for one in IDENTITIES if one != "nordfalk"))
+"""Nobody who is logged in, and one of every role."""
+
+_AXE = Axe()
+_BY_ALL_RULES = {"resultTypes": ["violations"]}
+_BY_CONTRAST = {"runOnly": ["color-contrast"], "resultTypes": ["violations"]}
+_GRAVE = {"serious", "critical"}
+_SIZES = {"phone": PHONE, "desktop": DESKTOP, "wall": WALL}
+_HIGHEST = 6_000
+_SEE_ALL_OF_IT = """async () => {
+  for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
+    scrollTo(0, y);
+    await new Promise((seen) => requestAnimationFrame(() => setTimeout(seen, 50)));
+  }
+  scrollTo(0, 0);
+}"""
+_ALL_DRAWN = "[...document.querySelectorAll('.drawing[data-spec]')].every((one) => one.querySelector('svg'))"
+_TOO_WIDE = """() => {
+  const wide = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= wide) return [];
+  return [...document.querySelectorAll("body *")]
+    .filter((one) => one.getBoundingClientRect().right > wide + 1 && !one.closest(".scroll > *, .drawing > *"))
+    .map((one) => one.outerHTML.slice(0, 200)).slice(0, 5).concat("the page scrolls sideways");
+}"""
+
+
+@pytest.fixture(scope="module")
+def crawled() -> dict[str, Found]:
+    """What each role is led to, looked for once."""
+    return {}
+
+
+def found_by(visit: Visits, crawled: dict[str, Found], who: str) -> Found:
+    if who not in crawled:
+        crawled[who] = crawl(visit(who).request, visit.url)
+    return crawled[who]
+
+
+def of_each_kind(addresses: Iterable[str]) -> dict[str, str]:
+    """A page of each kind; the hip register's, where it has one, for it has the most to show."""
+    return {kind_of(one): one for one in sorted(addresses, key=lambda one: one.startswith("/r/hip/"))}
+
+
+@pytest.mark.parametrize("who", ROLES)
+def test_every_link_that_is_shown_leads_somewhere(visit: Visits, crawled: dict[str, Found], who: str) -> None:
+    found = found_by(visit, crawled, who)
+    assert not found.broken
+    assert len(found.pages) > 10
+
+
+@pytest.mark.parametrize("who", ROLES)
+def test_nothing_grave_is_found_by_axe_in_light_and_dark(visit: Visits, crawled: dict[str, Found], who: str) -> None:
+    page = visit(who, "/login")
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(error.message))
+    faults = {}
+    for kind, address in of_each_kind(found_by(visit, crawled, who).pages.values()).items():
+        page.emulate_media(color_scheme="light")
+        page.goto(address)
+        found = grave(page, _BY_ALL_RULES)
+        page.emulate_media(color_scheme="dark")
+        found += grave(page, _BY_CONTRAST)
+        if found:
+            faults[kind] = found
+    assert not faults
+    assert not said, "the browser complains, of what the pages' own policy forbids, say"
+
+
+def grave(page: Page, options: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
+    """What axe finds serious or critical: the rule, what it asks, and the first elements that break it."""
+    return [
+        (
+            one["id"],
+            one["help"],
+            [node["html"][:200] + str(node.get("any", [{}])[:1])[:300] for node in one["nodes"][:3]],
+        )
+        for one in _AXE.run(page, options=options).response["violations"]
+        if one["impact"] in _GRAVE
+    ]
+
+
+def test_no_page_scrolls_sideways_on_a_phone(visit: Visits, crawled: dict[str, Found]) -> None:
+    faults, seen = {}, set[str]()
+    for who in ROLES:
+        page = visit(who, size=PHONE)
+        for sort, address in found_by(visit, crawled, who).pages.items():
+            if sort not in seen:
+                seen.add(sort)
+                page.goto(address)
+                if wide := page.evaluate(_TOO_WIDE):
+                    faults[address] = wide
+    assert not faults
+
+
+def test_pictures_are_kept_of_every_kind_of_page(visit: Visits, crawled: dict[str, Found]) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for picture in SCREENSHOTS.glob("*.png"):
+        picture.unlink()
+    seen = set[str]()
+    for who in ROLES:
+        pages = of_each_kind(found_by(visit, crawled, who).pages.values())
+        new = {kind: address for kind, address in pages.items() if kind not in seen}
+        seen |= new.keys()
+        for name, size in _SIZES.items():
+            page = visit(who, size=size)
+            for kind, address in new.items():
+                page.goto(address)
+                page.evaluate(_SEE_ALL_OF_IT)
+                page.wait_for_function(_ALL_DRAWN)
+                high = min(_HIGHEST, int(page.evaluate("document.documentElement.scrollHeight")))
+                called = re.sub(r"\W+", "-", kind.removeprefix("/r/*")).strip("-") or "start"
+                page.screenshot(
+                    path=SCREENSHOTS / f"{called}.{name}.png",
+                    full_page=True,
+                    clip={"x": 0, "y": 0, "width": size[0], "height": high},
+                )
+    assert len(list(SCREENSHOTS.glob("*.png"))) == len(_SIZES) * len(seen)
