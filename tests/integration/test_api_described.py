@@ -1,4 +1,4 @@
-"""The API against its own description: whatever is asked, it answers as it says it does, and never with a fault of ours.
+"""The API against its own description: it answers as it says that it does, and never with a fault of ours.
 
 What is asked is drawn from the description, well-formed and not, by accounts that may and by such as may not.
 """
@@ -42,7 +42,8 @@ pytestmark = pytest.mark.embedded
 OF = "/api/v1/registries/{registry}"
 ADDRESSES = (
     "/api/v1/registries",
-    *(f"{OF}/{one}" for one in ("variables", "published", "indicators", "question", "signals")),
+    *(f"{OF}/{one}" for one in ("variables", "published", "indicators", "question", "signals", "awareness")),
+    *(f"{OF}/company/{one}" for one in ("components", "comparison", "signals", "safety", "awareness")),
 )
 FEED = "/api/v1/feed"
 CHECKS = [
@@ -109,7 +110,8 @@ def test_every_address_is_described(described: Any) -> None:
 def test_each_address_answers_as_it_is_described(
     operation: Any, world: World, tokens: Mapping[str, Mapping[str, str]], who: str, mode: GenerationMode
 ) -> None:
-    own = {"registry": world.own.name} if "{registry}" in operation.path else {}
+    registry = world.hip.name if "/company/" in operation.path else world.own.name
+    own = {"registry": registry} if "{registry}" in operation.path else {}
 
     @seed(1)
     @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
