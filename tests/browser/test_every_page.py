@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.browsing import DESKTOP, IDENTITIES, PHONE, SCREENSHOTS, WALL
 from tests.browser.crawling import Found, crawl, kind_of
+from tests.support import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -139,7 +140,7 @@ def test_pictures_are_kept_of_every_kind_of_page(visit: Visits, crawled: Crawled
             for kind, address in new.items():
                 page.goto(address)
                 page.evaluate(_SEE_ALL_OF_IT)
-                page.wait_for_function(_ALL_DRAWN)
+                wait_for(lambda page=page: page.evaluate(_ALL_DRAWN), f"the charts of {address}")  # type: ignore[misc]
                 high = min(_HIGHEST, int(page.evaluate("document.documentElement.scrollHeight")))
                 called = re.sub(r"\W+", "-", kind.removeprefix("/r/*")).strip("-") or "start"
                 page.screenshot(
