@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _LINK = re.compile(r'(?:href|src|data-spec)="([^"]+)"')
 _UNIT = re.compile(r"/clinic/[^/]+")
+_PATIENCE_MS = 180_000
 _PURPOSE = "to see that every link leads somewhere"
 
 
@@ -76,9 +77,13 @@ def crawl(request: APIRequestContext, url: str, files: set[str]) -> Found:
 
 def _asked(request: APIRequestContext, address: str) -> APIResponse:
     """What is answered; a page that asks what it is wanted for is told."""
-    answer = request.get(address, max_redirects=0)  # a link that leads to the log-in would be one shown in vain
+    answer = request.get(
+        address, max_redirects=0, timeout=_PATIENCE_MS
+    )  # a link that leads to the log-in would be one shown in vain
     if answer.status == 403 and 'name="purpose"' in answer.text():
-        return request.get(f"{address}{'&' if '?' in address else '?'}purpose={_PURPOSE}", max_redirects=0)
+        return request.get(
+            f"{address}{'&' if '?' in address else '?'}purpose={_PURPOSE}", max_redirects=0, timeout=_PATIENCE_MS
+        )
     return answer
 
 
