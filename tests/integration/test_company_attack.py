@@ -277,8 +277,10 @@ def few_people_found(pieces: Sequence[Piece], told: Sequence[Told]) -> list[str]
     return found
 
 
-def all_told(client: Client, definition: RegistryDefinition, pieces: Sequence[Piece], smallest: int) -> list[Told]:
-    """Everything that two accounts are told, each asking every other question."""
+def all_told(
+    client: Client, definition: RegistryDefinition, pieces: Sequence[Piece], smallest: int, *, every: int = 1
+) -> list[Told]:
+    """What two accounts are told, by turns; of the questions each so many."""
     first = visitor_of(client, definition, smallest)
     second = Browser(first.app)
     assert (first.log_in("anna").status_code, second.log_in("bo").status_code) == (303, 303)
