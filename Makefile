@@ -48,11 +48,12 @@ faults: setup  ## kill -9 drills on a real Kafka broker
 bench: setup  ## measured speed: one run, side by side, on real Kafka where Java is there
 	$(BIN)/python -m tests.bench
 
-lint: setup  ## ruff, mypy, import-linter
+lint: setup  ## ruff, mypy, import-linter, bandit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml schemas streams sinks deploy
 
 format: setup  ## put the code in the project's format
 	$(BIN)/ruff check --fix .

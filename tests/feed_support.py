@@ -77,6 +77,7 @@ def review(definition: RegistryDefinition, kind: str, state: str, about: str, **
         "state": state, "about": about, "group": "cup", "product": "CUP01", "reason": None, "note": None,
         "patient": None, "registration_id": None, "unit": None, "partition": None, "exposure_version": None,
         "lots": [], "udi_di": None, "first_day": None, "last_day": None, "issued_by": None, "reference": None,
+        "company": None, "statement": None, "notice": None,
         **said,
     }  # fmt: skip
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from sinks.portal.identity import PUBLIC
+from sinks.portal.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
     from sinks.clickhouse.queries.carriers import Carrier
+    from sinks.clickhouse.queries.company_database.reporting import Reporting
+    from sinks.feeds.registering import Endpoints
     from sinks.portal.identity import Person
     from sinks.portal.texts import Texts
 
 Language = Literal["sv", "en"]
+_REPORTING_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,24 @@ class Voice(Protocol):
             CannotBeSaidError: as ``decide``.
         """
 
+    def answer(
+        self, registry: str, about: str, state: str, *, company: str, by: str, statement: str = "", notice: str = ""
+    ) -> None:
+        """What a company answers about a signal of its own product: acknowledged, stated or tied.
+
+        Args:
+            registry: whose signal it is.
+            about: the signal.
+            state: see above.
+            company: its code.
+            by: who says it.
+            statement: with stated, what.
+            notice: with tied, the field safety notice's id.
+
+        Raises:
+            CannotBeSaidError: as ``decide``.
+        """
+
 
 class Told(NamedTuple):
     """How it stands with one carrier: the carrier as the readings know it, and what is said."""
@@ -144,6 +166,8 @@ class Portal:
         now: seconds since 1970; for sessions and the access log, never for a result.
         voice: how decisions and carriers' states are sent; None where the portal only reads.
         health: where processes answer, by name.
+        reporting: by registry, what companies' rates rest on: it changes slowly, and stands on every page of theirs.
+        endpoints: how companies' endpoints are registered; None where they are not registered here.
         certificates: by registry and monitor, what its certificate says; a monitor that is not there has none.
     """
 
@@ -154,6 +178,8 @@ class Portal:
     voice: Voice | None = None
     health: Mapping[str, str] = field(default_factory=dict)
     certificates: Mapping[tuple[str, str], Certified] = field(default_factory=dict)
+    endpoints: Endpoints | None = None
+    reporting: Kept[Reporting | None] = field(default_factory=lambda: Kept(_REPORTING_S))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ from streams.publish.errors import InputError
 from streams.publish.reviews import about_signal
 from streams.surveillance.declared import pairs_watched_by
 from streams.surveillance.signals import Version
-from streams.surveillance.watch import Told
 from tests.deploy_support import forget_settings, logs_as_they_were
 from tests.derived_support import cell, load, point, write
 from tests.integration.test_clickhouse_reactions import own_copy

@@ -40,6 +40,7 @@ def lines(
     *,
     value_title: str,
     share: bool = False,
+    step: bool = False,
     language: Language = "en",
 ) -> Spec:
     """A line for each series over days, told apart by colour and by the shape of its points.
@@ -49,13 +50,15 @@ def lines(
         series: their names, in the legend's order; at most seven.
         value_title: title of the axis.
         share: whether values are shares.
+        step: whether a value holds until the next.
         language: of numbers and months.
     """
     time = {"field": "at", "type": "temporal", "axis": _time_axis(rows), "scale": {"type": "utc"}}
     values = [{"at": one.day.isoformat(), "series": one.series, "value": one.value} for one in rows]
     said = {"field": "at", "type": "temporal", "format": "%Y-%m-%d", "title": " "}
     value = {"field": "value", "type": "quantitative", "axis": axis(value_title, share=share)}
-    return _by_series(values, series, time, value, (said, told("value", value_title, share=share)), language=language)
+    tips = (said, told("value", value_title, share=share))
+    return _by_series(values, series, time, value, tips, step=step, language=language)
 
 
 def _time_axis(rows: Sequence[Step]) -> Spec:
