@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -210,3 +211,21 @@ def test_in_swedish_too(visitor: Browser, hip: RegistryDefinition) -> None:
     shown = visitor.get(f"/r/{hip.name}/company/signals", params={"id": INTEROP, "lang": "sv"}).text
     assert "Svara med ett uttalande" in shown
     assert "Vad som har sagts" in shown
+
+
+def test_hospitals_are_named_without_numbers_where_a_signal_is_looked_at_and_that_is_written_down(
+    visitor: Browser, client: Client, hip: RegistryDefinition
+) -> None:
+    def written() -> Counter[tuple[str, str]]:
+        found = read_readings(client, hip.name, limit=10_000)
+        return Counter((one.about, one.purpose) for one in found if one.area == "company hospitals")
+
+    name = hip.catalogues["units"].rows["U03"]["name"]
+    before = written()
+    listed = visitor.get(f"/r/{hip.name}/company/signals").text
+    assert name not in listed
+    assert name not in visitor.get(f"/api/v1/registries/{hip.name}/company/signals").text
+    assert written() == before, "where no hospital is named there is nothing to write down"
+    shown = visitor.get(f"/r/{hip.name}/company/signals", params={"id": INTEROP}).text
+    assert name in shown  # the registry's controller lets companies know at watch and above
+    assert written() - before == {("hospitals with carriers of INTEROP", "surveillance of implants"): 1}

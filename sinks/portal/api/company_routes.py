@@ -17,7 +17,7 @@ from sinks.clickhouse.queries.company_database.safety import read_safety
 from sinks.portal.api.answers import MOST_AT_ONCE, PageOf, page_of
 from sinks.portal.api.company_records import ComponentRecord, OwnSignalRecord, SafetyRecord
 from sinks.portal.api.records import AwarenessRecord
-from sinks.portal.api.routes import ANSWERS, BY_TOKEN, PREFIX, Cursor, Limit, answer_with, awareness_page
+from sinks.portal.api.routes import ANSWERS, BY_TOKEN, PREFIX, Cursor, Limit, answer_with, awareness_page, parameter
 from sinks.portal.guard import AskError, through
 from sinks.portal.pages.company_answers import words_since
 from sinks.portal.pages.company_told import keep_reading, own_signals
@@ -29,6 +29,17 @@ if TYPE_CHECKING:
     from sinks.clickhouse.queries.company_database.reading import CompanyReading
 
 _OF_PAGING = frozenset({"cursor", "limit", "lang"})
+_OF_A_CHOICE = (
+    ("kind", "The kinds of implants; the first of one's own if none.", "cup"),
+    ("component", "Own components; all of these kinds if none.", "CUP01"),
+    ("from", "Put in from this year, month or first day of one on.", "2022"),
+    ("until", "Put in until this year, month or last day of one.", "2024"),
+    ("region", "Clinics of these regions only.", "Norr"),
+    ("unit", "These clinics only.", "U01"),
+    ("by", "component, component_clinic or clinic_component.", "component_clinic"),
+    ("failure", "revision, reoperation or specific.", "revision"),
+    ("sex", "One of the facts by which the registry tells patients apart.", "female"),
+)
 _Kind = Annotated[str, Query(max_length=100, description="A kind of implant, such as cup; all of one's own if none.")]
 
 
@@ -40,7 +51,11 @@ def router() -> APIRouter:
         "/components", _components, response_model=PageOf[ComponentRecord], summary="Own components, the whole country"
     )
     routes.add_api_route(
-        "/comparison", _comparison, response_model=PageOf[ComponentRecord], summary="Own components beside others"
+        "/comparison",
+        _comparison,
+        response_model=PageOf[ComponentRecord],
+        summary="Own components beside others",
+        openapi_extra={"parameters": [parameter(*one) for one in _OF_A_CHOICE]},
     )
     routes.add_api_route(
         "/signals", _signals, response_model=PageOf[OwnSignalRecord], summary="Signals of own products"

@@ -93,7 +93,7 @@ def router() -> APIRouter:
         response_model=AnswerPage,
         summary="An ad-hoc question",
         dependencies=BY_TOKEN,
-        openapi_extra={"parameters": [_parameter(*one) for one in _OF_A_QUESTION]},
+        openapi_extra={"parameters": [parameter(*one) for one in _OF_A_QUESTION]},
     )
     routes.add_api_route(
         f"{of}/signals",
@@ -112,7 +112,7 @@ def router() -> APIRouter:
     return routes
 
 
-def _parameter(name: str, said: str, example: str) -> dict[str, Any]:
+def parameter(name: str, said: str, example: str) -> dict[str, Any]:
     """A parameter of a question as the description tells of it; what it may be depends on the registry."""
     return {
         "name": name,

@@ -17,7 +17,7 @@ function loadVega() {
 async function draw(place) {
   try {
     const [embed, answer] = await Promise.all([loadVega(), fetch(place.dataset.spec)]);
-    if (!answer.ok) return;
+    if (!answer.ok) throw new Error(answer.status);
     const drawing = document.createElement("div");
     const spec = await answer.json();
     // letters stay as large on a phone and on a wall screen: the chart is drawn as wide as its place
@@ -29,7 +29,10 @@ async function draw(place) {
     drawing.setAttribute("aria-label", place.dataset.says);
     place.replaceChildren(drawing);
   } catch {
-    // the picture that the server drew stays
+    const image = new Image(); // as the server draws it
+    image.src = place.dataset.picture;
+    image.alt = place.dataset.says;
+    if (!place.querySelector("svg")) place.replaceChildren(image);
   }
 }
 
@@ -61,12 +64,13 @@ function bring(now, was, fresh) {
   }
   for (const { name } of [...now.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) now.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (name !== "open") now.setAttribute(name, value);
-  [...now.children].forEach((one, place) => bring(one, was.children[place], fresh.children[place]));
+  [...now.children].forEach((one, place) => bring(one, was.children[place] ?? one, fresh.children[place]));
   const drawn = now.matches("figure.chart") ? now.querySelector(".drawing:has(svg)") : null;
   if (drawn) draw(drawn);
 }
 
 function replace(now, fresh) {
+  if (now.querySelector("form[data-touched]")) return; // likewise
   const at = now.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   now.replaceWith(fresh);
   if (at) [...fresh.querySelectorAll("a")].find((one) => one.getAttribute("href") === at)?.focus();
