@@ -16,7 +16,7 @@ from schemas import topics
 from schemas.codec import encode_event
 from schemas.company import company_code
 from sinks.clickhouse.feed_rows import feed_layout, feed_row
-from sinks.feeds.event import FeedEvent
+from sinks.feeds.event import FeedEvent, event_id
 from sinks.portal.identity import Person
 from tests.company_support import Hip
 from tests.company_support import made as made_hip
@@ -121,6 +121,11 @@ def stated(definition: RegistryDefinition, product: str, cause: str = "product",
     )  # fmt: skip
 
 
+def event_of(definition: RegistryDefinition, company: str) -> str:
+    """The id of the one event that a company is told."""
+    return event_id(company_code(company), definition.name, "cup/X/0")
+
+
 def _registry(client: Client, folder: Path) -> RegistryDefinition:
     return made(client, derived_registry(folder, monitors=WATCHED))
 
@@ -131,7 +136,6 @@ def _fill(client: Client, definition: RegistryDefinition, name: str) -> None:
     for number in range(10):
         register.operated(patient(20 + number), f"{name}-u1-{number}", "2024-01-10", pain=8.0)
         register.operated(patient(40 + number), f"{name}-u2-{number}", "2024-01-10", unit="U2")
-    register.operated(patient(60), f"{name}-u3-0", "2024-01-10", unit="U3")  # few
     register.load(client)
     write(
         client,
@@ -142,9 +146,9 @@ def _fill(client: Client, definition: RegistryDefinition, name: str) -> None:
             cell("2023-01-01", vector(performed=[80], reoperated=[80, 29]), unit="U2"),
         ],
         exposures=[
-            exposure(f"{name}-anna", "2024-01-10", patient=anna, lot="L1"),
-            exposure(f"{name}-bo", "2024-02-01", patient=bo),
-            exposure(f"{name}-caja", "2024-03-01", patient=caja, unit="U2"),
+            exposure(f"{name}-anna", "2024-01-02", patient=anna, lot="L1"),
+            exposure(f"{name}-bo", "2024-01-03", patient=bo),
+            exposure(f"{name}-caja", "2024-01-04", patient=caja, unit="U2"),
         ],
         entries=[
             entry(f"{name}-anna", "2024-01-10", patient=anna),
@@ -170,9 +174,8 @@ def _fill_hip(client: Client, definition: RegistryDefinition) -> None:
     load(client, definition, [(topics.signals(definition.name), one) for one in signals])
     for company in (NORDFALK, SUNDMARK):
         code = company_code(company)
-        event = FeedEvent(
-            code, definition.name, f"{definition.name}-{code}", "guldadra.signal.raised", "cup/X/0", 1, {"of": company}
-        )
+        identity, data = event_of(definition, company), {"of": company}
+        event = FeedEvent(code, definition.name, identity, "guldadra.signal.raised", "cup/X/0", 1, data)
         client.insert(feed_layout().table, feed_layout().container([feed_row(event.to_json(0), 1)]), "Avro")
 
 

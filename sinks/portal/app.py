@@ -134,7 +134,7 @@ def create_app(
                 same_site="lax",
                 https_only=choices.https,
             ),
-            Middleware(Limits, a_minute=choices.requests_a_minute),
+            Middleware(Limits, a_minute=choices.requests_a_minute, log_ins_a_minute=choices.log_ins_a_minute),
         ],
     )
     app.state.portal = portal

@@ -43,7 +43,6 @@ _ALWAYS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 _LOGGING_IN = ("/login", "/auth")
-_LOG_INS_A_MINUTE = 30
 _MOST_BYTES = 2 << 20
 _OF_PROXIES = ("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
 
@@ -155,14 +154,15 @@ class Limits:
 
     Args:
         app: what answers.
-        a_minute: by person or token, by address of those not logged in; log-ins and refused tokens are fewer.
+        a_minute: by person or token, by address of those not logged in.
+        log_ins_a_minute: the same of log-ins, and of tokens that are refused by address.
     """
 
-    def __init__(self, app: ASGIApp, *, a_minute: int) -> None:
+    def __init__(self, app: ASGIApp, *, a_minute: int, log_ins_a_minute: int) -> None:
         self._app = app
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._usual = RateLimitItemPerMinute(a_minute)
-        self._log_in = RateLimitItemPerMinute(min(a_minute, _LOG_INS_A_MINUTE))
+        self._log_in = RateLimitItemPerMinute(min(a_minute, log_ins_a_minute))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or refuse."""

@@ -58,6 +58,7 @@ class Choices:
         host: the address that it answers on.
         smallest: the fewest people that a company is shown in a cell.
         requests_a_minute: by person, or by address of those not logged in.
+        log_ins_a_minute: likewise; also how many refused tokens an address may bring.
         session_s: how long a log-in lasts.
     """
 
@@ -68,6 +69,7 @@ class Choices:
     host: str = "127.0.0.1"
     smallest: int = 5
     requests_a_minute: int = 600
+    log_ins_a_minute: int = 30
     session_s: int = 8 * 3600
 
     def __post_init__(self) -> None:

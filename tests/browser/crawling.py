@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import APIRequestContext, APIResponse
 
 _LINK = re.compile(r'(?:href|src|data-spec)="([^"]+)"')
-_PAGES_OF_A_SORT, _FILES_OF_A_SORT = 2, 1
-"""How many addresses that differ in values only are followed: a unit's, a product's, a signal's, and their files'."""
 _UNIT = re.compile(r"/clinic/[^/]+")
+_PATIENCE_MS = 180_000
 _PURPOSE = "to see that every link leads somewhere"
 
 
@@ -48,14 +47,15 @@ def kind_of(address: str) -> str:
     return re.sub(r"^/r/[^/]+", "/r/*", sort_of(address))
 
 
-def crawl(request: APIRequestContext, url: str) -> Found:
-    """Follow every link from the start, of each sort a few.
+def crawl(request: APIRequestContext, url: str, files: set[str]) -> Found:
+    """Follow every link from the start, one of each sort: a unit's, a product's, a signal's.
 
     Args:
         request: asks as who has logged in.
         url: of the portal.
+        files: the sorts of files that have been asked for, which stand on the same pages for others; added to.
     """
-    found, seen, sorts = Found(), {"/"}, Counter[str]()
+    found, seen = Found(), {"/"}
     waiting = deque([("/", "the start")])
     while waiting:
         address, came_from = waiting.popleft()
@@ -68,20 +68,22 @@ def crawl(request: APIRequestContext, url: str) -> Found:
         found.pages.setdefault(sort_of(address), answer.url.removeprefix(url))
         for link in _links(answer.text(), url + address):
             address_of = link.removeprefix(url)
-            if address_of in seen:
-                continue
-            seen.add(address_of)
-            sorts[sort_of(address_of)] += 1
-            if sorts[sort_of(address_of)] <= (_FILES_OF_A_SORT if "/files/" in address_of else _PAGES_OF_A_SORT):
+            known = files if "/files/" in address_of else seen
+            if sort_of(address_of) not in known:
+                known.add(sort_of(address_of))
                 waiting.append((address_of, address))
     return found
 
 
 def _asked(request: APIRequestContext, address: str) -> APIResponse:
     """What is answered; a page that asks what it is wanted for is told."""
-    answer = request.get(address, max_redirects=0)  # a link that leads to the log-in would be one shown in vain
+    answer = request.get(
+        address, max_redirects=0, timeout=_PATIENCE_MS
+    )  # a link that leads to the log-in would be one shown in vain
     if answer.status == 403 and 'name="purpose"' in answer.text():
-        return request.get(f"{address}{'&' if '?' in address else '?'}purpose={_PURPOSE}", max_redirects=0)
+        return request.get(
+            f"{address}{'&' if '?' in address else '?'}purpose={_PURPOSE}", max_redirects=0, timeout=_PATIENCE_MS
+        )
     return answer
 
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.browsing import was_not_loaded_anew
+from tests.support import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -50,6 +51,6 @@ def test_a_form_half_filled_in_is_not_taken_away(visit: Visits) -> None:
     page.evaluate("new EventSource('/live/hip').addEventListener('news', () => { window.heard += 1; })")
     field = page.get_by_label("value", exact=True).first
     field.fill("INTER")
-    page.wait_for_function("window.heard >= 2")
+    wait_for(lambda: page.evaluate("window.heard >= 2"), "news, twice")
     expect(field).to_have_value("INTER")
     assert was_not_loaded_anew(page)

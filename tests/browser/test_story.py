@@ -45,7 +45,7 @@ def test_company_and_clinic_see_the_signal_while_registrations_come_in(early: Vi
     when_there_is_something(clinic, "/r/hip/clinic/U11", "dl.facts")
     assert signals.get_by_text("cup/INTEROP/0").count() == 0
     assert clinic.get_by_text("Carriers of Inter-op").count() == 0
-    put_in = number_of(overview, "put in this year")
+    in_use = number_of(overview, "in use now")
     for page in (overview, signals, clinic):
         not_loaded_anew(page)
         expect(page.get_by_role("status")).to_have_text("Follows what comes in.")
@@ -54,7 +54,7 @@ def test_company_and_clinic_see_the_signal_while_registrations_come_in(early: Vi
     row = signals.get_by_role("row").filter(has_text="cup/INTEROP/0")
     expect(row).to_contain_text("alarm", timeout=_STORY_MS)
     expect(clinic.get_by_text("Carriers of Inter-op")).to_be_visible(timeout=_STORY_MS)
-    wait_for(lambda: number_of(overview, "put in this year") > put_in, "more that is put in", _TOLD_WITHIN_S)
+    wait_for(lambda: number_of(overview, "in use now") > in_use, "more that are in use", _TOLD_WITHIN_S)
     assert all(was_not_loaded_anew(page) for page in (overview, signals, clinic))
     beginning.wait_until_told()
     expect(row).to_contain_text(re.compile(r"\b5$"), timeout=_STORY_MS)

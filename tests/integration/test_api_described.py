@@ -55,7 +55,7 @@ CHECKS = [
     negative_data_rejection,
     unsupported_method,
 ]
-EXAMPLES = 12
+EXAMPLES = 8
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def provider() -> FakeProvider:
 
 @pytest.fixture(scope="module")
 def app(client: Client, world: World, provider: FakeProvider) -> FastAPI:
-    made = portal(world.definitions, client, provider=Provider(ISSUER, "guldadra"))
+    made = portal(world.definitions, client, provider=Provider(ISSUER, "guldadra"), log_ins_a_minute=100_000)
     return create_app(made, provider=provider.transport())
 
 
@@ -105,7 +105,7 @@ def test_every_address_is_described(described: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
-@pytest.mark.parametrize("who", ["clinic", "agency", "nordfalk", "public"])
+@pytest.mark.parametrize("who", ["clinic", "nordfalk", "public"])
 @pytest.mark.parametrize("operation", ADDRESSES, indirect=True)
 def test_each_address_answers_as_it_is_described(
     operation: Any, world: World, tokens: Mapping[str, Mapping[str, str]], who: str, mode: GenerationMode

@@ -133,6 +133,19 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
         "/r/<own>/compliance?unit=§",
     ),
 }
+ALL_AT_ONCE = (
+    "' OR 1=1 -- ",
+    "\\') OR (1=1) /* ` \" ;",
+    "%s %(units)s 100%",
+    "{first:Date32}{x:String}$x$",
+    "\x00\n\t\u2018é🦴<script>",
+    "99999999999999999999",
+    "nan",
+    "0001-01-01",
+    "9999-12-31",
+    "x" * 5_000,
+)
+"""Several of them in each, for addresses of which there are many."""
 OF_OTHERS = ("others-", "INTEROP", "LOT-SUNDMARK", "own-caja")
 
 
@@ -160,16 +173,15 @@ def visitors(client: Client, world: World) -> Mapping[str, Browser]:
 def test_whatever_is_written_is_answered_or_refused_and_shows_nothing_of_others(
     visitors: Mapping[str, Browser], world: World, who: str, address: str
 ) -> None:
-    for evil in EVIL:
+    for evil in ALL_AT_ONCE:
         answer = visitors[who].get(world.at(address).replace("§", quote(evil, safe="")))
         assert answer.status_code in {200, 400, 403, 404, 422}, (evil, answer.status_code)
-        if evil not in "INTEROP others-":
-            assert not [one for one in OF_OTHERS if one in answer.text], evil
+        assert not [one for one in OF_OTHERS if one in answer.text], evil
 
 
-@pytest.mark.parametrize("evil", [one for one in EVIL if len(one) <= 200 and "," not in one])
+@pytest.mark.parametrize("evil", [one for one in EVIL if len(one) < 100])
 def test_a_condition_holds_for_what_is_that_very_text(visitors: Mapping[str, Browser], world: World, evil: str) -> None:
-    """No cup is called so: of 21 operations none is of it, and all are of another."""
+    """No cup is called so: of 20 operations none is of it, and all are of another."""
 
     def people(test: str) -> int:
         address = world.at("/api/v1/registries/<own>/question?form=operation&where=")
@@ -179,12 +191,11 @@ def test_a_condition_holds_for_what_is_that_very_text(visitors: Mapping[str, Bro
 
     wanted = evil.strip()  # spaces round a value are not part of it
     assert people("eq") == 0
-    assert people("ne") == 21
-    assert people("starts_with") == (21 if wanted == "" else 0)
-    assert people("in") == 0
+    assert people("ne") == 20
+    assert people("starts_with") == (20 if wanted == "" else 0)
 
 
-@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("evil", ALL_AT_ONCE)
 def test_an_event_s_id_is_of_one_s_own_feed_or_of_none(
     visitors: Mapping[str, Browser], world: World, evil: str
 ) -> None:
@@ -206,4 +217,4 @@ def test_all_tables_are_there_yet(client: Client, world: World) -> None:
     for definition in world.definitions.values():
         for form in definition.forms:
             client.rows(f"SELECT count() FROM guldadra_{definition.name}.{form}")
-    assert client.rows(f"SELECT count() FROM guldadra_{world.own.name}.operation") == [(21,)]
+    assert client.rows(f"SELECT count() FROM guldadra_{world.own.name}.operation") == [(20,)]

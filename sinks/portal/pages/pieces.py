@@ -97,6 +97,12 @@ class Chart:
     spec: Mapping[str, Any]
     table: Table
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to draw."""
+        data = self.spec.get("data")
+        return not (self.table.rows if data is None else data["values"])
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:

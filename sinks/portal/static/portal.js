@@ -17,7 +17,7 @@ function loadVega() {
 async function draw(place) {
   try {
     const [embed, answer] = await Promise.all([loadVega(), fetch(place.dataset.spec)]);
-    if (!answer.ok) return;
+    if (!answer.ok) throw new Error(answer.status);
     const drawing = document.createElement("div");
     const spec = await answer.json();
     // letters stay as large on a phone and on a wall screen: the chart is drawn as wide as its place
@@ -27,7 +27,10 @@ async function draw(place) {
     drawing.setAttribute("aria-label", place.dataset.says);
     place.replaceChildren(drawing);
   } catch {
-    // the picture that the server drew stays
+    const image = new Image(); // as the server draws it
+    image.src = place.dataset.picture;
+    image.alt = place.dataset.says;
+    if (!place.querySelector("svg")) place.replaceChildren(image);
   }
 }
 
