@@ -43,8 +43,8 @@ OF = "/api/v1/registries/{registry}"
 ADDRESSES = (
     "/api/v1/registries",
     *(f"{OF}/{one}" for one in ("variables", "published", "indicators", "question", "signals", "awareness")),
-    *(f"{OF}/company/{one}" for one in ("components", "comparison", "signals", "safety", "awareness")),
 )
+OF_COMPANIES = tuple(f"{OF}/company/{one}" for one in ("components", "comparison", "signals", "safety", "awareness"))
 FEED = "/api/v1/feed"
 CHECKS = [
     not_a_server_error,
@@ -101,7 +101,7 @@ def operation(described: Any, request: pytest.FixtureRequest) -> Any:
 
 
 def test_every_address_is_described(described: Any) -> None:
-    assert set(described) == {*ADDRESSES, FEED}
+    assert set(described) == {*ADDRESSES, *OF_COMPANIES, FEED}
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
@@ -110,14 +110,28 @@ def test_every_address_is_described(described: Any) -> None:
 def test_each_address_answers_as_it_is_described(
     operation: Any, world: World, tokens: Mapping[str, Mapping[str, str]], who: str, mode: GenerationMode
 ) -> None:
-    registry = world.hip.name if "/company/" in operation.path else world.own.name
-    own = {"registry": registry} if "{registry}" in operation.path else {}
+    own = {"registry": world.own.name} if "{registry}" in operation.path else {}
 
     @seed(1)
     @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode, path_parameters=own))
     def asked(case: Any) -> None:
         answer = case.call(headers=dict(tokens[who]))
+        case.validate_response(answer, checks=CHECKS)
+
+    asked()
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
+@pytest.mark.parametrize("operation", OF_COMPANIES, indirect=True)
+def test_so_does_each_of_a_company_s(
+    operation: Any, world: World, tokens: Mapping[str, Mapping[str, str]], mode: GenerationMode
+) -> None:
+    @seed(1)
+    @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=mode, path_parameters={"registry": world.hip.name}))
+    def asked(case: Any) -> None:
+        answer = case.call(headers=dict(tokens["nordfalk"]))
         case.validate_response(answer, checks=CHECKS)
 
     asked()
