@@ -81,7 +81,7 @@ def test_every_link_that_is_shown_leads_somewhere(visit: Visits, crawled: Crawle
 
 @pytest.mark.parametrize("who", ROLES)
 def test_nothing_grave_is_found_by_axe_in_light_and_dark(visit: Visits, crawled: Crawled, who: str) -> None:
-    page = visit(who, "/login")
+    page = visit(who)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: said.append(error.message))
@@ -140,7 +140,7 @@ def test_pictures_are_kept_of_every_kind_of_page(visit: Visits, crawled: Crawled
             for kind, address in new.items():
                 page.goto(address)
                 page.evaluate(_SEE_ALL_OF_IT)
-                wait_for(lambda page=page: page.evaluate(_ALL_DRAWN), f"the charts of {address}")  # type: ignore[misc]
+                wait_for(lambda page=page: page.evaluate(_ALL_DRAWN), f"the charts of {address}")
                 high = min(_HIGHEST, int(page.evaluate("document.documentElement.scrollHeight")))
                 called = re.sub(r"\W+", "-", kind.removeprefix("/r/*")).strip("-") or "start"
                 page.screenshot(

@@ -271,9 +271,9 @@ def few_people_found(pieces: Sequence[Piece], told: Sequence[Told]) -> list[str]
         within = [(narrow, its) for narrow, its in understood.items() if narrow < wide]
         for narrow, its in within:
             look(wide - narrow, source, its)
-        for (one, its), (other, of_other) in itertools.combinations(within, 2):
-            if not one & other:
-                look(wide - one - other, source, its, of_other)
+        for (narrow, its), (other, of_other) in itertools.combinations(within, 2):
+            if not narrow & other:
+                look(wide - narrow - other, source, its, of_other)
     return found
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from sinks.clickhouse.client import connect
-from tests.portal_support import Browser, browser, portal
+from tests.portal_support import Browser, Voices, browser, portal
 from tests.portal_world import RECALL, World, listened, world_of
 
 if TYPE_CHECKING:
@@ -123,10 +123,18 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
         ),
         "/r/<hip>/company/compare/files/numbers.csv?diagnosis=§",
         "/r/<hip>/company/signals?id=§",
+        "/r/<hip>/company/awareness?id=§&signal=§",
+        "/api/v1/registries/<hip>/company/comparison?kind=§",
+        "/api/v1/registries/<hip>/company/comparison?component=§",
+        "/api/v1/registries/<hip>/company/comparison?diagnosis=§&by=component_clinic",
+        "/api/v1/registries/<hip>/company/safety?kind=§&cursor=§",
         "/r/<hip>/company/reports?kind=§",
         "/r/<hip>/company/reports/files/§.csv",
     ),
     "registrar": (
+        "/r/<own>/awareness?signal=§&id=§&company=§&since=§",
+        "/api/v1/registries/<own>/awareness?signal=§&cursor=§",
+        "/r/<own>/webhooks?webhook=§&id=§",
         "/r/<own>/access?since=§",
         "/r/<own>/access?who=§",
         "/r/<own>/flow?since=§&day=§&period=§",
@@ -162,7 +170,7 @@ def world(client: Client, tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="module")
 def visitors(client: Client, world: World) -> Mapping[str, Browser]:
-    made = portal(world.definitions, client, ready=tuple(world.people.values()))
+    made = portal(world.definitions, client, ready=tuple(world.people.values()), voice=Voices())
     found = {name: browser(made) for name in ADDRESSES}
     for name, visitor in found.items():
         assert visitor.log_in(name).status_code == 303
@@ -211,6 +219,26 @@ def test_an_event_s_id_is_of_one_s_own_feed_or_of_none(
     assert b"Sundmark" not in body
     if status == 200:
         assert world.hip.name.encode() in body  # an id that is not known means the start
+
+
+@pytest.mark.parametrize(
+    ("who", "address", "fields"),
+    [
+        ("registrar", "/r/<own>/review", ("id", "state", "reason", "note")),
+        ("registrar", "/r/<own>/webhooks/add", ("company", "url", "since")),
+        ("registrar", "/r/<own>/webhooks/rotate", ("rotated",)),
+        ("registrar", "/r/<own>/webhooks/remove", ("removed",)),
+        ("registrar", "/r/<own>/webhooks/retry", ("retried", "event")),
+        ("nordfalk", "/r/<hip>/company/answer", ("id", "state", "statement", "notice")),
+        ("clinic", "/r/<own>/clinic/U1/carriers", ("about", "purpose", "registration_id", "state", "unit", "note")),
+    ],
+)
+def test_whatever_is_said_is_taken_or_refused(
+    visitors: Mapping[str, Browser], world: World, who: str, address: str, fields: tuple[str, ...]
+) -> None:
+    for evil in ALL_AT_ONCE:
+        answer = visitors[who].say(world.at(address), **dict.fromkeys(fields, evil))
+        assert answer.status_code in {303, 400, 403, 404}, (evil, answer.status_code)
 
 
 def test_all_tables_are_there_yet(client: Client, world: World) -> None:

@@ -7,11 +7,14 @@ there. The table is written by hand.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from schemas.company import company_code
 from sinks.clickhouse.client import connect
+from sinks.clickhouse.queries.webhooks import find_webhook, new_webhook, save
 from sinks.portal.portal import Provider
 from tests.portal_support import Browser, Voices, browser, portal
 from tests.portal_world import NORDFALK, RECALL, SUNDMARK, World, event_of, listened, world_of
@@ -78,6 +81,12 @@ TABLE = (
     Row("/r/<hip>/company/reports", "LOT-NORDFALK", ("nordfalk",), ("sundmark",), ("skarvik",)),
     Row("/r/<hip>/company/reports/files/lots.csv", "LOT-SUNDMARK", ("sundmark",), ("nordfalk",), ("skarvik",)),
     Row("/r/<hip>/company/reports/files/safety.csv", "CUP01", ("nordfalk",), ("sundmark",), ("skarvik",)),
+    Row("/r/<hip>/company/awareness", "cup/CUP01/0", ("nordfalk",), ("sundmark",), ("skarvik",)),
+    Row("/api/v1/registries/<hip>/company/components", "CUP01", ("nordfalk",), ("sundmark",), ("skarvik",)),
+    Row("/api/v1/registries/<hip>/company/comparison", "CUP01", ("nordfalk",), ("sundmark",), ("skarvik",)),
+    Row("/api/v1/registries/<hip>/company/signals", "cup/CUP01/0", ("nordfalk",), ("sundmark",), ("skarvik",)),
+    Row("/api/v1/registries/<hip>/company/signals", "cup/CUP02/0", (), ("nordfalk", "sundmark"), ("skarvik",)),
+    Row("/api/v1/registries/<hip>/company/safety", "CUP01", ("nordfalk",), ("sundmark",), ("skarvik",)),
     # signals as they are stated are no company's
     Row("/r/<hip>/signals", "cup/CUP01/0", ("agency",)),
     Row("/r/<hip>/signal?id=cup/CUP02/0", "9.25", ("agency",)),
@@ -111,6 +120,10 @@ TABLE = (
     Row("/r/<own>/question/files/answer.csv?form=operation&by=unit", "U1 First clinic,10,10", OF_OWN),
     Row("/r/<own>/flow", "accounts.csv", ("registrar", "admin")),
     Row("/r/<own>/compliance", "<table", ("registrar", "admin")),
+    Row("/r/<own>/awareness", "<table", ("registrar", "vigilance")),
+    Row("/r/<own>/webhooks", "endpoints.csv", ("registrar",)),
+    Row("/r/<others>/webhooks", "endpoints.csv", ("other registrar",)),
+    Row("/api/v1/registries/<own>/awareness", "rows", ("registrar", "vigilance")),
     Row("/r/<own>/access", "at most 2,000 are shown", ("registrar", "admin")),
     Row("/r/<others>/signals", "cup/CUP1/0", ("other clinic", "other registrar", "other vigilance", "agency")),
     Row("/r/<others>/question/files/answer.csv?form=operation&by=unit", "U1 First clinic,10,10",
@@ -236,6 +249,35 @@ def test_a_signal_is_decided_on_by_its_own_registry_alone(
     entitled = who in {"registrar", "vigilance"}
     assert answer.status_code == (303 if entitled else 403)
     assert len(voices.decided) == (1 if entitled else 0)
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_a_signal_is_answered_by_the_company_whose_product_it_is(
+    visitors: Mapping[str, Browser], world: World, voices: Voices, who: str
+) -> None:
+    voices.answered.clear()
+    address = world.at("/r/<hip>/company/answer")
+    for signal in ("cup/CUP01/0", "cup/INTEROP/0", "cup/CUP02/0", "cup/NONE/0"):
+        answer = say(visitors, who, address, {"id": signal, "state": "acknowledged"})
+        own = (who, signal) in {("nordfalk", "cup/CUP01/0"), ("sundmark", "cup/INTEROP/0")}
+        refused = 400 if who == "skarvik" else 404 if who in COMPANIES else 403
+        assert answer.status_code == (303 if own else refused)
+    assert len(voices.answered) == (1 if who in {"nordfalk", "sundmark"} else 0)
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_webhooks_are_the_registrar_s_of_that_registry(
+    visitors: Mapping[str, Browser], world: World, client: Client, who: str
+) -> None:
+    theirs = new_webhook(
+        client, company_code(NORDFALK), world.others.name, "https://machine.example/", by="Rut", at=datetime.now(UTC)
+    )
+    save(client, theirs)
+    for what, field in (("rotate", "rotated"), ("remove", "removed"), ("retry", "retried")):
+        answer = say(visitors, who, world.at(f"/r/<own>/webhooks/{what}"), {field: theirs.id})
+        # this portal only reads, of which nobody is told who may not anyway; and it is another registry's
+        assert answer.status_code == ((400 if what != "retry" else 404) if who == "registrar" else 403)
+    assert not find_webhook(client, theirs.id).removed
 
 
 FEED = "/api/v1/feed?since=start"

@@ -243,8 +243,8 @@ def test_what_a_company_answers_on_the_portal_goes_through_the_log_and_confirms_
     ):
         with pytest.raises(CannotBeSaidError, match=why):
             say(state, **wrong)
-    with pytest.raises(CannotBeSaidError, match=f"{name} has no monitor group stem"):
-        voice.answer(name, "stem/CUP7/0", "acknowledged", company="nordfalk-ortopedi", by="Nils")
+    with pytest.raises(CannotBeSaidError, match="has no monitor group knee"):
+        voice.answer(name, "knee/CUP1/0", "acknowledged", company="nordfalk-ortopedi", by="Nils")
     sent = read_events(registry.kafka, topics.reviews(name), "review")
     assert [(said["kind"], said["state"], said["company"], said["by"]) for said in sent] == [
         ("answer", "acknowledged", "nordfalk-ortopedi", "Nils"), ("answer", "stated", "nordfalk-ortopedi", "Nils"),

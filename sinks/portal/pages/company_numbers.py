@@ -174,7 +174,12 @@ def others(asked: Asked, entitled: Entitled, reading: CompanyReading) -> list[Ta
         Column("whose", t("whose")),
         Column("put_in", t("put in"), "number"),
         *failure_columns(t),
-        *(Column(f"after_{years}", t("after %(years)s years", years=years), "share", digits=2) for years in YEARS),
+        *(
+            Column(
+                f"after_{years}", t.many("after %(number)s year", "after %(number)s years", years), "share", digits=2
+            )
+            for years in YEARS
+        ),
     ]
     return [Table("others", t("Own and others"), columns, rows)] if rows else []
 

@@ -128,12 +128,12 @@ def _invoice(asked: Asked, entitled: Entitled) -> Iterator[Table]:
         found = read_invoice(asked.client, entitled, day.year - 1)
     except CannotBeReadError:
         return
-    rows = [[one.component, one.name, one.pieces, float(one.amounts)] for one in found.lines]
+    rows = [[one.component, one.name, one.pieces, float(one.amounts) * float(found.amount)] for one in found.lines]
     columns = [
         Column("component", t("component")),
         Column("name", t("name")),
         Column("pieces", t("put in"), "number"),
-        Column("amounts", t("amounts to pay"), "decimal", digits=1),
+        Column("to_pay", t("to pay (%(currency)s)", currency=found.currency), "decimal", digits=2),
     ]
     title = t(
         "Put in in %(year)s: %(total)s %(currency)s, at %(amount)s for each %(per)s",

@@ -62,12 +62,13 @@ function bring(now, was, fresh) {
   }
   for (const { name } of [...now.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) now.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (name !== "open") now.setAttribute(name, value);
-  [...now.children].forEach((one, place) => bring(one, was.children[place], fresh.children[place]));
+  [...now.children].forEach((one, place) => bring(one, was.children[place] ?? one, fresh.children[place]));
   const drawn = now.matches("figure.chart") ? now.querySelector(".drawing:has(svg)") : null;
   if (drawn) draw(drawn);
 }
 
 function replace(now, fresh) {
+  if (now.querySelector("form[data-touched]")) return; // likewise
   const at = now.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   now.replaceWith(fresh);
   if (at) [...fresh.querySelectorAll("a")].find((one) => one.getAttribute("href") === at)?.focus();
