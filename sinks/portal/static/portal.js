@@ -22,7 +22,9 @@ async function draw(place) {
     const spec = await answer.json();
     // letters stay as large on a phone and on a wall screen: the chart is drawn as wide as its place
     if (typeof spec.width === "number") spec.width = Math.max(300, Math.min(place.clientWidth, 1400));
-    await embed(drawing, spec, { ast: true, actions: false, defaultStyle: false, renderer: "svg" });
+    // its own stylesheets would stand in the page, where the policy lets none be: what it needs is in portal.css
+    const without = { defaultStyle: false, tooltip: { disableDefaultStyle: true } };
+    await embed(drawing, spec, { ast: true, actions: false, renderer: "svg", ...without });
     drawing.setAttribute("role", "img");
     drawing.setAttribute("aria-label", place.dataset.says);
     place.replaceChildren(drawing);
