@@ -29,10 +29,13 @@ _FLAGS = (
 )
 
 
+_AFTER_THE_STORY = 1_000_000  # lines
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The story before all else."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None or "test_story" not in item.nodeid)
+    """The story before all else, as it is told; what follows it may come in any order."""
+    items.sort(key=lambda item: item.location[1] or 0 if "test_story" in item.nodeid else _AFTER_THE_STORY)
 
 
 @pytest.fixture(scope="session")
