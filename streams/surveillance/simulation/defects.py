@@ -8,7 +8,7 @@ sooner.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -50,9 +50,11 @@ class Planted:
     starts: Ints
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["product", "lot", "unit"]:
         """The kind of stream that it is to be found by."""
-        return self.defect if self.defect in ("lot", "unit") else "product"
+        if self.defect == "lot":
+            return "lot"
+        return "unit" if self.defect == "unit" else "product"
 
 
 class Beside(NamedTuple):

@@ -51,7 +51,7 @@ class Exposed:
     told: Ints
     until: Ints
 
-    def of(self, rows: Ints | Bools) -> Exposed:
+    def of(self, rows: Ints | Bools | slice) -> Exposed:
         """Some of them."""
         return Exposed(*(getattr(self, field.name)[rows] for field in fields(Exposed)))
 

@@ -29,21 +29,21 @@ class InUse:
         known, until = exposed.published[:rows], exposed.until[:rows]
         parent = np.concatenate([one for one, _ in scene.made_of] or [known])
         part = np.concatenate([one for _, one in scene.made_of] or [known])
-        pairs, pair = np.unique(np.stack((parent, part)), axis=1, return_inverse=True)
+        pairs, pair = np.unique(parent * _FAR + part + 1, return_inverse=True)  # -1 is a lot that is not known
         times = np.concatenate([np.tile(one, len(scene.made_of)) for one in (known, until)])
-        pair = np.tile(pair.reshape(-1), 2)
-        more = np.repeat([1, -1], times.size // 2)
-        order = np.lexsort((times, pair))
-        pair, times = pair[order], times[order]
-        count = np.cumsum(more[order])  # each pair's sum is whole again at its end, where all is taken back
-        last_of_day = np.append((pair[1:] != pair[:-1]) | (times[1:] != times[:-1]), np.ones(min(pair.size, 1), bool))
+        order = np.argsort(np.tile(pair, 2) * _FAR + times)
+        more = np.repeat([1, -1], times.size // 2)[order]
+        pair, times = np.tile(pair, 2)[order], times[order]
+        count = np.cumsum(more)  # each pair's sum is whole again at its end, where all is taken back
+        last_of_day = np.ones(pair.size, dtype=np.bool_)
+        last_of_day[:-1] = (pair[1:] != pair[:-1]) | (times[1:] != times[:-1])
         pair, times, used = pair[last_of_day], times[last_of_day], count[last_of_day] > 0
-        begins = np.append(np.ones(min(pair.size, 1), bool), pair[1:] != pair[:-1])
-        turned = used.astype(np.int64) - np.where(begins, 0, np.append(0, used[:-1]))
-        parent = pairs[0][pair]
-        order = np.lexsort((times, parent))
-        self._key = parent[order] * _FAR + times[order]
-        self._count = np.cumsum(turned[order])
+        before = np.zeros(pair.size, dtype=np.bool_)
+        before[1:] = used[:-1] & (pair[1:] == pair[:-1])
+        parent = pairs[pair] // _FAR
+        order = np.argsort(parent * _FAR + times, kind="stable")
+        self._key = (parent * _FAR + times)[order]
+        self._count = np.cumsum((used.astype(np.int64) - before)[order])
 
     def is_watched(self, subject: Ints, day: Ints) -> Bools:
         """Whether each subject is watched on a day."""

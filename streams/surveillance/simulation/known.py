@@ -201,13 +201,13 @@ class _KnownDays:
         row = np.concatenate([np.flatnonzero(member >= 0) for member in members])
         subject = np.concatenate([member[member >= 0] for member in members])
         published = exposed.published[row]
-        order = np.lexsort((published, subject))
+        order = np.argsort(subject * _FAR + published, kind="stable")
         row, subject, published = row[order], subject[order], published[order]
         self._began = _Running(subject, published, exposed.start[row], np.minimum)
         self._lag = _Running(subject, published, scene.lag[exposed.unit[row]], np.minimum)
         failed = exposed.event[row]
         row, subject = row[failed], subject[failed]
-        order = np.lexsort((exposed.told[row], subject))
+        order = np.argsort(subject * _FAR + exposed.told[row], kind="stable")
         row, subject = row[order], subject[order]
         self._stopped = _Running(subject, exposed.told[row], exposed.stop[row], np.maximum)
 

@@ -67,11 +67,15 @@ def charts(scene: Scene, looks: Looks) -> Charts:
     bounds = np.searchsorted(subject, [subjects, subjects + 1])
     for place, of in enumerate(np.split(of_subject, starts[1:]) if subjects.size else ()):
         own = scene.exposed.of(row[bounds[0][place] : bounds[1][place]])
+        own = own.of(np.argsort(own.start, kind="stable"))
         days, entered = np.unique(own.start, return_inverse=True)
         lag = scene.lag[own.unit]
         for at in of.tolist():
-            ages = _ages(own, lag, int(looks.day[at]))
-            seen = _entered(own, ages, (days.astype(np.float64), entered), looks.hazard[at])
+            day = int(looks.day[at])
+            so_far = slice(int(np.searchsorted(own.start, day, side="right")))
+            entry = days[: int(np.searchsorted(days, day, side="right"))].astype(np.float64), entered[so_far]
+            some = own.of(so_far)
+            seen = _entered(some, _ages(some, lag[so_far], day), entry, looks.hazard[at])
             cgr[at] = most_evidence(seen, CAP)[0]
             due[at] = seen.intensity.sum()
     return Charts(cgr, _bk(looks, due))

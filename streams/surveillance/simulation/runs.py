@@ -132,16 +132,27 @@ def _every_method(scene: Scene, looks: Looks) -> dict[str, Scores]:
     subjects, nothing = scene.subjects, np.zeros(looks.day.size)
     beside = np.isin(subjects.kind, (PRODUCT, LOT, UNIT)) & (subjects.group == 0)
     others = looks.of(beside[looks.subject])
-    cusums, none = charts(scene, others), np.zeros(others.day.size)
+    charted = others.of(_with_more(others))  # a chart only falls where there is no outcome more
+    cusums = charts(scene, charted)
     stage_one, njr = yearly(scene, beside)
     return {
         DEFAULT: _scores(scene, looks, np.where(looks.observed >= FEWEST, looks.statistic, 0.0), looks.per_year),
-        PLAIN: _scores(scene, others, others.plain, none),
-        CGR: _scores(scene, others, cusums.cgr, none),
-        BK: _scores(scene, others, cusums.bk, none),
+        PLAIN: _scores(scene, others, others.plain, np.zeros(others.day.size)),
+        CGR: _scores(scene, charted, cusums.cgr, np.zeros(charted.day.size)),
+        BK: _scores(scene, charted, cusums.bk, np.zeros(charted.day.size)),
         STAGE_ONE: _flags(scene, stage_one),
         NJR: _flags(scene, njr),
     }
+
+
+def _with_more(looks: Looks) -> Bools:
+    """Whether a subject has more outcomes than when it was looked at before."""
+    order = np.argsort(looks.subject, kind="stable")
+    subject, observed = looks.subject[order], looks.observed[order]
+    more = np.append(True, (subject[1:] != subject[:-1]) | (observed[1:] > observed[:-1]))[: order.size]  # noqa: FBT003
+    found = np.empty(order.size, dtype=np.bool_)
+    found[order] = more
+    return found
 
 
 def _worse_unit(
