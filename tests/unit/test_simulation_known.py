@@ -51,7 +51,7 @@ SMALL = Plan(
     put_right=60.0,
     opting_out=5.0,
 )
-RIGHT_AT_ONCE = {"mistaken": 0.0, "false_outcomes": 0.0, "opting_out": 0.0}
+RIGHT_AT_ONCE = replace(SMALL, mistaken=0.0, false_outcomes=0.0, opting_out=0.0)
 CONTEMPORARY = Baseline("contemporary", (2.0,))
 
 
@@ -83,7 +83,7 @@ class Group:
         return began, began._replace(end=stop, outcomes=int(event), first_outcome=stop if event else None)
 
     def changes(self) -> dict[int, list[Change]]:
-        """What is told on each day: an operation, its outcome or the patient's death, that it was wrong, that it is no more."""
+        """What is told on each day: an operation, its outcome or a death, that it was wrong, that it is no more."""
         by_day: defaultdict[int, list[Change]] = defaultdict(list)
         rows = self.told.exposed
         order = np.lexsort((rows.published, rows.operation))
@@ -151,7 +151,7 @@ def beside(levels: Levels) -> Monitor:
 
 
 def test_a_history_looks_the_same_to_the_monitor_and_to_the_simulation() -> None:
-    told = scene(3, replace(SMALL, **RIGHT_AT_ONCE))
+    told = scene(3, RIGHT_AT_ONCE)
     found = assert_alike(told, beside(Levels(**TELLING, planned=1e6)))
     assert all(found[kind] >= 40 for kind in ("product", "family", "company", "lot", "unit"))
     assert {"prior", "conditional", "contemporary"} <= found.keys()
@@ -174,6 +174,6 @@ def test_so_does_what_components_make_together() -> None:
 
 def test_so_does_one_of_streams_that_close() -> None:
     # reports come on the day, so that what had happened by a day is what had been told
-    told = scene(4, replace(SMALL, **RIGHT_AT_ONCE, delay=0.001, delay_spread=0.0, slow_units=0))
+    told = scene(4, replace(RIGHT_AT_ONCE, delay=0.001, delay_spread=0.0, slow_units=0))
     monitor = Monitor("cup", "x", Baseline("flat", (20.0,)), Levels(**TELLING, planned=2.0))
     assert assert_alike(told, monitor)["product"] >= 40

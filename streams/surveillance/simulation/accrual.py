@@ -91,7 +91,7 @@ class Accrual:
         first, last = self.places[subject]
         time = self._slope[first:last] * self._day
         time += self._level[first:last]
-        return Own(self._units[first:last], time, self._events[first:last])
+        return Own(self._units[first:last], time, self._events[first:last].astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ class AgainstOthers:
     def held(self, subject: Ints, day: Ints) -> Held:
         """Some subjects on some days, which ascend, and are none before those that were asked for before."""
         many = subject.size
-        found = Held(*(np.zeros((many, self._columns)) for _ in range(5)), np.ones((many, self._units)))
+        time, weighed, events, others_time, others_events = np.zeros((5, many, self._columns))
+        found = Held(time, weighed, events, others_time, others_events, np.ones((many, self._units)))
         days, first = np.unique(day, return_index=True)
         for when, since, until in zip(days.tolist(), first.tolist(), [*first[1:].tolist(), many], strict=True):
             self._sums.upto(when)

@@ -111,9 +111,8 @@ def planting(history: History, product: Ints, lot: Ints, rng: np.random.Generato
         since = some_day(history, rng)
         rows = np.flatnonzero(history.operations.unit == unit)
         worse = rows[history.operations.day[rows] >= since]
-        for ratio in RATIOS:
-            if worse.size:
-                found.append(_defect(history, _Defect("unit", ratio, Beside(unit=unit)), rows, worse))
+        if worse.size:
+            found += [_defect(history, _Defect("unit", ratio, Beside(unit=unit)), rows, worse) for ratio in RATIOS]
     return found
 
 

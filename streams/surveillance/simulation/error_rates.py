@@ -189,6 +189,8 @@ def blamed_for_unit(runs: Sequence[Run], bars: Bars) -> dict[StreamKind, dict[fl
     found: dict[StreamKind, dict[float, list[int]]] = {}
     for kind in ("product", "family", "company", "lot"):
         for run in runs:
+            if not run.unit_ratio:
+                continue
             honest = set(_first_days(run.null[DEFAULT], kind, bars[kind]))
             worse = _first_days(run.unit, kind, bars[kind])
             new = {stream for stream, day in worse.items() if day >= run.unit_since} - honest

@@ -36,7 +36,7 @@ class Exposed:
         stop: day of the first outcome or of death; ``NEVER`` where there is neither.
         event: whether it stopped with an outcome.
         told: day by which that is known.
-        until: day on which it is taken back, since it was a mistake or the patient has opted out; ``NEVER`` if it stays.
+        until: day on which it is taken back, since it was a mistake or the patient opts out; ``NEVER`` if it stays.
     """
 
     operation: Ints

@@ -23,7 +23,8 @@ from streams.surveillance.simulation.error_rates import (
     rate_of,
 )
 from streams.surveillance.simulation.interop import FLAT, early_peak, interop
-from streams.surveillance.simulation.runs import BK, CGR, DEFAULT, NJR, PLAIN, STAGE_ONE
+from streams.surveillance.simulation.runs import CGR, DEFAULT, NJR, PLAIN, STAGE_ONE
+from streams.surveillance.simulation.scene import STREAM_KINDS, StreamKind
 from streams.surveillance.simulation.thresholds import BUDGETS, Nulls, bars_of, frontier, kinds_of, levels_of
 
 if TYPE_CHECKING:
@@ -34,12 +35,11 @@ if TYPE_CHECKING:
     from streams.surveillance.simulation.interop import Reoperation
     from streams.surveillance.simulation.plan import Plan
     from streams.surveillance.simulation.runs import Run
-    from streams.surveillance.simulation.scene import StreamKind
     from streams.surveillance.simulation.thresholds import Frontier
 
 _SWEPT = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.6, 2.0, 2.5)  # times the threshold
 _FIRST = 1  # methods are compared in the first group of components, that defects are planted in
-_RIVALS = (PLAIN, CGR, BK, STAGE_ONE)
+_RIVALS = (PLAIN, CGR, STAGE_ONE)
 
 DECLARED = {
     (PLAIN, 6.6): "6.6",
@@ -191,7 +191,7 @@ def _false_by_kind(folds: Sequence[_Fold], plan: Plan, level: Level) -> dict[Str
 
 
 def _streams(runs: Sequence[Run], levels: Mapping[StreamKind, Levels]) -> dict[StreamKind, float]:
-    return {kind: sum(run.streams.get(kind, 0) for run in runs) / len(runs) for kind in levels}
+    return {kind: sum(run.streams.get(STREAM_KINDS.index(kind), 0) for run in runs) / len(runs) for kind in levels}
 
 
 def _compared(
@@ -212,6 +212,7 @@ def _compared(
 def _at_the_rate(runs: Sequence[Run], method: str, plan: Plan, own: Bars) -> Bars:
     """Thresholds of a method with which each kind of stream signals falsely as often as with the monitor's own."""
     bars: dict[StreamKind, Bar] = {}
+    runs = _with(runs, method)
     for kind in JUDGED:
         nulls = Nulls(runs, DEFAULT, plan, kind, groups=_FIRST)
         a_year = nulls.signals(own[kind]) / nulls.years
@@ -229,9 +230,13 @@ def _as_declared(runs: Sequence[Run], plan: Plan) -> list[Compared]:
     ]
 
 
-def _measured(
-    method: str, at: str, shown: Bars, parts: Sequence[tuple[Bars, Sequence[Run]]], plan: Plan
-) -> Compared:
+def _with(runs: Sequence[Run], method: str) -> list[Run]:
+    """The histories that went through a method."""
+    return [run for run in runs if method in run.null]
+
+
+def _measured(method: str, at: str, shown: Bars, parts: Sequence[tuple[Bars, Sequence[Run]]], plan: Plan) -> Compared:
+    parts = [(bars, _with(fresh, method)) for bars, fresh in parts]
     numbers = {
         kind: [
             false_signals(run, method, kind, bars[kind], plan, groups=_FIRST) for bars, fresh in parts for run in fresh
@@ -249,18 +254,17 @@ def _measured(
 
 
 def _curves(runs: Sequence[Run], plan: Plan, levels: Mapping[StreamKind, Levels]) -> list[dict[str, Any]]:
-    """Time to detection against false alarms of the streams that are to find it, as thresholds are raised and lowered."""
+    """Time to detection against false alarms of the streams that are to find it, as thresholds are moved."""
     found = []
     own = bars_of(levels, "alarm")
     for method in (DEFAULT, *_RIVALS):
-        middle = _at_the_rate(runs, method, plan, own)
+        middle, through = _at_the_rate(runs, method, plan, own), _with(runs, method)
         for factor in _SWEPT:
             bars: dict[StreamKind, Bar] = {
-                kind: Bar(bar.per_year, tuple(factor * height for height in bar.height))
-                for kind, bar in middle.items()
+                kind: Bar(bar.per_year, tuple(factor * height for height in bar.height)) for kind, bar in middle.items()
             }
             false = {
-                kind: rate_of([false_signals(run, method, kind, bar, plan, groups=_FIRST) for run in runs], plan)
+                kind: rate_of([false_signals(run, method, kind, bar, plan, groups=_FIRST) for run in through], plan)
                 for kind, bar in bars.items()
             }
             found += [
@@ -271,7 +275,7 @@ def _curves(runs: Sequence[Run], plan: Plan, levels: Mapping[StreamKind, Levels]
                     "false": false[kind].per_ten_years,
                     "days": one.median_days,
                 }
-                for one in detected(delays(runs, method, bars))
+                for one in detected(delays(through, method, bars))
                 for kind in [_kind_of(one.defect)]
                 if one.median_days is not None and false[kind].number
             ]

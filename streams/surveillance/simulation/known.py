@@ -86,11 +86,16 @@ def known_path(scene: Scene, monitor: Monitor, when: tuple[Ints, Ints] | None = 
         some = np.concatenate((again, subject[now]))
         if some.size:
             found.append(follower.looks(some, np.concatenate((np.full(again.size, first), day[now]))))
-    return Looks(*(np.concatenate([getattr(one, field.name) for one in found]) for field in fields(Looks)))
+    every = Looks(*(np.concatenate([getattr(one, field.name) for one in found]) for field in fields(Looks)))
+    return every.of(follower.in_use.is_watched(every.subject, every.day))
 
 
 def touched(scene: Scene) -> tuple[Ints, Ints]:
-    """Subject and day of every look that something new of a subject asks for, in the order of days."""
+    """Subject and day of every look that something new of a subject asks for, in the order of days.
+
+    A family or company of which one product is in use is followed too: once there is another, its streams that closed
+    are as they would be. Of lots none lasts so long.
+    """
     exposed = scene.exposed
     keys = []
     for rows, day in (
@@ -104,8 +109,7 @@ def touched(scene: Scene) -> tuple[Ints, Ints]:
             keys.append(day[known] * _FAR + member[known])
     key = np.unique(np.concatenate(keys))
     subject, day = key % _FAR, key // _FAR
-    is_watched = InUse(scene).is_watched(subject, day)
-    return subject[is_watched], day[is_watched]
+    return subject, day
 
 
 class _Last(NamedTuple):
@@ -118,11 +122,18 @@ class _Last(NamedTuple):
 
 
 class _Follower:
+    """What is seen of subjects, in the streams that they were in.
+
+    Attributes:
+        in_use: what decides whether each is watched.
+    """
+
     def __init__(self, scene: Scene, monitor: Monitor) -> None:
         self._scene, self._monitor = scene, monitor
         self._others = AgainstOthers(scene, monitor)
         self._lots = OfLots(scene)
         self._days = _KnownDays(scene)
+        self.in_use = InUse(scene)
         self._last: dict[int, _Last] = {}
         self._statistic = np.zeros(scene.subjects.kind.size)
 
@@ -136,6 +147,8 @@ class _Follower:
             nothing = np.empty(0)
             hazard = np.empty((0, self._scene.strata * INTERVALS), dtype=np.float32)
             return Looks(subject, day, nothing, nothing, nothing, nothing, nothing, hazard)
+        unwatched = (self._scene.subjects.kind[subject] == LOT) & ~self.in_use.is_watched(subject, day)
+        subject, day = subject[~unwatched], day[~unwatched]
         is_lot = self._scene.subjects.kind[subject] == LOT
         lots, whole = np.flatnonzero(is_lot), np.flatnonzero(~is_lot)
         product = self._scene.subjects.product[subject[lots]]

@@ -66,7 +66,9 @@ class OfLots:
         exposed, cells = self._scene.exposed, self._scene.strata * INTERVALS
         first, last = self._bounds[lot], self._bounds[lot + 1]
         look = np.repeat(np.arange(lot.size), last - first)
-        row = self._row[np.arange(look.size) + np.repeat(first - np.cumsum(last - first) + (last - first), last - first)]
+        row = self._row[
+            np.arange(look.size) + np.repeat(first - np.cumsum(last - first) + (last - first), last - first)
+        ]
         known = (exposed.published[row] <= day[look]) & (day[look] < exposed.until[row])
         look, row = look[known], row[known]
         ended = exposed.told[row] <= day[look]

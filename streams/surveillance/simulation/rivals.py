@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 
 CAP = 6.0
 """The highest hazard ratio that the CGR-CUSUM believes."""
-_THETA = math.log(2)  # the hazard ratio that the BK-CUSUM is made for is 2
-
-
-class Charts(NamedTuple):
-    """Charts at each look: CGR-CUSUM, and BK-CUSUM."""
-
-    cgr: Floats
-    bk: Floats
 
 
 class Yearly(NamedTuple):
@@ -53,14 +45,14 @@ class Yearly(NamedTuple):
     score: Floats
 
 
-def charts(scene: Scene, looks: Looks) -> Charts:
-    """Both charts at every look.
+def chart(scene: Scene, looks: Looks) -> Floats:
+    """The CGR-CUSUM at every look; 0 with one outcome, since it is at most ln(CAP) then, which is no threshold.
 
     Args:
         scene: what is told.
         looks: when, in the order of days, and by which hazard.
     """
-    cgr, due = np.zeros(looks.day.size), np.zeros(looks.day.size)
+    found = np.zeros(looks.day.size)
     of_subject = np.argsort(looks.subject, kind="stable")
     subjects, starts = np.unique(looks.subject[of_subject], return_index=True)
     row, subject = _members(scene, looks)
@@ -70,15 +62,14 @@ def charts(scene: Scene, looks: Looks) -> Charts:
         own = own.of(np.argsort(own.start, kind="stable"))
         days, entered = np.unique(own.start, return_inverse=True)
         lag = scene.lag[own.unit]
-        for at in of.tolist():
+        for at in of[looks.observed[of] > 1].tolist():
             day = int(looks.day[at])
             so_far = slice(int(np.searchsorted(own.start, day, side="right")))
             entry = days[: int(np.searchsorted(days, day, side="right"))].astype(np.float64), entered[so_far]
             some = own.of(so_far)
             seen = _entered(some, _ages(some, lag[so_far], day), entry, looks.hazard[at])
-            cgr[at] = most_evidence(seen, CAP)[0]
-            due[at] = seen.intensity.sum()
-    return Charts(cgr, _bk(looks, due))
+            found[at] = most_evidence(seen, CAP)[0]
+    return found
 
 
 def yearly(scene: Scene, watched: NDArray[np.bool_]) -> tuple[Yearly, Yearly]:
@@ -153,19 +144,6 @@ def _entered(own: Exposed, ages: _Ages, entry: tuple[Floats, Ints], hazard: NDAr
     failures = np.bincount(entered[ages.failed], minlength=days.size + 1).astype(np.int64)
     intensity = np.bincount(entered, weights=due, minlength=days.size + 1).astype(np.float64)
     return Entered(days, failures, intensity, np.flatnonzero(failures))
-
-
-def _bk(looks: Looks, due: Floats) -> Floats:
-    """The BK-CUSUM from failures and intensity as known at each look."""
-    found = np.zeros(due.size)
-    last: dict[int, tuple[float, float, float]] = {}
-    columns = (looks.subject, looks.observed, due)
-    for at, (subject, observed, intensity) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        chart, failures, before = last.get(subject, (0.0, 0.0, 0.0))
-        chart = max(0.0, chart - math.expm1(_THETA) * max(intensity - before, 0.0)) + _THETA * (observed - failures)
-        last[subject] = (chart, observed, intensity)
-        found[at] = chart
-    return found
 
 
 def _experience(numbers: Floats) -> Experience:

@@ -44,8 +44,8 @@ SHARES: dict[StreamKind, float] = {
 }
 """How the budgets are split among the kinds of streams; what is not watched leaves its part to the rest."""
 FLOORS: dict[Level, tuple[float, ...]] = {
-    "watch": (4.2, 4.6, 5.0, 5.5, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0),
-    "alarm": (6.6, 6.8, 7.2, 7.6, 8.0, 8.6, 9.5, 11.0, 13.0, 16.0, 20.0),
+    "watch": (4.2, 4.6, 5.0, 5.5, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0, 15.0, 20.0, 40.0),
+    "alarm": (6.6, 6.8, 7.2, 7.6, 8.0, 8.6, 9.5, 11.0, 13.0, 16.0, 20.0, 30.0, 60.0),
 }
 """Thresholds of small subjects that are tried."""
 WANTED: dict[Level, int] = {"watch": 2, "alarm": 3}
