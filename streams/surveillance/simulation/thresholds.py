@@ -54,9 +54,9 @@ _RISES = (
     ((0.1, 0.0),),
     ((0.2, 0.0),),
     ((0.5, 0.0),),
-    ((0.12, 0.0), (0.5, 2.0)),
-    ((0.12, 0.0), (0.5, 4.0)),
-    ((0.12, 0.0), (1.0, 8.0)),
+    ((0.2, 0.0), (0.5, 2.0)),
+    ((0.2, 0.0), (0.5, 4.0)),
+    ((0.2, 0.0), (1.0, 8.0)),
 )  # expected outcomes per year, and how much above the floor the threshold is there; from the last on it rises on
 _LARGE = (5.0, 20.0)  # expected outcomes per year where the rise ends
 _AFTER = 5 * 365.25  # days after which a defect counts as missed
