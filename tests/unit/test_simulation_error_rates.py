@@ -170,7 +170,7 @@ def test_a_higher_threshold_that_is_reached_later_is_no_cheaper() -> None:
 
 def test_the_default_reaches_inter_op_when_it_is_wanted() -> None:
     run = a_run(NULL.null[DEFAULT], scores((0, 600, 9.0, 1.0)), (planted(400),))
-    rows = frontier([run], Plan(run_in=1, years=20), "product", 1.0)
+    rows = frontier([run], Plan(run_in=1, years=40), "product", 1.0)
     chosen = {row.level: row for row in rows if row.chosen}
     assert (chosen["watch"].interop, chosen["alarm"].interop) == (2, 3)
     assert all(row.false is None or row.false <= {"watch": 10.0, "alarm": 1.0}[row.level] for row in rows)

@@ -94,6 +94,10 @@ class Nulls:
         kind: of stream.
         groups: how many monitor groups count, the first ones; all where left out.
         least: no threshold below this is asked about.
+
+    Attributes:
+        times: as how many a signal counts.
+        years: of a catalogue, that there are scores of.
     """
 
     def __init__(
@@ -108,7 +112,7 @@ class Nulls:
     ) -> None:
         self._seen = _Columns([run.null[method] for run in runs], kind, groups, least)
         self._watched = self._seen.day >= plan.switched_on
-        self._times = watched_beside(plan, groups) if kind == "unit" else 1
+        self.times = watched_beside(plan, groups) if kind == "unit" else 1
         self.years = len(runs) * plan.years
 
     def signals(self, bar: Bar) -> int:
@@ -158,7 +162,7 @@ class Nulls:
         )
         reached = [np.sort(one) for one in (while_on, np.minimum(before, while_on))]
         both = [one.size - np.searchsorted(one, tried, side="left") for one in reached]
-        found: Ints = (both[0] - both[1]) * self._times
+        found: Ints = (both[0] - both[1]) * self.times
         return found
 
 
@@ -253,7 +257,8 @@ def frontier(runs: Sequence[Run], plan: Plan, kind: StreamKind, share: float) ->
     founds = Founds(runs, DEFAULT, kind)
     for level in LEVELS:
         nulls = Nulls(runs, DEFAULT, plan, kind, least=FLOORS[level][0])
-        a_year = BUDGETS[level] * share * _USED
+        # a threshold just above one more score is passed once more by as many histories that it was not solved on
+        a_year = max(BUDGETS[level] * share * _USED - nulls.times / nulls.years, 0.0)
         rows = [_best(nulls, founds, (kind, level, floor), a_year) for floor in FLOORS[level]]
         kept = [row for row in rows if row.bar is not None]
         if not kept:
