@@ -90,8 +90,8 @@ def simulate(
     name = kept_runs.name_of(plan, seed, planned)
     seeds = np.random.SeedSequence(seed).spawn(histories)
     found = []
-    for name in _ONE_THREAD:  # read when a process loads numpy: histories are what runs side by side
-        os.environ.setdefault(name, "1")
+    for variable in _ONE_THREAD:  # read when a process loads numpy: histories are what runs side by side
+        os.environ.setdefault(variable, "1")
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=fresh) as pool:
         waiting = [

@@ -9,6 +9,7 @@ surgeons differ in adds up in it as outcomes do, and a true defect passes any th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.surveillance.levels import Level
+    from streams.surveillance.simulation.interop import Reoperation
     from streams.surveillance.simulation.plan import Plan
     from streams.surveillance.simulation.runs import Run, Scores
 
@@ -50,6 +52,7 @@ FLOORS: dict[Level, tuple[float, ...]] = {
 """Thresholds of small subjects that are tried."""
 WANTED: dict[Level, int] = {"watch": 2, "alarm": 3}
 """The reoperation of Inter-op at which each level is wanted, at a flat 2 per 100."""
+_TINY = ((), ((0.01, 3.0), (0.03, 0.0)), ((0.01, 6.0), (0.03, 0.0)), ((0.1, 4.0), (0.3, 0.0)), ((0.1, 8.0), (0.3, 0.0)))
 _RISES = (
     ((0.1, 0.0),),
     ((0.2, 0.0),),
@@ -61,7 +64,7 @@ _RISES = (
 _LARGE = (5.0, 20.0)  # expected outcomes per year where the rise ends
 _AFTER = 5 * 365.25  # days after which a defect counts as missed
 _HIGHEST = 120.0
-_USED = 0.9  # of a budget: one that is used to the last is broken in half of all new histories
+_USED = 0.8  # of a budget: one that is used to the last is broken in half of all new histories
 _FINE = 0.05
 
 
@@ -265,7 +268,7 @@ def frontier(runs: Sequence[Run], plan: Plan, kind: StreamKind, share: float) ->
             raise CannotKeepError(
                 f"no threshold of {kind} streams keeps {BUDGETS[level] * share:g} false signals a year at {level}"
             )
-        in_time = [row for row in kept if row.interop is not None and row.interop <= WANTED[level]]
+        in_time = [row for row in kept if _is_in_time(row.interop, level)]
         best = min((in_time if kind == "product" else []) or kept, key=lambda row: row.days or 0.0)
         found += [replace(row, chosen=row is best) for row in rows]
     return found
@@ -292,18 +295,32 @@ def _rounded(column: Floats) -> tuple[float, ...]:
 def _best(nulls: Nulls, founds: Founds, at: tuple[StreamKind, Level, float], a_year: float) -> Frontier:
     kind, level, floor = at
     tried = []
-    for rise, large in product(_RISES, _LARGE):
-        lower = Bar(tuple(per_year for per_year, _ in rise), tuple(floor + more for _, more in rise))
+    for tiny, rise, large in product(_TINY, _RISES, _LARGE):
+        rows = (*tiny, *(row for row in rise if not tiny or row[0] > tiny[-1][0]))
+        lower = Bar(tuple(per_year for per_year, _ in rows), tuple(floor + more for _, more in rows))
         tried.append(nulls.lowest(lower, large, a_year))
     kept = [(founds.days_lost(bar), bar) for bar in tried if bar is not None]
     if not kept:
         return Frontier(kind, level, floor, None, None, None, None, chosen=False)
-    days, bar = min(kept)
+    in_time = [one for one in kept if kind == "product" and _is_in_time(reached_by(one[1]), level)]
+    days, bar = min(in_time or kept)
     false = nulls.signals(bar) / nulls.years * 10
     return Frontier(kind, level, floor, bar, false, days, reached_by(bar), chosen=False)
 
 
 def reached_by(bar: Bar) -> int | None:
     """The reoperation of Inter-op that reaches a threshold, at the flat baseline of the reference case."""
-    raised = interop(Levels(bar.per_year, bar.height, bar.height), FLAT)
-    return next((one.number for one in raised if one.raised and one.number >= FEWEST), None)
+    for one in _reference():
+        # all of them come in the first year, which counts whole: what is expected is what is expected a year
+        if one.number >= FEWEST and one.statistic >= bar.at(np.array([one.expected]))[0]:
+            return one.number
+    return None
+
+
+@cache
+def _reference() -> tuple[Reoperation, ...]:
+    return interop(Levels(), FLAT)
+
+
+def _is_in_time(reoperation: int | None, level: Level) -> bool:
+    return reoperation is not None and reoperation <= WANTED[level]
