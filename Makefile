@@ -11,7 +11,7 @@ AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
 AT_ONCE_ON_KAFKA := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-kafka faults bench lint format lock clean
+.PHONY: help setup demo test coverage test-kafka test-browser faults bench lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,17 +39,21 @@ coverage: setup  ## the same tests, and which lines and branches none of them re
 test-kafka: setup  ## the tests on a real Kafka broker (Java 17 and Maven)
 	GULDADRA_REAL_KAFKA=1 $(BIN)/python -m pytest -m kafka $(AT_ONCE_ON_KAFKA)
 
+test-browser: setup  ## the portal in a real browser (Debian's package chromium); pictures in .guldadra/screenshots
+	$(BIN)/python -m pytest -m browser tests/browser
+
 faults: setup  ## kill -9 drills on a real Kafka broker
 	GULDADRA_REAL_KAFKA=1 GULDADRA_FAULT_ROUNDS=$${GULDADRA_FAULT_ROUNDS:-20} $(BIN)/python -m pytest -m faults $(AT_ONCE_ON_KAFKA) -p no:randomly
 
 bench: setup  ## measured speed: one run, side by side, on real Kafka where Java is there
 	$(BIN)/python -m tests.bench
 
-lint: setup  ## ruff, mypy, import-linter
+lint: setup  ## ruff, mypy, import-linter, bandit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml schemas streams sinks deploy
 
 format: setup  ## put the code in the project's format
 	$(BIN)/ruff check --fix .

@@ -29,7 +29,10 @@ def set_up_logs(level: str, form: str) -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     for_people = form == "console" or (form == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer(ensure_ascii=False)
+        # a traceback without the values of variables: among them are cookies, tokens, and what forms say of persons
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if for_people
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -129,7 +132,7 @@ def read_health(url: str) -> dict[str, object] | None:
     """What a process says of itself; None where it does not answer."""
     request = urllib.request.Request(url)  # noqa: S310 - http, from our own settings
     try:
-        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - likewise
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - likewise  # nosec B310
             return dict(json.load(answer))
     except urllib.error.HTTPError as error:
         return dict(json.load(error)) if error.code == 503 else None  # noqa: PLR2004 - it answers, and is not well

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from deploy.reaction_tables import pair_names
 from deploy.review_tables import decisions_table
 from deploy.tables import HIGHLIGHTED, plain_table
 from schemas.version import epoch_and_offset
+from sinks.clickhouse.queries.pair_signals import pair_names
 from streams.surveillance.tables import RULES
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 from deploy.tables import HIGHLIGHTED, plain_table
-from schemas.definition.form import CatalogueCodes
 from sinks.clickhouse.queries.estimates import rate
+from sinks.clickhouse.queries.pair_signals import Name, pair_names
 from streams.surveillance.tables import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.table import Table
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from streams.statistics.estimate import Estimate
     from streams.surveillance.drugs import Pair, Screening
     from streams.surveillance.tables import Table as Reports
-
-    Name = Callable[[str], str]
 
 PER_YEARS = 100.0
 _NUMBERS = ("rep.", "due", "PRR", "ROR", "IC", "EBGM")
@@ -177,21 +175,6 @@ def _reactions_of(one: OnDrug, reactions: Name, of: str | None, *, apart: bool) 
 
 def _rate(one: OnDrug, codes: Iterable[str]) -> Rate:
     return rate(one.persons, sum(one.reports.get(code, 0) for code in codes), one.days, PER_YEARS)
-
-
-def pair_names(definition: RegistryDefinition, pairs: str) -> tuple[Name, Name]:
-    """What a drug and a reaction are called, by their codes; the code where it has no name."""
-    declared = definition.monitors.disproportionality[pairs]
-    fields = {one.name: one for one in definition.forms[declared.form].fields}
-
-    def names_of(field: str) -> Name:
-        codes = fields[field].codes
-        known: Mapping[str, Mapping[str, str]] = (
-            definition.catalogues[codes.catalogue].rows if isinstance(codes, CatalogueCodes) else {}
-        )
-        return lambda code: known.get(code, {}).get("name", "") or code
-
-    return names_of(declared.drug), names_of(declared.reaction)
 
 
 def _with_lower(estimate: Estimate) -> str:

@@ -9,12 +9,12 @@ from deploy.words import notice_of, unit_name
 from schemas.review import CARRIER, CHECKED, MOVED, STATES, TO_CALL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.table import Table
 
     from schemas.definition.registry import RegistryDefinition
-    from sinks.clickhouse.queries.reviews import Decision, FollowUp, UnitProgress
+    from sinks.clickhouse.queries.reviews import Answer, Decision, FollowUp, UnitProgress
 
 _MOST_UNITS = 5
 
@@ -52,6 +52,17 @@ def decisions_table(about: str, decisions: Sequence[Decision]) -> Table:
         table.add_column(heading, overflow="fold")
     for one in decisions:
         table.add_row(f"{one.said_at:%Y-%m-%d %H:%M}", _words(one.state), one.by, one.reason, one.note)
+    return table
+
+
+def answers_table(about: str, answers: Sequence[Answer], companies: Mapping[str, str]) -> Table:
+    """What companies answered about one signal; it changes nothing of it."""
+    table = plain_table(f"{about}: what companies answered")
+    for heading in ("said (UTC)", "company", "answer", "by", "statement", "notice"):
+        table.add_column(heading, overflow="fold")
+    for one in answers:
+        company = companies.get(one.company, one.company)
+        table.add_row(f"{one.said_at:%Y-%m-%d %H:%M}", company, one.state, one.by, one.statement, one.notice)
     return table
 
 

@@ -12,12 +12,14 @@ from deploy.certificates import certificates_of
 from deploy.observe import Observed
 from deploy.settings import PREFIX, SettingsError
 from deploy.voice import ReviewVoice
+from sinks.feeds.registering import Endpoints
 from sinks.portal.app import create_app
 from sinks.portal.portal import Certified, Choices, Portal, Provider
 from streams.surveillance.simulation.thresholds import BUDGETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    import socket
+    from collections.abc import Callable, Iterable, Sequence
 
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
@@ -43,11 +45,19 @@ def serve(settings: Settings, *, ready: Sequence[Person] = ()) -> None:
     with settings.clickhouse() as client:
         voice = ReviewVoice(settings.kafka_config(), client, definitions, time.time)
         portal = Portal(
-            definitions, client, choices, time.time, voice, settings.health, certified(definitions.values())
+            definitions,
+            client,
+            choices,
+            time.time,
+            voice,
+            settings.health,
+            certified(definitions.values()),
+            Endpoints(settings.keys, settings.webhook_loopback),
         )
-        server = uvicorn.Server(
+        app = create_app(portal)
+        server = _Server(
             uvicorn.Config(
-                create_app(portal),
+                app,
                 host=settings.host,
                 port=settings.portal_port,
                 log_config=None,
@@ -55,8 +65,10 @@ def serve(settings: Settings, *, ready: Sequence[Person] = ()) -> None:
                 server_header=False,
                 timeout_keep_alive=_KEEP_OPEN_S,
                 timeout_graceful_shutdown=_LAST_REQUESTS_S,
+                proxy_headers=bool(settings.portal_proxies),
                 forwarded_allow_ips=settings.portal_proxies or None,
-            )
+            ),
+            app.state.end_streams,
         )
 
         def health() -> tuple[bool, dict[str, Any]]:
@@ -64,6 +76,19 @@ def serve(settings: Settings, *, ready: Sequence[Person] = ()) -> None:
 
         with Observed(settings.host, settings.metrics_port, health):
             server.run()
+
+
+class _Server(uvicorn.Server):
+    """Ends its streams before it waits for the answers in hand: a stream has no end of its own."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then as uvicorn does."""
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
 def certified(definitions: Iterable[RegistryDefinition]) -> dict[tuple[str, str], Certified]:

@@ -15,6 +15,7 @@ from streams.publish.reviews import (
     Speaker,
     StateTold,
     about_signal,
+    answer,
     carrier_state,
     decision,
     send_reviews,
@@ -86,6 +87,24 @@ class ReviewVoice:
             ]
 
         self._send(registry, records)
+
+    def answer(
+        self, registry: str, about: str, state: str, *, company: str, by: str, statement: str = "", notice: str = ""
+    ) -> None:
+        """See ``Voice``."""
+        self._send(
+            registry,
+            lambda: [
+                answer(
+                    about_signal(self._definitions[registry], about),
+                    state,
+                    self._speaker(by),
+                    company=company,
+                    statement=statement or None,
+                    notice=notice or None,
+                )
+            ],
+        )
 
     def _send(self, registry: str, records: Callable[[], list[dict[str, Any]]]) -> None:
         try:

@@ -192,7 +192,7 @@ class Source:
         """
         text = "\n".join([*self.lines, ""])
         namespace: dict[str, Any] = {"__builtins__": {}, **tools}
-        exec(compile(text, f"<compiled {name}>", "exec"), namespace)  # noqa: S102 - our own source, see the class
+        exec(compile(text, f"<compiled {name}>", "exec"), namespace)  # noqa: S102 - our own source, see the class  # nosec B102
         function: FunctionType = namespace[name]
         function.__dict__["source"] = text
         return function

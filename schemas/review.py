@@ -1,5 +1,8 @@
 """What may be said of a signal or a field safety notice, and the rules that its message must satisfy.
 
+A registry decides, a clinic says how it stands with its carriers, a company answers about its own product. An answer
+changes nothing of a signal: that takes a decision.
+
 Whoever sends a ``Review`` and whoever loads it read the same rules: the one so that a person learns at once, the
 other because anybody may write to a topic. A fault names field and rule, never the value.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from schemas.company import is_company_code
 from schemas.definition.coverage_checks import UNITS
 from schemas.definition.monitors import BETWEEN, OF
 from schemas.identity import PSEUDONYM, hides_identity_number
@@ -16,17 +20,19 @@ from schemas.rules import DAYS_HELD, LONGEST_TEXT, MOMENTS_HELD, Fault, check_of
 from schemas.subjects import MAKERS, products_of, subject_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from schemas.definition.registry import RegistryDefinition
 
-DECISION, CARRIER, NOTICE = "decision", "carrier", "notice"
+DECISION, CARRIER, NOTICE, ANSWER = "decision", "carrier", "notice", "answer"
 CONFIRMED, CLOSED = "confirmed", "closed"
 TO_CALL, CHECKED, MOVED, DEAD = "to_call", "checked", "moved", "dead"
+ACKNOWLEDGED, STATED, TIED = "acknowledged", "stated", "tied"
 STATES: Mapping[str, tuple[str, ...]] = {
     DECISION: ("taken_up", CONFIRMED, CLOSED),
     CARRIER: (TO_CALL, "called", CHECKED, "declined", "not_found", MOVED, DEAD),
     NOTICE: ("issued",),
+    ANSWER: (ACKNOWLEDGED, STATED, TIED),
 }
 """The states of each kind."""
 
@@ -36,13 +42,16 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     DECISION: (),
     CARRIER: ("patient", "registration_id", "partition", "exposure_version"),
     NOTICE: ("issued_by", "reference"),
+    ANSWER: ("company",),
 }
+_NEEDED_IN: Mapping[str, str] = {CLOSED: "reason", MOVED: "unit", STATED: "statement", TIED: "notice"}
 _OWN: Mapping[str, tuple[str, ...]] = {
     DECISION: ("reason",),
     CARRIER: ("patient", "registration_id", "unit", "partition", "exposure_version"),
     NOTICE: ("lots", "udi_di", "first_day", "last_day", "issued_by", "reference"),
+    ANSWER: ("company", "statement", "notice"),
 }
-_TEXTS = ("by", "reason", "note", "registration_id", "unit", "udi_di", "issued_by", "reference")
+_TEXTS = ("by", "reason", "note", "registration_id", "unit", "udi_di", "issued_by", "reference", "statement")
 _BOUNDS = {
     "said_at": MOMENTS_HELD,
     "first_day": DAYS_HELD,
@@ -73,6 +82,14 @@ def signal_id(text: str) -> SignalId | None:
 def is_notice_id(text: str) -> bool:
     """Whether a text has the shape of a notice's id."""
     return _UUID.fullmatch(text) is not None
+
+
+_NAMES: Sequence[tuple[str, Callable[[str], object], str]] = (
+    ("patient", PSEUDONYM.fullmatch, "not a pseudonym"),
+    ("company", is_company_code, "no company's code"),
+    ("notice", is_notice_id, "no notice's id"),
+)
+"""Fields that name somebody or something, how they must look, and what is said where they do not."""
 
 
 def group_of(definition: RegistryDefinition, product: str) -> str | None:
@@ -131,6 +148,8 @@ def _identity_faults(record: Mapping[str, Any]) -> Iterator[Fault]:
     about, signal = record["about"], signal_id(record["about"])
     if record["kind"] == NOTICE and about != record["id"]:
         yield Fault("about", "is not the id, by which the notice is known")
+    elif record["kind"] == ANSWER and signal is None:
+        yield Fault("about", "is no signal (group/product/number), and a company answers about signals alone")
     elif signal is None and not is_notice_id(about):
         yield Fault("about", "is neither a signal (group/product/number) nor a notice's id")
     elif signal is not None and (signal.group, signal.product) != (record["group"], record["product"]):
@@ -142,21 +161,25 @@ def _identity_faults(record: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _kind_faults(record: Mapping[str, Any], kind: str) -> Iterator[Fault]:
     if record["state"] not in STATES[kind]:
-        yield Fault("state", f"of a {kind} is none of {', '.join(STATES[kind])}")
-    needed = [*_NEEDED[kind]]
-    needed += ["reason"] if record["state"] == CLOSED else ["unit"] if record["state"] == MOVED else []
-    for name in needed:
+        yield Fault("state", f"of {_one(kind)} is none of {', '.join(STATES[kind])}")
+    needed_now = [name for state, name in _NEEDED_IN.items() if state == record["state"]]
+    for name in (*_NEEDED[kind], *needed_now):
         if record[name] is None or not str(record[name]).strip():
-            yield Fault(name, f"is needed where a {kind} is {record['state']}")
+            yield Fault(name, f"is needed where {_one(kind)} is {record['state']}")
     for other, names in _OWN.items():
         for name in names if other != kind else ():
             if record[name] not in (None, []):
-                yield Fault(name, f"belongs to a {other} alone")
+                yield Fault(name, f"belongs to {_one(other)} alone")
+
+
+def _one(kind: str) -> str:
+    return f"an {kind}" if kind == ANSWER else f"a {kind}"
 
 
 def _value_faults(record: Mapping[str, Any]) -> Iterator[Fault]:
-    if record["patient"] is not None and not PSEUDONYM.fullmatch(record["patient"]):
-        yield Fault("patient", "is not a pseudonym")
+    for name, is_one, what in _NAMES:
+        if record[name] is not None and not is_one(record[name]):
+            yield Fault(name, f"is {what}")
     for name, text in (*((name, record[name] or "") for name in _TEXTS), *(("lots", lot) for lot in record["lots"])):
         if len(text) > LONGEST_TEXT:
             yield Fault(name, f"is longer than {LONGEST_TEXT} characters")

@@ -63,7 +63,8 @@ def signal(definition: RegistryDefinition, product: str = "CUP01", message: int 
         "state": "raised" if message == 1 else "updated", "level": "watch", "cause": "product", "reasons": [],
         "partition": 3, "version": 1 << 48 | message, "versions": [{"partition": 3, "version": 1 << 48 | message}],
         "levels": [], "known": [], "hindsight": [], "comparator": [], "units": [], "methods": [], "rejected": True,
-        "bounds": [], "happened": [], "lots": [], "erased": [],
+        "bounds": [], "happened": [], "lots": [], "erased": [], "of": "product", "products": [], "lot": "", "unit": "",
+        "by_product": [],
         **said,
     }  # fmt: skip
 
@@ -76,6 +77,7 @@ def review(definition: RegistryDefinition, kind: str, state: str, about: str, **
         "state": state, "about": about, "group": "cup", "product": "CUP01", "reason": None, "note": None,
         "patient": None, "registration_id": None, "unit": None, "partition": None, "exposure_version": None,
         "lots": [], "udi_di": None, "first_day": None, "last_day": None, "issued_by": None, "reference": None,
+        "company": None, "statement": None, "notice": None,
         **said,
     }  # fmt: skip
 

@@ -54,12 +54,18 @@ class Voices:
 
     decided: list[tuple[Any, ...]] = field(default_factory=list)
     told: list[tuple[Any, ...]] = field(default_factory=list)
+    answered: list[tuple[Any, ...]] = field(default_factory=list)
 
     def decide(self, registry: str, about: str, state: str, *, by: str, reason: str, note: str) -> None:
         self.decided.append((registry, about, state, by, reason, note))
 
     def carriers(self, registry: str, about: str, told: Sequence[Told], *, by: str) -> None:
         self.told.append((registry, about, list(told), by))
+
+    def answer(
+        self, registry: str, about: str, state: str, *, company: str, by: str, statement: str = "", notice: str = ""
+    ) -> None:
+        self.answered.append((registry, about, state, company, by, statement, notice))
 
 
 class Browser(TestClient):

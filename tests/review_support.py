@@ -18,7 +18,7 @@ SIGNAL = "cup/CUP1/0"
 NOTHING: dict[str, Any] = {
     "reason": None, "note": None, "patient": None, "registration_id": None, "unit": None, "partition": None,
     "exposure_version": None, "lots": [], "udi_di": None, "first_day": None, "last_day": None, "issued_by": None,
-    "reference": None,
+    "reference": None, "company": None, "statement": None, "notice": None,
 }  # fmt: skip
 
 
@@ -63,6 +63,11 @@ def issued(number: int, **said: Any) -> dict[str, Any]:
     """A field safety notice about CUP1."""
     own = {"about": identity(number), "issued_by": "Nordfalk Ortopedi", "reference": "FSN-7"}
     return review(number, "notice", "issued", **{**own, **said})
+
+
+def answered(number: int, state: str, **said: Any) -> dict[str, Any]:
+    """What Nordfalk answers about the signal."""
+    return review(number, "answer", state, **{"company": "nordfalk-ortopedi", **said})
 
 
 def buffered(definition: RegistryDefinition, *records: dict[str, Any], offset: int = 0, epoch: int = 0) -> Buffer:

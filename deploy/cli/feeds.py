@@ -82,33 +82,23 @@ def add(
 
     Exit 2 where the address is not one of the public internet, or the registry has no such company.
     """
-    import asyncio
-
     from deploy.logbook import operator
     from deploy.settings import SettingsError
     from schemas.company import companies_of
-    from sinks.clickhouse.queries.webhooks import new_webhook, save
-    from sinks.feeds.addresses import AddressRefusedError, checked_url, public_address
-    from sinks.feeds.signing import new_secret, secret_path, write_secret
+    from sinks.feeds.registering import CannotBeRegisteredError, Endpoints
 
     settings = start()
-    known = companies_of(settings.definitions((registry,)).values())
-    if company not in known:
-        raise SettingsError(f"{registry} has no products of {company}; there are {', '.join(known) or 'none'}")
-    loopback = settings.webhook_loopback
-    try:
-        asyncio.run(public_address(*checked_url(url, loopback=loopback), loopback=loopback))
-    except AddressRefusedError as error:
-        raise SettingsError(f"the address is refused: {error}") from error
-    except OSError as error:
-        raise SettingsError(f"the address's host cannot be found: {error.strerror or error}") from error
+    definition = settings.definitions((registry,))[registry]
+    endpoints = Endpoints(settings.keys, settings.webhook_loopback)
+    who, now = by or operator(), datetime.now(UTC)
     with settings.clickhouse() as client:
-        webhook = new_webhook(
-            client, company, registry, url, by=by or operator(), at=datetime.now(UTC), from_start=from_start
-        )
-        secret = new_secret()
-        write_secret(secret_path(settings.keys, webhook.id), secret)
-        save(client, webhook)
+        try:
+            webhook, secret = endpoints.register(
+                client, definition, company, url, by=who, at=now, from_start=from_start
+            )
+        except CannotBeRegisteredError as error:
+            raise SettingsError(str(error)) from error
+    known = companies_of([definition])
     print(f"webhook {webhook.id} of {known[company]}\nsecret {secret}")
 
 
@@ -144,28 +134,22 @@ def list_(
 def remove(webhook: Id, by: By = None) -> None:
     """Send nothing there any more. What was sent stays known, and so does who removed it."""
     from deploy.logbook import operator
-    from sinks.clickhouse.queries.webhooks import remove as take_away
-    from sinks.feeds.signing import secret_path
+    from sinks.feeds.registering import Endpoints
 
     settings = start()
     with settings.clickhouse() as client:
-        take_away(client, webhook, by or operator())
-    secret_path(settings.keys, webhook).unlink(missing_ok=True)
+        Endpoints(settings.keys).remove(client, webhook, by or operator())
     print(f"webhook {webhook}: removed")
 
 
 @webhooks.command("rotate")
 def rotate(webhook: Id) -> None:
     """Make another secret, and print it. The one before signs beside it until the next, so that none is missed."""
-    from sinks.clickhouse.queries.webhooks import find_webhook
-    from sinks.feeds.signing import new_secret, secret_path, write_secret
+    from sinks.feeds.registering import Endpoints
 
     settings = start()
     with settings.clickhouse() as client:
-        find_webhook(client, webhook)
-    secret = new_secret()
-    write_secret(secret_path(settings.keys, webhook), secret)
-    print(f"secret {secret}")
+        print(f"secret {Endpoints(settings.keys).rotate(client, webhook)}")
 
 
 @webhooks.command("dead-letters")

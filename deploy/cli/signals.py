@@ -110,10 +110,12 @@ def _list(client: Client, definition: RegistryDefinition, of: str | None, *, as_
 def _show(client: Client, definition: RegistryDefinition, show: str, of: str | None, *, as_json: bool) -> None:
     """One signal of a product, or of whatever else is watched."""
     from deploy.certificates import certificates_of
+    from deploy.review_tables import answers_table
     from deploy.signal_tables import signal_tables
     from deploy.tables import console_for
     from deploy.words import origin_line
-    from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
+    from schemas.company import companies_of
+    from sinks.clickhouse.queries.reviews import find_subject, read_answers, read_decisions, read_follow_up
     from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
     from sinks.clickhouse.queries.signals import alarm_days, read_signal
 
@@ -122,6 +124,7 @@ def _show(client: Client, definition: RegistryDefinition, show: str, of: str | N
     subject = find_subject(client, definition.name, signal.id, alarm_days(reading.signals))
     follow_up = read_follow_up(client, definition, subject)
     decisions = read_decisions(client, definition.name, signal.id)
+    answers = read_answers(client, definition.name, signal.id)
     coverage = read_signal_coverage(client, definition, reading.signals)
     certificates = certificates_of(definition)
     if as_json:
@@ -130,6 +133,7 @@ def _show(client: Client, definition: RegistryDefinition, show: str, of: str | N
             **asdict(reading),
             "coverage": {name: asdict(one) for name, one in coverage.items()},
             "decisions": [asdict(one) for one in decisions],
+            "answers": [asdict(one) for one in answers],
             "follow_up": asdict(follow_up),
             "certificate": certificate and certificate.id,
         }
@@ -139,6 +143,8 @@ def _show(client: Client, definition: RegistryDefinition, show: str, of: str | N
     of_it = coverage.get(signal.id)
     for part in signal_tables(definition, reading, follow_up, decisions, coverage=of_it, certificates=certificates):
         console.print(part, soft_wrap=isinstance(part, str))
+    if answers:
+        console.print(answers_table(signal.id, answers, companies_of([definition])))
     console.print(origin_line(reading.generation, reading.through), style="dim", soft_wrap=True)
 
 

@@ -37,7 +37,7 @@ class Drawing:
     """What a history is drawn with: dice of a seed, numbers for registrations, and all that was sent so far."""
 
     def __init__(self, seed: int) -> None:
-        self._rng = Random(seed)
+        self._rng = Random(seed)  # nosec B311
         self._numbers = defaultdict[str, "Iterator[int]"](lambda: count(1))
         self._sent: list[Submission] = []
 

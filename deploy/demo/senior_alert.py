@@ -273,7 +273,7 @@ class _History(Drawing):
 
     def _facts(self, person: str) -> Row:
         """Age, year of birth and sex, the same at each asking."""
-        rng = Random(f"{self._plan.seed} {person}")
+        rng = Random(f"{self._plan.seed} {person}")  # nosec B311
         birth_year = FIRST_DAY.year - min(104, max(60, round(rng.gauss(82, 7))))
         return {
             "age": FIRST_DAY.year - birth_year,

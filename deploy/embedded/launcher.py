@@ -20,7 +20,7 @@ def main() -> None:
     if os.getppid() != parent:  # it died before we had asked
         sys.exit(f"the parent process {parent} has ended")
     try:
-        os.execvp(program[0], program)  # noqa: S606  it has no shell on purpose
+        os.execvp(program[0], program)  # noqa: S606  it has no shell on purpose  # nosec B606
     except OSError as error:
         sys.exit(f"cannot start {program[0]}: {error.strerror}")
 

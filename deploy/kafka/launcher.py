@@ -252,7 +252,7 @@ class SchemaRegistry(JavaServer):
     def _answers(self) -> bool:
         with (
             contextlib.suppress(OSError, http.client.HTTPException),
-            urllib.request.urlopen(f"{self.url}/subjects", timeout=5.0) as answer,  # noqa: S310 our own http address
+            urllib.request.urlopen(f"{self.url}/subjects", timeout=5.0) as answer,  # noqa: S310 our own http address  # nosec B310
         ):
             return bool(answer.status == http.HTTPStatus.OK)
         return False

@@ -85,7 +85,7 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML is what it is until a m
     """
     text = read_text(path)
     try:
-        return yaml.load(text, _OnceLoader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, _OnceLoader)  # noqa: S506 - a SafeLoader  # nosec B506
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

@@ -46,7 +46,6 @@ _SAID = {
             }
         },
     },
-    503: {"description": "The feeds cannot be read now; come again."},
 }
 
 

@@ -3,6 +3,7 @@
 A company is told what its projection lets through, and nothing is added to that. It hears of decisions on those
 signals and notices alone that it was told of before: what is explained by a unit goes to clinic and registry, and a
 decision on it would give it away. Where a signal that it was told of is no longer put to its product, it is told so.
+What it answers itself comes back to it, so that its machines know what its people have said; others never hear of it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from schemas.review import DECISION, NOTICE
+from schemas.review import ANSWER, DECISION, NOTICE
 from sinks.feeds import event as events
 from sinks.feeds.event import FeedEvent, event_id
 
@@ -92,7 +93,7 @@ class Telling:
             yield from self._told(company, events.SIGNAL + state, signal["id"], at, data, signal["message"])
 
     def of_review(self, review: Mapping[str, Any]) -> Iterator[FeedEvent]:
-        """What companies are told of a ``Review``: of a carrier nothing, of a decision not by whom it was made."""
+        """What companies are told of a ``Review``: of a carrier nothing, of others' words not by whom or why."""
         if review["kind"] == NOTICE:
             data = _of_notice(review)
             for company in sorted(set(self._makers(review["product"])) & set(self._companies)):
@@ -107,6 +108,18 @@ class Telling:
                     yield from self._told(
                         company, events.REVIEW + review["state"], review["about"], said_at, data, review["id"]
                     )
+
+        elif review["kind"] == ANSWER:
+            company = review["company"]
+            if self._open.get((company, review["about"]), False):
+                yield from self._told(
+                    company,
+                    events.REVIEW + review["state"],
+                    review["about"],
+                    review["said_at"],
+                    _of_answer(review),
+                    review["id"],
+                )
 
     def _told(
         self, company: str, kind: str, subject: str, at: int, data: dict[str, Any], *said: object
@@ -140,8 +153,26 @@ def _of_notice(review: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_decision(review: Mapping[str, Any]) -> dict[str, Any]:
-    said_on = datetime.fromtimestamp(review["said_at"] / 1000, UTC).date().isoformat()
-    return {"about": review["about"], "product": review["product"], "decision": review["state"], "said_on": said_on}
+    return {
+        "about": review["about"],
+        "product": review["product"],
+        "decision": review["state"],
+        "said_on": _said_on(review),
+    }
+
+
+def _of_answer(review: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "about": review["about"],
+        "product": review["product"],
+        "answer": review["state"],
+        "notice": review["notice"],
+        "said_on": _said_on(review),
+    }
+
+
+def _said_on(review: Mapping[str, Any]) -> str:
+    return datetime.fromtimestamp(review["said_at"] / 1000, UTC).date().isoformat()
 
 
 def _day(number: int | None) -> str | None:

@@ -65,7 +65,7 @@ ACCESS: Mapping[str, Row] = {
     "signals": Row(_CARE, "what is watched, and who was told when"),
     "review": Row(_OF_THE_REGISTRY, "stages 2 and 3 of a signal", logged=True),
     "awareness": Row(_OF_THE_REGISTRY, "when a company came to know"),
-    "webhooks": Row(("registrar",), "the controller registers where machines are told"),
+    "webhooks": Row(("registrar",), "the controller registers where machines are told", logged=True),
     # who has read
     "access log": Row(("registrar", "admin"), "the controller's recurring review of access", logged=True),
 }

@@ -25,8 +25,10 @@ from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.feeds.hub import Hub
 from sinks.feeds.sse import feed_router, frame_of
 from sinks.portal import live, login
+from sinks.portal.api import company_routes as company_api
 from sinks.portal.api import routes as api
-from sinks.portal.api.problems import problem
+from sinks.portal.api.answers import NotAcceptableError
+from sinks.portal.api.problems import described, problem
 from sinks.portal.charts.drawing import script
 from sinks.portal.guard import (
     AskError,
@@ -37,22 +39,30 @@ from sinks.portal.guard import (
     person_of_session,
     through,
 )
-from sinks.portal.headers import Headers, Limits
+from sinks.portal.headers import Bounds, Headers, Limits, OnLoopback
 from sinks.portal.pages import (
     access_log,
+    awareness,
     carriers,
     clinic,
     company,
+    company_answers,
+    company_compare,
     company_reports,
     company_signals,
+    pairs,
     question,
     registry,
+    review,
+    signal,
     signals,
     start,
+    webhooks,
 )
 from sinks.portal.pages.layout import show
 from sinks.portal.pages.pieces import Link
 from sinks.portal.portal import Asked, Portal
+from sinks.portal.sessions import Sessions
 from sinks.portal.texts import language_of, marked, texts
 
 if TYPE_CHECKING:
@@ -71,12 +81,20 @@ _MODULES = (
     clinic,
     carriers,
     company,
+    company_compare,
     company_signals,
+    company_answers,
     company_reports,
     access_log,
+    awareness,
+    webhooks,
     signals,
+    signal,
+    pairs,
+    review,
     registry,
     api,
+    company_api,
 )
 
 
@@ -84,6 +102,8 @@ def create_app(
     portal: Portal, more: Sequence[APIRouter] = (), *, provider: httpx2.AsyncBaseTransport | None = None
 ) -> FastAPI:
     """The application.
+
+    ``app.state.end_streams`` ends all streams at once, for a process that ends: they would else hold it up.
 
     Args:
         portal: its surroundings.
@@ -104,6 +124,8 @@ def create_app(
         openapi_url="/api/v1/openapi.json",
         middleware=[
             Middleware(Headers, https=choices.https),
+            Middleware(Bounds),
+            *([Middleware(OnLoopback)] if choices.ready else []),
             Middleware(
                 SessionMiddleware,
                 secret_key=choices.secret,
@@ -112,21 +134,24 @@ def create_app(
                 same_site="lax",
                 https_only=choices.https,
             ),
-            Middleware(Limits, a_minute=choices.requests_a_minute),
+            Middleware(Limits, a_minute=choices.requests_a_minute, log_ins_a_minute=choices.log_ins_a_minute),
         ],
     )
     app.state.portal = portal
+    app.state.sessions = Sessions(choices.session_s, portal.now)
     app.state.bearer = login.Bearer(choices.provider, provider)
     app.state.oauth = login.oauth(choices.provider, provider)
-    app.state.news = live.News(portal.client)
-    for routes in (
-        login.router(),
-        live.router(),
-        *(module.router() for module in _MODULES),
-        feed_router(hub, _company),
-        *more,
-    ):
+    app.state.news = news = live.News(portal.client)
+
+    def end_streams() -> None:
+        hub.close()
+        news.close()
+
+    app.state.end_streams = end_streams
+    for routes in (login.router(), live.router(), *(module.router() for module in _MODULES), *more):
         app.include_router(routes)
+    feed = described(401, 403, 422, 429, 503)
+    app.include_router(feed_router(hub, _company), responses=feed, dependencies=api.BY_TOKEN)
 
     @app.get("/static/vega.js", include_in_schema=False)
     def vega() -> Response:
@@ -173,7 +198,8 @@ def _with_answers(app: FastAPI) -> None:
         AskError: _senseless,
         CannotBeReadError: _senseless,
         GenerationError: _senseless,
-        RequestValidationError: _senseless,
+        RequestValidationError: _not_of_its_kind,
+        NotAcceptableError: _not_acceptable,
         HTTPException: _of_starlette,
         DatabaseError: _away,
         Exception: _broken,
@@ -219,8 +245,18 @@ async def _forged(request: Request, _: ForgedError) -> Response:
 
 
 async def _senseless(request: Request, error: Exception) -> Response:
-    said = "; ".join(_fault(one) for one in error.errors()) if isinstance(error, RequestValidationError) else str(error)
-    return _answer(request, 400, marked("This cannot be answered"), said)
+    return _answer(request, 400, _SENSELESS, str(error))
+
+
+async def _not_of_its_kind(request: Request, error: RequestValidationError) -> Response:
+    return _answer(request, 422, _SENSELESS, "; ".join(_fault(one) for one in error.errors()))
+
+
+async def _not_acceptable(request: Request, error: NotAcceptableError) -> Response:
+    return _answer(request, 406, "Not acceptable", str(error))
+
+
+_SENSELESS = marked("This cannot be answered")
 
 
 def _fault(one: Any) -> str:  # noqa: ANN401 - pydantic's
@@ -230,7 +266,7 @@ def _fault(one: Any) -> str:  # noqa: ANN401 - pydantic's
 async def _of_starlette(request: Request, error: HTTPException) -> Response:
     if error.status_code == 404:  # noqa: PLR2004 - not found
         return await _not_found(request, NotFoundError())
-    return _answer(request, error.status_code, marked("This cannot be answered"), str(error.detail))
+    return _answer(request, error.status_code, _SENSELESS, str(error.detail))
 
 
 async def _away(request: Request, error: DatabaseError) -> Response:

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from sinks.portal.portal import Asked
 
 
-def write_down(asked: Asked, *, about: str, people: int) -> None:
+def write_down(asked: Asked, *, about: str, people: int, area: str = "", purpose: str = "") -> None:
     """Write a reading down.
 
     Args:
         asked: who asks, of what, and why.
         about: what exactly, such as a signal's id.
         people: how many persons it is about.
+        area: the row of the table of access that it is of; that which let the request through where left out.
+        purpose: what for; as the person stated it where left out.
 
     Raises:
         DatabaseError: it cannot be; then nothing may be shown.
@@ -30,10 +32,10 @@ def write_down(asked: Asked, *, about: str, people: int) -> None:
         name=person.name,
         role=person.role,
         bound_to=person.company or " ".join(sorted((*units, *person.registries))),
-        area=asked.area,
+        area=area or asked.area,
         unit=asked.unit,
         about=about,
-        purpose=asked.purpose,
+        purpose=purpose or asked.purpose,
         people=people,
     )
     write_reading(asked.client, asked.definition.name, reading)

@@ -99,7 +99,7 @@ def compare(
             place,
             float(sizes[at]),
             estimate,
-            _standing(float(values[at]), (near[0][at], near[1][at]), (far[0][at], far[1][at])),
+            standing_of(float(values[at]), (near[0][at], near[1][at]), (far[0][at], far[1][at])),
             bool(values[at] > centre),
             (int(lowest[at]), int(highest[at])),
         )
@@ -107,7 +107,7 @@ def compare(
     ]
     sign = -1 if indicator.direction == "higher" else 1
     units.sort(key=lambda unit: (sign * (unit.estimate.value or 0.0), unit.place))
-    return Comparison(centre, units, _curves(limits, sizes), phi)
+    return Comparison(centre, units, curves_of(limits, sizes), phi)
 
 
 def _size(indicator: Indicator, estimate: Estimate) -> float:
@@ -135,9 +135,8 @@ def _funnel(
 
         def rate_limits(size: Floats, level: float) -> tuple[Floats, Floats]:
             if not (adjusted and tau2 > 0):
-                lower, upper = _arrays(poisson_funnel_limits(size * per_year, level=level))
-                none_is_usual = np.exp(-size * per_year) >= _tail(level)
-                return np.where(none_is_usual, 0.0, lower) * centre, upper * centre
+                lower, upper = ratio_limits(size * per_year, level)
+                return lower * centre, upper * centre
             half = _z(level) * np.sqrt(0.25 / (size * per_year) + tau2)
             return np.maximum(1 - half, 0.0) ** 2 * centre, (1 + half) ** 2 * centre
 
@@ -155,6 +154,13 @@ def _funnel(
     return None
 
 
+def ratio_limits(expected: Floats, level: float) -> tuple[Floats, Floats]:
+    """Exact limits of observed / expected by chance alone; 0 where none at all is nothing unusual."""
+    lower, upper = _arrays(poisson_funnel_limits(expected, level=level))
+    none_is_usual = np.exp(-expected) >= _tail(level)
+    return np.where(none_is_usual, 0.0, lower), upper
+
+
 def _exact_share_limits(centre: float, size: Floats, level: float) -> tuple[Floats, Floats]:
     """Limits of shares; 0 where none at all, and 1 where all of them, is nothing unusual in a unit so small."""
     lower, upper = _arrays(binomial_funnel_limits(centre, size, level=level))
@@ -169,7 +175,8 @@ def _variance(values: Floats, std_errs: Floats, centre: float) -> tuple[float | 
     return found.phi, found.tau2
 
 
-def _standing(value: float, near: tuple[float, float], far: tuple[float, float]) -> Standing:
+def standing_of(value: float, near: tuple[float, float], far: tuple[float, float]) -> Standing:
+    """Where a value lies among limits of 95 and 99.8 %."""
     if not far[0] <= value <= far[1]:
         return "outside 99.8"
     return "inside" if near[0] <= value <= near[1] else "outside 95"
@@ -190,7 +197,8 @@ def _ranks(indicator: Indicator, places: Mapping[str, Estimate]) -> tuple[NDArra
     return len(estimates) + 1 - found.upper, len(estimates) + 1 - found.lower
 
 
-def _curves(limits: Limits, sizes: Floats) -> list[FunnelLimits]:
+def curves_of(limits: Limits, sizes: Floats) -> list[FunnelLimits]:
+    """The limits' curves over the sizes that there are."""
     grid = np.geomspace(max(float(sizes.min()) * 0.8, 1e-9), float(sizes.max()) * 1.05, _GRID)
     columns = [grid, *limits(grid, _NEAR), *limits(grid, _FAR)]
     return [FunnelLimits(*(float(number) for number in row)) for row in zip(*columns, strict=True)]

@@ -37,6 +37,11 @@ class Followed:
     centre: float | None
     rules: RunsRules | None
 
+    @property
+    def signal(self) -> bool:
+        """Whether its runs tell of a change."""
+        return self.rules is not None and self.rules.signal
+
 
 def follow(indicator: Indicator, rows: Sequence[IndicatorRow], *, overlapping: bool = False) -> Followed:
     """Follow one place.

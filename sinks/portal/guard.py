@@ -11,7 +11,6 @@ from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the signature at run time
 
 from sinks.portal.access import ACCESS, Refused, may
-from sinks.portal.identity import PUBLIC, ClaimsError, Person, person_of
 from sinks.portal.portal import Asked, Portal
 from sinks.portal.texts import language_of, texts
 
@@ -19,7 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from fastapi.routing import APIRoute
+    from starlette.datastructures import FormData
     from starlette.routing import BaseRoute
+
+    from sinks.portal.identity import Person
+    from sinks.portal.sessions import Sessions
 
 _ASKED_FOR = "area_that_is_asked_for"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -64,7 +67,7 @@ def area(name: str) -> Callable[[Request], AsyncIterator[Asked]]:
 async def _asked(request: Request, name: str) -> Asked:
     portal: Portal = request.app.state.portal
     person = await person_asking(request)
-    purpose = await _checked_purpose(request, person)
+    purpose = await _checked_purpose(request)
     registry = request.path_params.get("registry")
     unit, company = (str(request.path_params.get(part, "")) for part in ("unit", "company"))
     refused = may(
@@ -91,23 +94,22 @@ def through(name: str) -> Asked:
 
 async def person_asking(request: Request) -> Person:
     """Who asks: by the bearer token where there is one, else by the session."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme:
+    if brings_token(request):
+        scheme, _, token = request.headers["authorization"].partition(" ")
         bearer: Callable[[str], Awaitable[Person]] = request.app.state.bearer
         return await bearer(token if scheme.lower() == "bearer" else "")
     return person_of_session(request)
 
 
+def brings_token(request: Request) -> bool:
+    """Whether it is a program that brings a token; the session is then not looked at, nor is any form's token."""
+    return "authorization" in request.headers
+
+
 def person_of_session(request: Request) -> Person:
     """Who has logged in with this browser."""
-    kept = request.session.get("person")
-    if kept is None:
-        return PUBLIC
-    try:
-        return person_of(kept)
-    except ClaimsError:  # of a version before
-        request.session.clear()
-        return PUBLIC
+    sessions: Sessions = request.app.state.sessions
+    return sessions.person(request.session)
 
 
 def token_against_forgery(request: Request) -> str:
@@ -116,16 +118,25 @@ def token_against_forgery(request: Request) -> str:
     return token
 
 
-async def _checked_purpose(request: Request, person: Person) -> str:
+def ensure_ours(request: Request, form: FormData) -> None:
+    """See to it that a form comes from a page of this session.
+
+    Raises:
+        ForgedError: it does not.
+    """
+    said, kept = form.get("forms"), str(request.session.get("forms", ""))
+    if not (isinstance(said, str) and kept and hmac.compare_digest(said.encode(), kept.encode())):
+        raise ForgedError
+
+
+async def _checked_purpose(request: Request) -> str:
     """The purpose that is stated; of a form, once it is known to be ours."""
     if request.method in _READING:
         return request.query_params.get("purpose", "")
-    if "authorization" in request.headers:
+    if brings_token(request):
         return request.query_params.get("purpose", "")
     form = await request.form()
-    said, kept = form.get("forms"), request.session.get("forms", "")
-    if not (isinstance(said, str) and kept and hmac.compare_digest(said, kept)):
-        raise ForgedError(person.subject)
+    ensure_ours(request, form)
     purpose = form.get("purpose", "")
     return purpose if isinstance(purpose, str) else ""
 

@@ -39,6 +39,7 @@ class News:
         self._client = client
         self._listening: dict[str, set[asyncio.Event]] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
 
     async def of(self, registry: str) -> AsyncIterator[str]:
         """Server-sent events: ``news`` whenever something is new; comments, so that a lost connection is noticed."""
@@ -48,7 +49,7 @@ class News:
             self._looking[registry] = asyncio.create_task(self._look(registry))
         try:
             yield "retry: 3000\n\n"
-            while True:
+            while not self._closed:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_STILL_THERE_S):
                         await heard.wait()
@@ -58,6 +59,13 @@ class News:
             self._listening[registry].discard(heard)
             if not self._listening[registry] and (task := self._looking.pop(registry, None)):
                 task.cancel()
+
+    def close(self) -> None:
+        """Nobody listens any more; for a process that ends. Pages ask again by themselves, of the next one."""
+        self._closed = True
+        for listening in self._listening.values():
+            for heard in listening:
+                heard.set()
 
     async def _look(self, registry: str) -> None:
         last: tuple[object, ...] | None = None

@@ -7,7 +7,6 @@ the same provider instead.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,19 +22,30 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the signat
 from starlette.responses import RedirectResponse, Response
 
 from sinks.portal.access import Refused
-from sinks.portal.guard import ForgedError, NotFoundError, RefusedError, through, token_against_forgery
+from sinks.portal.guard import NotFoundError, RefusedError, ensure_ours, through
 from sinks.portal.identity import ClaimsError, person_of
 from sinks.portal.pages.layout import show
 from sinks.portal.portal import Asked  # noqa: TC001 - likewise
+from sinks.portal.texts import marked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sinks.portal.identity import Person
+    from sinks.portal.identity import Person, Role
     from sinks.portal.portal import Portal, Provider
+    from sinks.portal.sessions import Sessions
 
 OPEN = frozenset({"/login", "/login/ready", "/auth/callback", "/logout"})
 """The routes that need no row of the table: by them one becomes somebody."""
+
+_ROLES: Mapping[Role, str] = {
+    "company": marked("sees a company's own products"),
+    "clinic": marked("sees a clinic's own results and patients"),
+    "registrar": marked("keeps registries"),
+    "vigilance": marked("reviews signals"),
+    "agency": marked("follows signals and coverage of all registries"),
+    "admin": marked("sees to it that everything runs"),
+}
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +71,7 @@ async def _login(request: Request, asked: Asked = through("start")) -> Response:
     choices, client = asked.portal.choices, request.app.state.oauth
     onwards = safe_path(asked.one("next"))
     if choices.ready or client is None:
-        return show(asked, "login.html", people=choices.ready, onwards=onwards)
+        return show(asked, "login.html", people=choices.ready, roles=_ROLES, onwards=onwards)
     request.session["next"] = onwards
     callback = request.url_for("callback")
     if choices.https:
@@ -74,8 +84,7 @@ async def _login(request: Request, asked: Asked = through("start")) -> Response:
 async def _ready(request: Request) -> Response:
     """Be one of the ready identities."""
     form = await request.form()
-    if form.get("forms") != token_against_forgery(request):
-        raise ForgedError("ready")
+    ensure_ours(request, form)
     portal: Portal = request.app.state.portal
     for person in portal.choices.ready:
         if person.subject == form.get("subject"):
@@ -105,10 +114,9 @@ async def _callback(request: Request) -> Response:
 
 async def _logout(request: Request) -> Response:
     """Forget who it was."""
-    form = await request.form()
-    if form.get("forms") != token_against_forgery(request):
-        raise ForgedError("logout")
-    request.session.clear()
+    ensure_ours(request, await request.form())
+    sessions: Sessions = request.app.state.sessions
+    sessions.end(request.session)
     return RedirectResponse("/", 303)
 
 
@@ -119,8 +127,9 @@ def safe_path(said: str) -> str:
 
 
 def renamed(claims: Mapping[str, Any], provider: Provider) -> dict[str, Any]:
-    """Claims by our names."""
-    return {**claims, **{ours: claims[theirs] for ours, theirs in provider.claims.items() if theirs in claims}}
+    """Claims by our names; how strong a log-in was is told by ``acr`` alone."""
+    known = {name: value for name, value in claims.items() if name != "strong"}
+    return {**known, **{ours: claims[theirs] for ours, theirs in provider.claims.items() if theirs in claims}}
 
 
 class Bearer:
@@ -179,9 +188,8 @@ class Bearer:
 
 def _begin(request: Request, claims: Mapping[str, Any], onwards: str) -> Response:
     """A new session: nothing of the one before is kept."""
-    request.session.clear()
-    request.session["person"] = dict(claims)
-    request.session["forms"] = secrets.token_urlsafe(24)
+    sessions: Sessions = request.app.state.sessions
+    sessions.begin(request.session, claims)
     return RedirectResponse(onwards, 303)
 
 

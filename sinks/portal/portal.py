@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from sinks.portal.identity import PUBLIC
+from sinks.portal.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
     from sinks.clickhouse.queries.carriers import Carrier
+    from sinks.clickhouse.queries.company_database.reporting import Reporting
+    from sinks.feeds.registering import Endpoints
     from sinks.portal.identity import Person
     from sinks.portal.texts import Texts
 
 Language = Literal["sv", "en"]
+_REPORTING_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Choices:
         host: the address that it answers on.
         smallest: the fewest people that a company is shown in a cell.
         requests_a_minute: by person, or by address of those not logged in.
+        log_ins_a_minute: likewise; also how many refused tokens an address may bring.
         session_s: how long a log-in lasts.
     """
 
@@ -64,6 +69,7 @@ class Choices:
     host: str = "127.0.0.1"
     smallest: int = 5
     requests_a_minute: int = 600
+    log_ins_a_minute: int = 30
     session_s: int = 8 * 3600
 
     def __post_init__(self) -> None:
@@ -97,6 +103,24 @@ class Voice(Protocol):
 
     def carriers(self, registry: str, about: str, told: Sequence[Told], *, by: str) -> None:
         """How it stands with carriers of one signal or notice; all of them or none.
+
+        Raises:
+            CannotBeSaidError: as ``decide``.
+        """
+
+    def answer(
+        self, registry: str, about: str, state: str, *, company: str, by: str, statement: str = "", notice: str = ""
+    ) -> None:
+        """What a company answers about a signal of its own product: acknowledged, stated or tied.
+
+        Args:
+            registry: whose signal it is.
+            about: the signal.
+            state: see above.
+            company: its code.
+            by: who says it.
+            statement: with stated, what.
+            notice: with tied, the field safety notice's id.
 
         Raises:
             CannotBeSaidError: as ``decide``.
@@ -144,6 +168,8 @@ class Portal:
         now: seconds since 1970; for sessions and the access log, never for a result.
         voice: how decisions and carriers' states are sent; None where the portal only reads.
         health: where processes answer, by name.
+        reporting: by registry, what companies' rates rest on: it changes slowly, and stands on every page of theirs.
+        endpoints: how companies' endpoints are registered; None where they are not registered here.
         certificates: by registry and monitor, what its certificate says; a monitor that is not there has none.
     """
 
@@ -154,6 +180,8 @@ class Portal:
     voice: Voice | None = None
     health: Mapping[str, str] = field(default_factory=dict)
     certificates: Mapping[tuple[str, str], Certified] = field(default_factory=dict)
+    endpoints: Endpoints | None = None
+    reporting: Kept[Reporting | None] = field(default_factory=lambda: Kept(_REPORTING_S))
 
 
 @dataclass(frozen=True, slots=True)

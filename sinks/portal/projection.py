@@ -3,7 +3,9 @@
 Pages, feeds, webhooks and topics tell companies of signals by this projection only. It has the nation's numbers by
 month, for these are the company's own product's; names of hospitals where the registry's controller has declared it,
 never with a number; lots as the company database may show them. It has no place in the log, no registration's id, no
-day, no person, and no text that anybody wrote. What is expected of a product is said where others may be compared with.
+day, no person, and no text that others wrote. What is expected of a product is said where others may be compared with.
+What was said of a signal since (`said_since`) has the registry's decisions by their day alone, never by whom or why,
+and the company's own answers in full.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from sinks.clickhouse.queries.company_database.entitled import Entitled
+    from sinks.clickhouse.queries.reviews import Answer, Decision
     from sinks.clickhouse.queries.signals import StatedSignal
 
 _LEVELS = ("watch", "alarm")
@@ -82,6 +85,25 @@ class ToldLot:
     put_in: int
     observed: int
     expected: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToldWord:
+    """What was said of a signal since it was raised.
+
+    Attributes:
+        day: on which it was said, as 2024-05-31.
+        what: taken_up, confirmed or closed by the registry; acknowledged, stated or tied by the company.
+        by: who said it for the company; empty where the registry did.
+        statement: what the company stated; else empty.
+        notice: the id of the field safety notice that the company tied to it; else empty.
+    """
+
+    day: str
+    what: str
+    by: str = ""
+    statement: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +213,23 @@ def project(
         ),
         hospitals=_hospitals(signal, entitled, hospitals),
     )
+
+
+def said_since(decisions: Iterable[Decision], answers: Iterable[Answer], company: str) -> tuple[ToldWord, ...]:
+    """What was said of one signal, in the order in which it was said: decisions, and the company's own answers.
+
+    Args:
+        decisions: on the signal.
+        answers: about it; those of other companies are left out.
+        company: the company's code.
+    """
+    words = [(one.said_at, ToldWord(f"{one.said_at:%Y-%m-%d}", one.state)) for one in decisions]
+    words += [
+        (one.said_at, ToldWord(f"{one.said_at:%Y-%m-%d}", one.state, one.by, one.statement, one.notice))
+        for one in answers
+        if one.company == company
+    ]
+    return tuple(word for _, word in sorted(words, key=lambda one: one[0]))
 
 
 def tells_hospitals(signal: StatedSignal, entitled: Entitled) -> bool:

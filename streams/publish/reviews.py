@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from schemas import topics
 from schemas.definition.coverage_checks import UNITS
-from schemas.review import CARRIER, CLOSED, DECISION, MOVED, NOTICE, STATES, follows, group_of, review_faults, signal_id
+from schemas.review import (
+    ANSWER,
+    CARRIER,
+    CLOSED,
+    DECISION,
+    MOVED,
+    NOTICE,
+    STATES,
+    follows,
+    group_of,
+    review_faults,
+    signal_id,
+)
 from streams.publish.errors import InputError
 from streams.publish.send_events import send_events
 from streams.publish.whole_file import FileRefusedError, read_rows
@@ -32,7 +44,7 @@ _NOTICES = uuid.UUID("0b7a51c4-6d0f-5e0a-9a86-4f0f6a0b1f6e")  # the name space o
 _NOTHING: Mapping[str, Any] = {
     "reason": None, "note": None, "patient": None, "registration_id": None, "unit": None, "partition": None,
     "exposure_version": None, "lots": [], "udi_di": None, "first_day": None, "last_day": None, "issued_by": None,
-    "reference": None,
+    "reference": None, "company": None, "statement": None, "notice": None,
 }  # fmt: skip
 
 
@@ -224,6 +236,28 @@ def notice(
     identity = str(uuid.uuid5(_NOTICES, json.dumps([definition.name, product, *said.values()])))
     about = About(identity, group, product)
     return _checked(_said(about, NOTICE, STATES[NOTICE][0], speaker, identity) | said | {"note": note or None})
+
+
+def answer(
+    about: About, state: str, speaker: Speaker, *, company: str, statement: str | None = None, notice: str | None = None
+) -> dict[str, Any]:
+    """The record of what a company answers: that it knows of a signal, what it states, which notice it ties to it.
+
+    Whose product it is, and that the company may speak, is for the caller to see to.
+
+    Args:
+        about: the signal.
+        state: acknowledged, stated or tied.
+        speaker: who says it for the company.
+        company: its code.
+        statement: what it states.
+        notice: a field safety notice, by its id.
+
+    Raises:
+        InputError: it breaks a rule.
+    """
+    said = {"company": company, "statement": statement or None, "notice": notice or None}
+    return _checked(_said(about, ANSWER, state, speaker) | said)
 
 
 def send_reviews(

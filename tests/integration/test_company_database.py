@@ -283,8 +283,8 @@ def random_history(hip: Hip, seed: int, people: int) -> list[Piece]:
 
 
 @pytest.fixture(scope="module")
-def history(client: Client, definition: RegistryDefinition) -> tuple[Hip, list[Piece]]:
-    hip = Hip(client, definition)
+def history(client: Client) -> tuple[Hip, list[Piece]]:
+    hip = Hip(client, made(client))  # a register of its own, which no other test empties
     return hip, random_history(hip, 20, 700)
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
-from scipy.stats import chi2
+from scipy.stats import chi2, poisson
 
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
@@ -96,7 +96,9 @@ def test_the_funnel_holds_clinics_against_the_country_s_rate(hip: Hip) -> None:
         hip.reoperated(number, 200)
     hip.load()
     reading = hip.read(hip.entitled(), {"by": ["component_clinic"]}, until=400)
-    (first, second) = funnel(reading, "cup", "reoperation", "CUP01")
+    found = funnel(reading, "cup", "reoperation", "CUP01")
+    assert found is not None
+    (first, second) = found.clinics
     # 17 followed for 400 days and 3 for 200; U01 has 7 and 3 of these
     rate = 3 / (17 * 400 + 3 * 200)
     assert (first.unit, first.observed) == ("U01", 3)
@@ -105,12 +107,34 @@ def test_the_funnel_holds_clinics_against_the_country_s_rate(hip: Hip) -> None:
     assert second.expected == pytest.approx(rate * 10 * 400)
     assert first.ratio == pytest.approx(3 / first.expected)
     for (lower, upper), level in zip(first.limits, (0.95, 0.998), strict=True):
-        assert (lower, upper) == pytest.approx(
-            (chi2.ppf((1 - level) / 2, 2 * first.expected) / 2 / first.expected,
-             chi2.ppf((1 + level) / 2, 2 * first.expected + 2) / 2 / first.expected)
-        )  # fmt: skip
-    assert [one.observed for one in funnel(reading, "cup", "reoperation")] == [3, 0]
-    assert funnel(reading, "stem", "reoperation") == ()
+        # of 1.4 expected none at all is nothing unusual: e^-1.4 is 25 %
+        highest = chi2.ppf((1 + level) / 2, 2 * first.expected + 2) / 2 / first.expected
+        assert (lower, upper) == pytest.approx((0, highest))
+    assert (first.standing, second.standing) == ("inside", "inside")
+    assert first.component_years == pytest.approx((7 * 400 + 3 * 200) / 365.25)
+    assert found.rate == pytest.approx(rate * 365.25 * 100)
+    together = funnel(reading, "cup", "reoperation")
+    assert together is not None
+    assert [one.observed for one in together.clinics] == [3, 0]
+    assert funnel(reading, "stem", "reoperation") is None
+
+
+def test_a_clinic_that_fails_beyond_chance_stands_outside_by_exact_limits(hip: Hip) -> None:
+    for number in range(220):
+        hip.operated(number, 0, unit="U01" if number < 20 else "U02")
+    for number in range(12):
+        hip.reoperated(number, 200)
+    hip.load()
+    found = funnel(hip.read(hip.entitled(), {"by": ["component_clinic"]}, until=400), "cup", "reoperation", "CUP01")
+    assert found is not None
+    (bad, other) = found.clinics
+    assert (bad.unit, bad.observed, bad.standing) == ("U01", 12, "outside 99.8")
+    expected = 12 / (208 * 400 + 12 * 200) * (8 * 400 + 12 * 200)
+    assert bad.expected == pytest.approx(expected)
+    assert poisson.sf(11, expected) < 0.001, "so many, or more, by chance alone"
+    # none at all where 11.2 are expected
+    assert (other.observed, other.standing) == (0, "outside 99.8")
+    assert other.limits[1][0] == pytest.approx(chi2.ppf(0.001, 2 * other.expected) / 2 / other.expected)
 
 
 def test_lots_of_few_people_are_shown_together(hip: Hip) -> None:

@@ -225,6 +225,7 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
                 "pair_signals",
                 "signal_subjects",
                 "access_log",
+                "answers",
             ),
             1,
         )

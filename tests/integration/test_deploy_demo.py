@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.embedded, pytest.mark.stack]
 
 PARTS = {
     "deploy.embedded.server", "broker", "intake", "load", "process hip", "process hiv", "process senior_alert",
-    "surveillance hip",
+    "surveillance hip", "feed", "deliver", "deploy.demo.portal",
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
 
 
 def parts(demo: subprocess.Popen[bytes], folder: Path) -> dict[int, str]:
-    """The demo's children once all run: database, broker, intake, three registers' journeys, surveillance, loader."""
+    """The demo's children once all run: what `PARTS` names, each once."""
     wait_for(
         lambda: demo.poll() is not None or running_stack(folder / ".guldadra" / "demo") is not None, "the stack", 240
     )

@@ -27,7 +27,6 @@ from streams.publish.errors import InputError
 from streams.publish.reviews import about_signal
 from streams.surveillance.declared import pairs_watched_by
 from streams.surveillance.signals import Version
-from streams.surveillance.watch import Told
 from tests.deploy_support import forget_settings, logs_as_they_were
 from tests.derived_support import cell, load, point, write
 from tests.integration.test_clickhouse_reactions import own_copy
@@ -87,7 +86,7 @@ class Reported(Register):
             self.tell((f"hep{number}", FEN_HEP))
 
     def take(self, messages: Any) -> tuple[PairStated, ...]:
-        moved = [Told(Version(1, EPOCH + at.version), changes) for at, changes in messages]
+        moved = [one._replace(at=Version(1, EPOCH + one.at.version)) for one in messages]
         stated = super().take(moved)
         name, generation = self._definition.name, self._definition.generation
         self.messages_out += [self.watch.message(name, generation, one) for one in stated]

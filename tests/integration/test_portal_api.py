@@ -103,7 +103,7 @@ def test_the_same_as_csv_and_parquet(visitor: Browser, metabolic: RegistryDefini
     ]
     as_parquet = visitor.get(path, headers={"accept": "application/vnd.apache.parquet"})
     assert pl.read_parquet(io.BytesIO(as_parquet.content))["people"].to_list() == [10, 10]
-    assert visitor.get(path, headers={"accept": "image/png"}).status_code == 400
+    assert visitor.get(path, headers={"accept": "image/png"}).status_code == 406
 
 
 def test_what_one_has_already_is_not_sent_again(visitor: Browser, metabolic: RegistryDefinition) -> None:
@@ -123,7 +123,7 @@ def test_problems_are_told_as_problems(visitor: Browser, metabolic: RegistryDefi
         "status": 400,
         "detail": "value is a number, not high",
     }
-    assert visitor.get(f"{API}/{metabolic.name}/variables?limit=0").status_code == 400
+    assert visitor.get(f"{API}/{metabolic.name}/variables?limit=0").status_code == 422
     assert visitor.get(f"{API}/nothing/variables").status_code == 404
     assert visitor.get("/api/v1/nothing").headers["content-type"] == "application/problem+json"
 

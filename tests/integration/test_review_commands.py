@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +15,12 @@ from typer.testing import CliRunner, Result
 from deploy.cli import indicators as indicators_room
 from deploy.cli import reviews as reviews_room
 from deploy.settings import SettingsError
+from deploy.voice import ReviewVoice
 from schemas import topics
 from schemas.version import version_of
+from sinks.clickhouse.queries.reviews import read_answers, read_decisions
+from sinks.portal.portal import CannotBeSaidError
+from streams.confirmed import ConfirmedReader
 from streams.control import RegistryControl, write_control
 from streams.publish.errors import InputError, RegistryClosedError
 from tests.deploy_support import logs_as_they_were, point_settings
@@ -222,3 +228,32 @@ def test_a_stopped_registry_takes_no_reviews(registry: Registry) -> None:
     stopped = registry.run("review", name, "take-up", SIGNAL)
     assert isinstance(stopped.exception, RegistryClosedError)
     assert "by law" in str(stopped.exception)
+
+
+def test_what_a_company_answers_on_the_portal_goes_through_the_log_and_confirms_nothing(registry: Registry) -> None:
+    definition, name = registry.definition, registry.definition.name
+    voice = ReviewVoice(registry.kafka, registry.client, {name: definition}, lambda: 1_717_200_000.0)
+    say = partial(voice.answer, name, SIGNAL, company="nordfalk-ortopedi", by="Nils")
+    say("acknowledged")
+    say("stated", statement="One lot had oil residues.")
+    for state, wrong, why in (
+        ("stated", {"statement": f"seen with {NUMBER}"}, "statement holds a personal identity number"),
+        ("tied", {"notice": "FSN-7"}, "notice is no notice's id"),
+        ("confirmed", {}, "state of an answer is none of acknowledged, stated, tied"),
+    ):
+        with pytest.raises(CannotBeSaidError, match=why):
+            say(state, **wrong)
+    with pytest.raises(CannotBeSaidError, match="has no monitor group knee"):
+        voice.answer(name, "knee/CUP1/0", "acknowledged", company="nordfalk-ortopedi", by="Nils")
+    sent = read_events(registry.kafka, topics.reviews(name), "review")
+    assert [(said["kind"], said["state"], said["company"], said["by"]) for said in sent] == [
+        ("answer", "acknowledged", "nordfalk-ortopedi", "Nils"), ("answer", "stated", "nordfalk-ortopedi", "Nils"),
+    ]  # fmt: skip
+    registry.loaded(2)
+    found = read_answers(registry.client, name, SIGNAL)
+    assert [(one.state, one.statement) for one in found] == [
+        ("acknowledged", ""), ("stated", "One lot had oil residues."),
+    ]  # fmt: skip
+    assert read_decisions(registry.client, name) == []
+    with closing(ConfirmedReader(registry.kafka, name)) as reader:
+        assert reader.said() == {}

@@ -8,6 +8,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import pytest
+
 from deploy.observe import Observed, _Seldom, read_health
 from deploy.ports import stable_ports
 
@@ -96,6 +98,29 @@ def test_logs_for_people_are_not_json_and_the_level_holds() -> None:
     assert "hej" not in shown
     assert "broke" in shown
     assert not shown.startswith("{")
+
+
+KEEPING = """
+import structlog
+from deploy.observe import set_up_logs
+set_up_logs("info", "{form}")
+def asked(cookie, form):
+    token = cookie.upper()
+    raise ValueError("broke")
+try:
+    asked("".join(["coo", "kie"]), {{"patient": "".join(["per", "son"])}})
+except ValueError:
+    structlog.get_logger("ours").exception("a fault of ours")
+"""
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_an_error_is_logged_without_the_values_of_variables(form: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KEEPING.format(form=form)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "ValueError: broke" in done.stderr
+    assert not [one for one in ("cookie'", "COOKIE", "person") if one in done.stderr]
 
 
 def test_what_a_library_says_over_and_over_is_told_once_a_second_with_how_often() -> None:

@@ -38,7 +38,8 @@ def told(hip: RegistryDefinition, message: dict[str, Any], company: str = NORDFA
 def as_cup01() -> dict[str, Any]:
     """The last message about the Inter-op cup, as if it were CUP01."""
     watch, stated = played()
-    return {**said(watch, stated[-1]), "product": "CUP01", "id": "cup/CUP01/0", "cause": "product"}
+    cup01 = {"product": "CUP01", "products": ["CUP01"], "id": "cup/CUP01/0", "cause": "product"}
+    return {**said(watch, stated[-1]), **cup01}
 
 
 def test_only_what_is_allowed_leaves_and_no_day_place_unit_or_registration(hip: RegistryDefinition) -> None:

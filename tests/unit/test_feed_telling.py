@@ -90,6 +90,23 @@ def test_of_a_decision_it_is_told_that_it_was_made_never_by_whom_or_why(definiti
     }  # fmt: skip
 
 
+def test_a_company_hears_its_own_answers_without_text_or_person_and_no_other_s(definition: RegistryDefinition) -> None:
+    told = Told(definition)
+    first, second = companies(definition)
+    assert told.review("answer", "acknowledged", "cup/CUP01/0", company=first) == [], "before it was told of it"
+    told.signal()
+    (event,) = told.review("answer", "stated", "cup/CUP01/0", company=first, statement="One lot was out of measure.")
+    assert (event.company, event.type, event.subject) == (first, "guldadra.review.stated", "cup/CUP01/0")
+    assert event.data == {
+        "about": "cup/CUP01/0", "product": "CUP01", "answer": "stated", "notice": None, "said_on": "2023-11-14",
+    }  # fmt: skip
+    assert told.review("answer", "stated", "cup/CUP01/0", company=second, statement="Not ours.") == []
+    (tied,) = told.review("answer", "tied", "cup/CUP01/0", company=first, notice=NOTICE)
+    assert tied.data["notice"] == NOTICE
+    (after,) = told.signal(message=2)
+    assert after.type == "guldadra.signal.updated", "an answer neither opens nor closes a signal"
+
+
 def test_a_notice_goes_to_the_makers_and_so_do_decisions_on_it_but_no_carrier(definition: RegistryDefinition) -> None:
     told = Told(definition)
     first, second = companies(definition)

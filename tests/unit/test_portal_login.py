@@ -12,10 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from sinks.portal.login import safe_path
+from sinks.portal.identity import person_of
+from sinks.portal.login import renamed, safe_path
 from sinks.portal.portal import Choices, Provider
 from tests.portal_support import PEOPLE, SECRET, Browser, browser, portal
 from tests.support import bundled
@@ -47,6 +50,7 @@ class FakeProvider:
         self.claims: dict[str, Any] = dict(COMPANY)
         self.nonce = ""
         self.verifiers: list[str] = []
+        self.asked = 0
 
     def signed(self, key: Any = None, alg: str = "RS256", **changed: Any) -> str:
         now = int(time.time())
@@ -69,7 +73,12 @@ class FakeProvider:
         made = hmac.new(self.key.as_pem(private=False), f"{head}.{body}".encode(), hashlib.sha256).digest()
         return f"{head}.{body}.{_base64(made)}"
 
+    def transport(self) -> httpx2.MockTransport:
+        """The way to it."""
+        return httpx2.MockTransport(self.answer)
+
     def answer(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked += 1
         if request.url.path.endswith("openid-configuration"):
             return httpx2.Response(
                 200,
@@ -98,7 +107,7 @@ def provider() -> FakeProvider:
 @pytest.fixture
 def visitor(hip: Mapping[str, RegistryDefinition], provider: FakeProvider) -> Browser:
     made = portal(hip, provider=PROVIDER)
-    return browser(made, provider=httpx2.MockTransport(provider.answer))
+    return browser(made, provider=provider.transport())
 
 
 def sent_off(visitor: Browser, path: str = "/login?next=/r/hip/company") -> Mapping[str, str]:
@@ -241,6 +250,128 @@ def test_other_tokens_are_not(visitor: Browser, provider: FakeProvider) -> None:
         "nothing": "",
     }
     assert {name: bearer(visitor, token) for name, token in refused.items()} == dict.fromkeys(refused, 303)
+
+
+def made(provider: FakeProvider, head: Mapping[str, Any], body: Any = None, signature: str | None = None) -> str:
+    """A token put together by hand: signed by the provider's key unless a signature is given."""
+    now = int(time.time())
+    claims = {**provider.claims, "iss": ISSUER, "aud": "guldadra", "exp": now + 300} if body is None else body
+    signed = f"{_base64(json.dumps(head).encode())}.{_base64(json.dumps(claims).encode())}"
+    if signature is None:
+        key = provider.key.private_key
+        assert key is not None
+        signature = _base64(key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))
+    return f"{signed}.{signature}"
+
+
+def test_a_token_put_together_by_hand_is_taken_too(visitor: Browser, provider: FakeProvider) -> None:
+    # else those below would be refused for how they are made
+    assert bearer(visitor, made(provider, {"alg": "RS256", "kid": "k1"})) == 200
+
+
+FOREIGN = RSAKey.generate_key(2048, {"kid": "k1"})
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"alg": "none"},
+        {"alg": "None", "kid": "k1"},
+        {"alg": "NONE", "kid": "k1"},
+        {"alg": ""},
+        {"alg": None, "kid": "k1"},
+        {"alg": ["RS256"], "kid": "k1"},
+        {"kid": "k1"},
+        {"alg": "HS256", "kid": "k1"},
+        {"alg": "ES256", "kid": "k1"},
+        {"alg": "RS256", "kid": "k2"},
+        {"alg": "RS256", "kid": "../../dev/null"},
+        {"alg": "RS256", "kid": "k1' UNION SELECT 'x"},
+        {"alg": "RS256", "kid": ""},
+        {"alg": "RS256", "kid": 1},
+        {"alg": "RS256", "kid": ["k1"]},
+        {"alg": "RS256", "kid": None},
+        {"alg": "RS256", "kid": "k1", "jwk": FOREIGN.as_dict(private=False)},
+        {"alg": "RS256", "kid": "k1", "jku": "https://evil.example/keys"},
+        {"alg": "RS256", "kid": "k1", "x5u": "https://evil.example/certificate"},
+        {"alg": "RS256", "kid": "k1", "crit": ["exp"], "exp": 1},
+        {"alg": "RS256", "kid": "k1", "b64": False, "crit": ["b64"]},
+        [],
+        "RS256",
+        None,
+    ],
+)
+def test_no_head_makes_a_foreign_signature_good(visitor: Browser, provider: FakeProvider, head: Any) -> None:
+    own, provider.key = provider.key, FOREIGN
+    foreign = made(provider, head)
+    provider.key = own
+    assert bearer(visitor, foreign) == 303
+    unsigned = foreign.rpartition(".")[0]
+    for token in (f"{unsigned}.", unsigned, f"{unsigned}.{_base64(b'x' * 256)}", f"{foreign}.x", foreign * 20):
+        assert bearer(visitor, token) == 303
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"exp": "2999-01-01"},
+        {"exp": [9_999_999_999]},
+        {"exp": 0},
+        {"nbf": 9_999_999_999},
+        {"iss": f"{ISSUER}/"},
+        {"iss": [ISSUER]},
+        {"iss": None},
+        {"aud": ["another"]},
+        {"aud": []},
+        {"aud": ""},
+        {"aud": {"guldadra": True}},
+        {"aud": None},
+        {"sub": None},
+        {"sub": ""},
+        {"portal_role": "admin "},
+        {"portal_role": ["admin"]},
+        {"portal_role": "public"},
+        {"portal_role": None, "role": None},
+        {"company": None},
+        {"auth_time": -1},
+        {"auth_time": "now"},
+    ],
+)
+def test_no_claim_but_the_right_one_counts(
+    visitor: Browser, provider: FakeProvider, changed: Mapping[str, Any]
+) -> None:
+    assert bearer(visitor, provider.signed(**changed)) == 303
+
+
+@pytest.mark.parametrize("body", [[], "x", 7, None, True, [["sub", "c9"]]])
+def test_what_is_signed_must_be_claims(visitor: Browser, provider: FakeProvider, body: Any) -> None:
+    token = made(provider, {"alg": "RS256", "kid": "k1"}, [body] if body is None else body)
+    assert bearer(visitor, token) == 303
+
+
+def test_a_token_for_several_is_for_us_too(visitor: Browser, provider: FakeProvider) -> None:
+    assert bearer(visitor, provider.signed(aud=["another", "guldadra"])) == 200
+
+
+def test_that_a_log_in_was_strong_is_told_by_its_level_alone() -> None:
+    claims = {"sub": "k", "role": "clinic", "units": "hip/U01", "strong": True, "acr": "weak"}
+    assert not person_of(renamed(claims, PROVIDER), strong_levels=PROVIDER.strong_levels).strong
+    assert person_of(renamed({**claims, "acr": "loa3"}, PROVIDER), strong_levels=PROVIDER.strong_levels).strong
+
+
+def test_the_provider_is_asked_for_new_keys_seldom(visitor: Browser, provider: FakeProvider) -> None:
+    before = provider.asked
+    for number in range(10):
+        bearer(visitor, provider.signed(RSAKey.generate_key(2048, {"kid": f"k{number}"})))
+    assert provider.asked - before <= 2  # its description and its keys
+
+
+def test_a_token_of_a_key_that_the_provider_has_since_is_taken(visitor: Browser, provider: FakeProvider) -> None:
+    assert bearer(visitor, provider.signed()) == 200
+    provider.key = RSAKey.generate_key(2048, {"kid": "k1", "use": "sig"})
+    bearers = visitor.app.state.bearer  # type: ignore[attr-defined] # of the application
+    bearers._fetched -= 11  # it asks again no sooner than after ten seconds
+    assert bearer(visitor, provider.signed()) == 200
 
 
 def test_another_scheme_is_no_way_round_the_session(hip: Mapping[str, RegistryDefinition]) -> None:

@@ -33,10 +33,19 @@ ROUTES: Mapping[str, str] = {
     "/r/{registry}/company": "company",
     "/r/{registry}/company/compare": "company",
     "/r/{registry}/company/signals": "company",
+    "/r/{registry}/company/answer": "company statement",
     "/r/{registry}/company/reports": "company",
+    "/r/{registry}/company/awareness": "company",
+    "/r/{registry}/awareness": "awareness",
+    "/r/{registry}/webhooks": "webhooks",
+    "/r/{registry}/webhooks/add": "webhooks",
+    "/r/{registry}/webhooks/rotate": "webhooks",
+    "/r/{registry}/webhooks/remove": "webhooks",
+    "/r/{registry}/webhooks/retry": "webhooks",
     "/r/{registry}/access": "access log",
     "/r/{registry}/signals": "signals",
     "/r/{registry}/signal": "signals",
+    "/r/{registry}/pair": "signals",
     "/r/{registry}/review": "review",
     "/r/{registry}/flow": "flow",
     "/r/{registry}/coverage": "coverage",
@@ -54,6 +63,12 @@ ROUTES: Mapping[str, str] = {
     "/api/v1/registries/{registry}/indicators": "indicators",
     "/api/v1/registries/{registry}/question": "question",
     "/api/v1/registries/{registry}/signals": "signals",
+    "/api/v1/registries/{registry}/awareness": "awareness",
+    "/api/v1/registries/{registry}/company/awareness": "company",
+    "/api/v1/registries/{registry}/company/components": "company",
+    "/api/v1/registries/{registry}/company/comparison": "company",
+    "/api/v1/registries/{registry}/company/signals": "company",
+    "/api/v1/registries/{registry}/company/safety": "company",
     "/api/v1/feed": "feed",
 }
 FILES = "/files/{piece}.{kind}"
@@ -157,7 +172,6 @@ def test_every_text_has_its_swedish_and_none_is_left_over() -> None:
             assert values[0] == values[1], one.id
 
 
-def test_the_start_page_has_its_table_as_a_file() -> None:
-    answer = Browser(create_app(portal({"hip": bundled("hip")}))).get("/files/places.csv")
-    assert answer.status_code == 200
-    assert answer.text.splitlines()[0] == "registry,page"
+def test_the_start_page_leads_to_what_is_public() -> None:
+    shown = Browser(create_app(portal({"hip": bundled("hip")}))).get("/").text.partition("<main")[2]
+    assert re.findall(r'<li><a href="([^"]+)"', shown) == ["/r/hip/published", "/r/hip/variables", "/r/hip/monitors"]

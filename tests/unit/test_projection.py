@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
@@ -13,8 +13,9 @@ import pytest
 
 from schemas.definition.folder import load_registries
 from sinks.clickhouse.queries.company_database.entitled import Entitled, entitle
+from sinks.clickhouse.queries.reviews import Answer, Decision
 from sinks.clickhouse.queries.signals import StatedSignal
-from sinks.portal.projection import ToldMonth, project, tells_hospitals, why_not_told
+from sinks.portal.projection import ToldMonth, ToldWord, project, said_since, tells_hospitals, why_not_told
 
 TODAY = date(2024, 6, 1)
 SECRET = "U07 registration-4711"
@@ -158,3 +159,15 @@ def test_the_fingerprint_is_another_only_where_what_is_told_is(sundmark: Entitle
 
     assert fingerprint() == fingerprint(message=2, version=3, units=[], happened=[])
     assert fingerprint() != fingerprint(state="weakened")
+
+
+def test_of_what_was_said_it_hears_decisions_by_their_day_alone_and_its_own_answers_in_full() -> None:
+    noon = datetime(2024, 6, 1, 12, tzinfo=UTC)
+    decided = Decision(SECRET, "cup/INTEROP/0", "cup", "INTEROP", "closed", SECRET, SECRET, SECRET, noon)
+    own, other = (
+        Answer("id", "cup/INTEROP/0", company, "stated", text, "", who, noon - timedelta(days=1))
+        for company, text, who in (("sundmark", "One lot.", "Siri"), ("nordfalk", SECRET, SECRET))
+    )
+    said = said_since([decided], [other, own], "sundmark")
+    assert said == (ToldWord("2024-05-31", "stated", "Siri", "One lot."), ToldWord("2024-06-01", "closed"))
+    assert SECRET not in repr(said)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
 from datetime import date
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import fastavro
 import pytest
 
-from schemas.codec import decode_event, encode_event
+from schemas.codec import decode_event, encode_event, fingerprint, wire_header
 from schemas.definition.folder import load_registries
 from schemas.review import SignalId, group_of, review_faults, signal_id
 from sinks.clickhouse.queries.carriers import Carrier
@@ -16,7 +20,7 @@ from streams.publish import reviews
 from streams.publish.errors import InputError
 from streams.publish.reviews import About, Known, Speaker, StateTold
 from streams.publish.whole_file import FileRefusedError
-from tests.review_support import buffered, decided, identity, issued, review, stands
+from tests.review_support import answered, buffered, decided, identity, issued, review, stands
 from tests.support import bundled, patient
 
 if TYPE_CHECKING:
@@ -71,6 +75,9 @@ def test_a_product_lies_in_the_first_group_that_follows_it(product: str, group: 
         stands(1, patient(1), "a", "checked", about=identity(7), note="no loosening seen"),
         issued(1),
         issued(1, lots=["L1", "L2"], udi_di="09520001000010", first_day=19_000, last_day=19_000),
+        answered(1, "acknowledged"),
+        answered(1, "stated", statement="The taper of one lot was out of measure."),
+        answered(1, "tied", notice=identity(7)),
     ],
     ids=lambda record: f"{record['kind']} {record['state']}",
 )
@@ -83,7 +90,7 @@ def test_what_is_right_may_be_sent_and_is_read_as_it_was_written(record: dict[st
 @pytest.mark.parametrize(
     ("record", "fault"),
     [
-        (review(1, "opinion", "good"), "kind is none of decision, carrier, notice"),
+        (review(1, "opinion", "good"), "kind is none of decision, carrier, notice, answer"),
         (decided(1, "checked"), "state of a decision is none of taken_up, confirmed, closed"),
         (decided(1, "closed"), "reason is needed where a decision is closed"),
         (decided(1, "closed", reason="  "), "reason is needed where a decision is closed"),
@@ -109,6 +116,19 @@ def test_what_is_right_may_be_sent_and_is_read_as_it_was_written(record: dict[st
         (issued(1, lots=[NUMBER]), "lots holds a personal identity number"),
         (issued(1, first_day=10, last_day=9), "last_day lies before first_day"),
         (issued(1, first_day=-40_000), "first_day lies outside what can be kept"),
+        (answered(1, "confirmed"), "state of an answer is none of acknowledged, stated, tied"),
+        (answered(1, "acknowledged", company=None), "company is needed where an answer is acknowledged"),
+        (answered(1, "acknowledged", company="Nordfalk Ortopedi"), "company is no company's code"),
+        (answered(1, "stated"), "statement is needed where an answer is stated"),
+        (answered(1, "stated", statement=f"seen at {NUMBER}"), "statement holds a personal identity number"),
+        (answered(1, "tied"), "notice is needed where an answer is tied"),
+        (answered(1, "tied", notice="FSN-7"), "notice is no notice's id"),
+        (
+            answered(1, "acknowledged", about=identity(7)),
+            "about is no signal (group/product/number), and a company answers about signals alone",
+        ),
+        (answered(1, "stated", statement="x", reason="x"), "reason belongs to a decision alone"),
+        (decided(1, "taken_up", company="nordfalk-ortopedi"), "company belongs to an answer alone"),
     ],
 )  # fmt: skip
 def test_each_rule_is_told_by_field_and_never_by_value(record: dict[str, Any], fault: str) -> None:
@@ -152,6 +172,27 @@ def test_a_state_is_said_of_the_exposure_as_it_is_known() -> None:
     for unit in (None, "U01"):
         with pytest.raises(InputError, match="moved needs the unit that the carrier has moved to"):
             reviews.carrier_state(_HIP, _ABOUT, _CARRIERS[1], StateTold("b", "moved", unit), _SPEAKER)
+
+
+def test_a_company_answers_about_a_signal_and_a_product_is_confirmed_by_no_answer() -> None:
+    record = reviews.answer(_ABOUT, "tied", _SPEAKER, company="nordfalk-ortopedi", notice=identity(7))
+    kept = ("kind", "state", "about", "group", "product", "company", "statement", "notice")
+    assert [record[name] for name in kept] == [
+        "answer", "tied", "cup/CUP01/0", "cup", "CUP01", "nordfalk-ortopedi", None, identity(7),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="state of an answer is none of"):
+        reviews.answer(_ABOUT, "closed", _SPEAKER, company="nordfalk-ortopedi")
+
+
+def test_what_was_said_before_companies_answered_is_read_as_before() -> None:
+    released = files("schemas") / "events" / "released" / "review.1.avsc"
+    schema = json.loads(released.read_text(encoding="utf-8"))
+    record = {"registry": "hip", "epoch": 3, **decided(1, "closed", reason="one surgeon")}
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), record)
+    read = decode_event("review", wire_header(fingerprint(schema)) + out.getvalue())
+    assert read == {**record, "company": None, "statement": None, "notice": None}
+    assert review_faults(read) == []
 
 
 def states_of(folder: Path, text: str) -> list[dict[str, Any]]:

@@ -184,6 +184,11 @@ def in_utc(row: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row)
 
 
+def rfc_3339(at: datetime) -> str:
+    """A moment in UTC to the millisecond, as programs exchange it."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def moment(at: datetime) -> str:
     """A moment as ClickHouse reads it, to the millisecond."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
@@ -191,6 +196,6 @@ def moment(at: datetime) -> str:
 
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return rfc_3339(value)
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text  # a spreadsheet must not run it

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from schemas.definition.form import CatalogueCodes
 from schemas.definition.monitors import OF
 from schemas.review import signal_id
 from sinks.clickhouse import sql
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from sinks.clickhouse.client import Client
 
     Part = Mapping[str, Any]
+
+Name = Callable[[str], str]
+"""What something is called, by its code."""
 
 _COLUMNS = (
     "id", "monitor", "definition", "drug", "reaction", "number", "message", "state", "level", "reasons", "partition",
@@ -95,6 +100,21 @@ class PairReading:
     through: Mapping[int, int]
     signals: Sequence[StatedPair]
     history: Sequence[StatedPair] = ()
+
+
+def pair_names(definition: RegistryDefinition, pairs: str) -> tuple[Name, Name]:
+    """What a drug and a reaction are called, by their codes; the code where it has no name."""
+    declared = definition.monitors.disproportionality[pairs]
+    fields = {one.name: one for one in definition.forms[declared.form].fields}
+
+    def names_of(field: str) -> Name:
+        codes = fields[field].codes
+        known: Mapping[str, Mapping[str, str]] = (
+            definition.catalogues[codes.catalogue].rows if isinstance(codes, CatalogueCodes) else {}
+        )
+        return lambda code: known.get(code, {}).get("name", "") or code
+
+    return names_of(declared.drug), names_of(declared.reaction)
 
 
 def names_a_pair(definition: RegistryDefinition, text: str) -> bool:

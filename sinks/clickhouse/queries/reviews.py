@@ -15,7 +15,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from schemas.review import CHECKED, CLOSED, DEAD, DECISION, MOVED, NOTICE, TO_CALL, is_notice_id, signal_id
+from schemas.review import ANSWER, CHECKED, CLOSED, DEAD, DECISION, MOVED, NOTICE, TO_CALL, is_notice_id, signal_id
 from schemas.subjects import subject_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.migrations.opt_outs import counts
@@ -61,6 +61,31 @@ class Decision:
     state: str
     reason: str
     note: str
+    by: str
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a company has answered about a signal of its own product; it changes nothing of the signal.
+
+    Attributes:
+        id: of its message.
+        about: the signal.
+        company: its code.
+        state: acknowledged, stated or tied.
+        statement: what it stated; else empty.
+        notice: the id of the field safety notice that it tied to the signal; else empty.
+        by: who said it for the company.
+        said_at: when, by the sender's clock.
+    """
+
+    id: str
+    about: str
+    company: str
+    state: str
+    statement: str
+    notice: str
     by: str
     said_at: datetime
 
@@ -191,6 +216,21 @@ def read_decisions(client: Client, registry: str, about: str | None = None) -> l
     return [Decision(*(*row, moment.replace(tzinfo=UTC))) for *row, moment in rows]
 
 
+def read_answers(client: Client, registry: str, about: str | None = None, company: str | None = None) -> list[Answer]:
+    """Every answer of companies, or those about one signal, or of one company by its code; in the order they came.
+
+    Raises:
+        DatabaseError: the database does not answer, or is not migrated.
+    """
+    rows = client.rows(
+        f"SELECT id, about, company, state, statement, notice, by, said_at FROM {_reviews(registry)} FINAL "
+        f"WHERE kind = '{ANSWER}' AND ({{about:String}} = '' OR about = {{about:String}}) "
+        "AND ({company:String} = '' OR company = {company:String}) ORDER BY about, version",
+        {"about": about or "", "company": company or ""},
+    )
+    return [Answer(*(*row, moment.replace(tzinfo=UTC))) for *row, moment in rows]
+
+
 def read_notices(client: Client, registry: str) -> list[Notice]:
     """Every field safety notice, the earliest first.
 
@@ -242,7 +282,9 @@ def of_notice(notice: Notice) -> Subject:
 
 
 def read_subjects(client: Client, registry: str, alarms: Mapping[str, date] | None = None) -> list[Subject]:
-    """Every signal that has an alarm or of which anything was said, and every notice.
+    """Every signal that has an alarm or of which the registry or a clinic said anything, and every notice.
+
+    What a company answers opens no list.
 
     Args:
         client: the way to ClickHouse.
@@ -252,7 +294,8 @@ def read_subjects(client: Client, registry: str, alarms: Mapping[str, date] | No
     Raises:
         DatabaseError: the database does not answer, or is not migrated.
     """
-    said = {about for (about,) in client.rows(f"SELECT DISTINCT about FROM {_reviews(registry)}")}
+    text = f"SELECT DISTINCT about FROM {_reviews(registry)} WHERE kind != '{ANSWER}'"
+    said = {about for (about,) in client.rows(text)}
     signals = sorted(about for about in {*said, *(alarms or {})} if not is_notice_id(about))
     return [
         *(find_subject(client, registry, about, alarms) for about in signals),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sinks.clickhouse import sql
 from sinks.clickhouse.queries.awareness import in_utc, moment
 from sinks.clickhouse.queries.feeds import FEED, START, Filed, last_position
-from sinks.feeds.delivery import DEAD, DELIVERED, Delivery, asked_again, begun
+from sinks.feeds.delivery import DEAD, DELIVERED, WAITING, Delivery, asked_again, begun
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sinks.clickhouse.client import Client
 
@@ -65,13 +65,24 @@ class Due(NamedTuple):
     delivery: Delivery
 
 
-class DeadLetter(NamedTuple):
-    """An event that was given up, its type and subject, and where it should have gone."""
+class Sent(NamedTuple):
+    """An event that was tried at an endpoint: its type and subject, where it goes, and how it stands with it."""
 
     webhook: Webhook
     type: str
     subject: str
     delivery: Delivery
+
+
+class Standing(NamedTuple):
+    """How it stands with an endpoint: events delivered, waiting and dead; the last attempt, its status and error."""
+
+    delivered: int
+    waiting: int
+    dead: int
+    tried_at: datetime
+    status: int
+    error: str
 
 
 def new_webhook(
@@ -173,17 +184,48 @@ def write_delivery(client: Client, delivery: Delivery) -> None:
     _insert(client, _DELIVERIES, asdict(delivery))
 
 
-def dead_letters(client: Client, registry: str | None = None, webhook: str | None = None) -> list[DeadLetter]:
+def dead_letters(client: Client, registry: str | None = None, webhook: str | None = None) -> list[Sent]:
     """What was given up, of one registry or endpoint or all, those of removed endpoints left out; the latest first.
 
     Raises:
         DatabaseError: the database does not answer, or refuses.
     """
     endpoints = {one.id: one for one in read_webhooks(client, registry) if webhook in (None, one.id)}
+    return _sent(client, endpoints, "state = {dead:String} AND webhook IN {webhooks:Array(String)}")
+
+
+def latest_deliveries(client: Client, registry: str, most: int = _MOST) -> list[Sent]:
+    """What was tried last at the endpoints of a registry, those of removed ones left out; the latest first.
+
+    Raises:
+        DatabaseError: the database does not answer, or refuses.
+    """
+    endpoints = {one.id: one for one in read_webhooks(client, registry)}
+    return _sent(client, endpoints, "webhook IN {webhooks:Array(String)}", most)
+
+
+def read_standings(client: Client, registry: str) -> dict[str, Standing]:
+    """How it stands with each endpoint of a registry to which anything was ever sent, by its id.
+
+    Raises:
+        DatabaseError: the database does not answer, or refuses.
+    """
     rows = client.rows(
-        f"SELECT {_DELIVERY_COLUMNS} FROM {_DELIVERIES} FINAL WHERE state = {{dead:String}} "
-        "AND webhook IN {webhooks:Array(String)} ORDER BY tried_at DESC, event",
-        {"dead": DEAD, "webhooks": list(endpoints)},
+        "SELECT webhook, countIf(state = {delivered:String}), countIf(state = {waiting:String}), "
+        "countIf(state = {dead:String}), max(tried_at), argMax(status, tried_at), argMax(error, tried_at) "
+        f"FROM {_DELIVERIES} FINAL WHERE webhook IN (SELECT id FROM {_WEBHOOKS} WHERE registry = {{registry:String}}) "
+        "GROUP BY webhook",
+        {"delivered": DELIVERED, "waiting": WAITING, "dead": DEAD, "registry": registry},
+    )
+    return {webhook: Standing(*in_utc(rest)) for webhook, *rest in rows}
+
+
+def _sent(client: Client, endpoints: Mapping[str, Webhook], where: str, most: int = 10_000) -> list[Sent]:
+    """Deliveries of these endpoints, the latest first, with what the events are."""
+    rows = client.rows(
+        f"SELECT {_DELIVERY_COLUMNS} FROM {_DELIVERIES} FINAL WHERE {where} "
+        "ORDER BY tried_at DESC, event LIMIT {most:UInt32}",
+        {"dead": DEAD, "webhooks": list(endpoints), "most": most},
     )
     found = [Delivery(*in_utc(row)) for row in rows]
     events = client.rows(
@@ -192,7 +234,7 @@ def dead_letters(client: Client, registry: str | None = None, webhook: str | Non
         {"companies": [one.company for one in endpoints.values()], "ids": [one.event for one in found]},
     )
     kinds = {(company, identity): (kind, subject) for company, identity, kind, subject in events}
-    return [DeadLetter(endpoints[one.webhook], *kinds[endpoints[one.webhook].company, one.event], one) for one in found]
+    return [Sent(endpoints[one.webhook], *kinds[endpoints[one.webhook].company, one.event], one) for one in found]
 
 
 def replay(client: Client, webhook: str, now: datetime, events: Sequence[str] = ()) -> int:

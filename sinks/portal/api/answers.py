@@ -31,6 +31,10 @@ MOST_AT_ONCE = 1_000
 Row = TypeVar("Row", bound=BaseModel)
 
 
+class NotAcceptableError(Exception):
+    """It cannot be had in the form that the client wants; the message says in which it can."""
+
+
 class Frozen(BaseModel):
     """What all of the API's records share."""
 
@@ -85,7 +89,7 @@ def answered(request: Request, body: BaseModel) -> Response:
     """The answer as the client wants it; 304 where it has it already.
 
     Raises:
-        AskError: nothing that the client takes can be given.
+        NotAcceptableError: nothing that the client takes can be given.
     """
     kind = _wanted(request.headers.get("accept", ""))
     content, more = _written(body, kind)
@@ -97,15 +101,14 @@ def answered(request: Request, body: BaseModel) -> Response:
 
 
 def _wanted(accepted: str) -> str:
-    kinds = [one.split(";")[0].strip().lower() for one in accepted.split(",") if one.strip()] or ["*/*"]
-    for kind in kinds:
+    for kind in (one.split(";")[0].strip().lower() for one in (accepted or "*/*").split(",")):
         if kind in {"*/*", "application/*", JSON}:
             return JSON
         if kind in {CSV, "text/*"}:
             return CSV
         if kind == PARQUET:
             return PARQUET
-    raise AskError(f"this can be had as {JSON}, {CSV} or {PARQUET}")
+    raise NotAcceptableError(f"this can be had as {JSON}, {CSV} or {PARQUET}")
 
 
 def _written(body: BaseModel, kind: str) -> tuple[bytes, dict[str, str]]:
@@ -115,7 +118,7 @@ def _written(body: BaseModel, kind: str) -> tuple[bytes, dict[str, str]]:
     said = body.model_dump(mode="json", by_alias=True)
     rows = said.get("rows")
     if not isinstance(rows, list):
-        raise AskError(f"this is no table: it can be had as {JSON}")
+        raise NotAcceptableError(f"this is no table: it can be had as {JSON}")
     flat = [_flat(row) for row in rows]
     more = {"link-next": said["next"]} if said.get("next") else {}
     if kind == PARQUET:
@@ -151,7 +154,7 @@ def _cursor(place: Sequence[str | int]) -> str:
 def _place_of(cursor: str) -> Sequence[str | int]:
     try:
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise AskError("cursor is none that an answer gave as next") from error
     if not isinstance(found, list) or not all(isinstance(one, str | int) for one in found):
         raise AskError("cursor is none that an answer gave as next")

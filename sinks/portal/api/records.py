@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from sinks.clickhouse.queries.awareness import rfc_3339
 from sinks.portal.api.answers import Frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.queries.answer import AnswerRow
+    from sinks.clickhouse.queries.awareness import Awareness
     from sinks.clickhouse.queries.estimates import Estimate
     from sinks.clickhouse.queries.indicators import IndicatorRow
     from sinks.clickhouse.queries.question import Question
@@ -152,6 +156,35 @@ class SignalRecord(Frozen):
             expected=last["expected"] if last else None,
             statistic=last["statistic"] if last else None,
             raised_on={one["level"]: str(one["day"]) if one["day"] else None for one in signal.levels},
+        )
+
+
+class AwarenessRecord(Frozen):
+    """Since when a company is aware of a signal or notice, and by what; what has not happened is null, or empty."""
+
+    company: str = Field(examples=["nordfalk-ortopedi"])
+    company_name: str
+    subject: str = Field(examples=["cup/CUP01/0"])
+    aware_at: str
+    delivered_at: str | None
+    delivered_by: str
+    event: str
+    read_at: str | None
+    read_by: str
+
+    @staticmethod
+    def of(found: Awareness, companies: Mapping[str, str]) -> AwarenessRecord:
+        """What is known of one company and subject."""
+        return AwarenessRecord(
+            company=found.company,
+            company_name=companies.get(found.company, found.company),
+            subject=found.subject,
+            aware_at=rfc_3339(found.aware_at),
+            delivered_at=rfc_3339(found.delivered_at) if found.delivered_at else None,
+            delivered_by=found.delivered_by,
+            event=found.event,
+            read_at=rfc_3339(found.read_at) if found.read_at else None,
+            read_by=found.read_by,
         )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sinks.portal.portal import Language
 
 _LONG = 20
+_MOST_YEARS = 12
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 
 
@@ -39,6 +40,7 @@ def lines(
     *,
     value_title: str,
     share: bool = False,
+    step: bool = False,
     language: Language = "en",
 ) -> Spec:
     """A line for each series over days, told apart by colour and by the shape of its points.
@@ -48,13 +50,23 @@ def lines(
         series: their names, in the legend's order; at most seven.
         value_title: title of the axis.
         share: whether values are shares.
+        step: whether a value holds until the next.
         language: of numbers and months.
     """
-    time = {"field": "at", "type": "temporal", "axis": axis("", grid=False, tickCount=8), "scale": {"type": "utc"}}
+    time = {"field": "at", "type": "temporal", "axis": _time_axis(rows), "scale": {"type": "utc"}}
     values = [{"at": one.day.isoformat(), "series": one.series, "value": one.value} for one in rows]
     said = {"field": "at", "type": "temporal", "format": "%Y-%m-%d", "title": " "}
     value = {"field": "value", "type": "quantitative", "axis": axis(value_title, share=share)}
-    return _by_series(values, series, time, value, (said, told("value", value_title, share=share)), language=language)
+    tips = (said, told("value", value_title, share=share))
+    return _by_series(values, series, time, value, tips, step=step, language=language)
+
+
+def _time_axis(rows: Sequence[Step]) -> Spec:
+    """Years alone, where every point is of a year."""
+    days = {one.day for one in rows}
+    if all((day.month, day.day) == (1, 1) for day in days):
+        return axis("", grid=False, format="%Y", tickCount={"interval": "year", "step": 1 + len(days) // _MOST_YEARS})
+    return axis("", grid=False, tickCount=8)
 
 
 def curves(

@@ -28,7 +28,7 @@ INK = "#1C2321"
 SERIES = (BLUE, AMBER, GREEN, RED, SKY, PINK, GREY)
 """What several series are drawn in, in this order."""
 
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 WIDTH = 680
 HEIGHT = 320
 _LETTERS = 13

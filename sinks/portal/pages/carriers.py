@@ -77,6 +77,8 @@ def _follow_up(asked: Asked, about: str) -> FollowUp:
 
 
 def _carriers(asked: Asked) -> Page:
+    from sinks.portal.pages.clinic import product_named  # noqa: PLC0415 - the clinic's page leads here
+
     t = asked.texts
     about = asked.one("about")
     found = _follow_up(asked, about)
@@ -96,7 +98,7 @@ def _carriers(asked: Asked) -> Page:
         for one in read_decisions(asked.client, asked.definition.name, found.subject.about)[-1:]
     ]
     return Page(
-        t("Whom to call: %(product)s", product=found.subject.product),
+        t("Whom to call: %(product)s", product=product_named(asked.definition, found.subject.product)),
         [
             Section(facts=[progress, *states, *decided]),
             Section(tables=[_table(asked, carriers)], forms=_forms(asked, found) if carriers else []),
@@ -105,7 +107,20 @@ def _carriers(asked: Asked) -> Page:
             "You find your patients by the registration ids that you gave. Keep the file no longer than it is needed."
         ),
         trail=[Link(asked.unit, home)],
+        notice=_said_just_now(asked),
         read_as_of=t("As of %(day)s.", day=t.day(found.reading.until)),
+    )
+
+
+def _said_just_now(asked: Asked) -> str:
+    """That what was said has been taken, for it stands here only once it has gone through the log."""
+    said = asked.one("said")
+    if not said.isdecimal():
+        return ""
+    return asked.texts.many(
+        "Said of %(number)s registration. It stands here in a moment; load the page anew to see it.",
+        "Said of %(number)s registrations. It stands here in a moment; load the page anew to see it.",
+        int(said[:6]),
     )
 
 
@@ -196,7 +211,7 @@ async def _say(asked: Asked = through("carriers")) -> Response:
         common = {name: str(form.get(name, "")) for name in ("state", "unit", "note")}
         said = [{**common, "registration_id": str(one)} for one in form.getlist("registration_id")]
     await run_in_threadpool(_send, asked, about, said)
-    query = urlencode({"about": about, "purpose": asked.purpose})
+    query = urlencode({"about": about, "purpose": asked.purpose, "said": len(said)})
     return RedirectResponse(f"/r/{asked.definition.name}/clinic/{asked.unit}/carriers?{query}", 303)
 
 

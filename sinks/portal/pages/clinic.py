@@ -5,7 +5,8 @@ Persons are counted here, and named only on the pages behind, which take a stron
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 
@@ -18,12 +19,13 @@ from sinks.clickhouse.queries.indicators import cohorts_of, read_indicators
 from sinks.clickhouse.queries.lists import read_list
 from sinks.clickhouse.queries.reviews import read_follow_up, read_subjects
 from sinks.clickhouse.queries.signals import alarm_days, read_signals
-from sinks.portal.charts.over_time import Point, control
+from sinks.portal.charts.over_time import control
+from sinks.portal.following import follow
 from sinks.portal.guard import NotFoundError
 from sinks.portal.pages.carriers import progress_words
 from sinks.portal.pages.pieces import Chart, Column, Fact, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
-from streams.statistics.charts import control_chart, runs_rules
+from sinks.portal.pages.words import runs_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,10 +34,10 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.queries.indicators import IndicatorRow
     from sinks.clickhouse.queries.reviews import FollowUp
+    from sinks.portal.pages.pieces import Kind
     from sinks.portal.portal import Asked
     from sinks.portal.texts import Texts
 
-_FEWEST_POINTS = 8  # of a chart whose runs mean anything
 _CHARTS_AT_ONCE = 6
 
 
@@ -71,7 +73,7 @@ def _clinic(asked: Asked) -> Page:
             Section(t("My reporting"), facts=list(_reporting(asked, definition))),
         ],
         lead=t("Your own numbers as they are now, beside the country's."),
-        trail=[Link(t("Over time"), f"{home}/over-time")],
+        further=[Link(t("Over time"), f"{home}/over-time")],
         live=definition.name,
         notice=t.of(definition.registry.notice) if definition.registry.notice else "",
     )
@@ -84,7 +86,7 @@ def _to_see_to(asked: Asked, definition: RegistryDefinition, home: str) -> Itera
             t("Carriers of %(product)s", product=product_named(definition, found.subject.product)),
             t.many("%(number)s person", "%(number)s persons", found.persons),
             progress_words(t, found),
-            f"{home}/carriers?about={found.subject.about}",
+            f"{home}/carriers?{urlencode({'about': found.subject.about})}",
             alarming=bool(found.overdue) or found.number(CHECKED) < found.persons,
         )
     for name in (*definition.indicators.lists, UNRESOLVED):
@@ -271,73 +273,29 @@ def _months(asked: Asked, definition: RegistryDefinition, name: str) -> Sequence
 
 def _chart(asked: Asked, name: str, indicator: Indicator, rows: Sequence[IndicatorRow]) -> Chart:
     t = asked.texts
-    old = [one for one in rows if one.mature and one.estimate is not None and one.estimate.value is not None]
-    values = [_value(one) for one in old]
-    points, centre, runs = list(_points(indicator, old)), None, None
-    if len(values) >= _FEWEST_POINTS:
-        centre = _centre(indicator, old)
-        runs = runs_rules(values, centre)
-    young = [one for one in rows if not one.mature and one.estimate is not None and one.estimate.value is not None]
-    points += [Point(one.first_day or one.last_day, _value(one), young=True) for one in young]
-    signal = runs is not None and runs.signal
-    said = t("fewer than %(number)s periods are over: too few to tell a change", number=_FEWEST_POINTS)
-    if runs is not None:
-        said = (
-            t(
-                "the level has changed: longest run %(run)s (of %(most)s), crossings %(crossings)s (of %(fewest)s)",
-                run=runs.longest_run,
-                most=runs.longest_run_limit,
-                crossings=runs.crossings,
-                fewest=runs.crossings_limit,
-            )
-            if signal
-            else t("no change beyond chance by the runs")
-        )
+    found = follow(indicator, rows)
     spec = control(
-        points,
-        centre=centre,
+        found.points,
+        centre=found.centre,
         value_title=t.of(indicator.title),
-        signal=signal,
+        signal=found.signal,
         target=indicator.target,
         share=indicator.kind == "proportion",
         language=asked.language,
     )
+    kind: Kind = "share" if indicator.kind == "proportion" else "decimal"
     columns = [
         Column("period", t("period from"), "day"),
-        Column("value", t("value"), "share" if indicator.kind == "proportion" else "decimal"),
-        Column("lower", t("lower control limit"), "share" if indicator.kind == "proportion" else "decimal"),
-        Column("upper", t("upper control limit"), "share" if indicator.kind == "proportion" else "decimal"),
+        Column("value", t("value"), kind),
+        Column("lower", t("lower control limit"), kind),
+        Column("upper", t("upper control limit"), kind),
         Column("outside", t("beyond the limits")),
         Column("young", t("can still change")),
     ]
     cells = [
         [one.day, one.value, one.lower, one.upper, t("yes") if one.outside else "", t("yes") if one.young else ""]
-        for one in points
+        for one in found.points
     ]
     title = t.of(indicator.title)
-    return Chart(name, title, f"{title}: {said}", spec, Table(name, f"{title}: {said}", columns, cells))
-
-
-def _points(indicator: Indicator, rows: Sequence[IndicatorRow]) -> Iterator[Point]:
-    values = [_value(one) for one in rows]
-    if indicator.kind != "proportion" or len(values) < _FEWEST_POINTS:
-        yield from (Point(one.first_day or one.last_day, value) for one, value in zip(rows, values, strict=True))
-        return
-    counts = [(one.estimate.events or 0, one.estimate.n) for one in rows if one.estimate]
-    chart = control_chart("p", *zip(*counts, strict=True))
-    columns = zip(rows, values, chart.lower.tolist(), chart.upper.tolist(), chart.outside.tolist(), strict=True)
-    yield from (Point(one.first_day or one.last_day, *numbers) for one, *numbers in columns)
-
-
-def _centre(indicator: Indicator, rows: Sequence[IndicatorRow]) -> float:
-    if indicator.kind == "proportion":
-        of_all = sum(one.estimate.n for one in rows if one.estimate)
-        return sum(one.estimate.events or 0 for one in rows if one.estimate) / of_all
-    values = sorted(_value(one) for one in rows)
-    middle = len(values) // 2
-    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
-
-
-def _value(row: IndicatorRow) -> float:
-    value: Any = row.estimate.value if row.estimate else None
-    return float(value)
+    says = f"{title}: {runs_words(t, found)}"
+    return Chart(name, title, says, spec, Table(name, says, columns, cells))

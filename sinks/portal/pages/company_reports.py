@@ -12,12 +12,11 @@ from sinks.clickhouse.queries.company_database.catalogue_items import read_catal
 from sinks.clickhouse.queries.company_database.choice import FAILURES
 from sinks.clickhouse.queries.company_database.invoice import read_invoice
 from sinks.clickhouse.queries.company_database.lots import read_lots
-from sinks.clickhouse.queries.company_database.market import read_market
-from sinks.clickhouse.queries.company_database.reporting import read_reporting
 from sinks.clickhouse.queries.company_database.safety import OTHER_REGIONS, WHOLE_COUNTRY, read_safety
-from sinks.portal.guard import AskError
-from sinks.portal.pages.company import FAILED, entitled_of
-from sinks.portal.pages.pieces import Column, Fact, Field, Form, Link, Option, Page, Section, Table
+from sinks.portal.pages.company_market import market_chart
+from sinks.portal.pages.company_reporting import what_rates_rest_on
+from sinks.portal.pages.company_words import FAILED, entitled_of, kind_asked
+from sinks.portal.pages.pieces import Column, Field, Form, Link, Option, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.texts import marked
 
@@ -39,17 +38,20 @@ def router() -> APIRouter:
 
 def _reports(asked: Asked) -> Page:
     t, entitled = asked.texts, entitled_of(asked)
-    kind = asked.one("kind") or next(iter(entitled.own))
-    if kind not in entitled.own:
-        raise AskError(t("There is no such kind of yours; there are %(kinds)s.", kinds=", ".join(entitled.own)))
+    kind = kind_asked(asked, entitled, asked.one("kind"))
     options = [Option(one, t.of(entitled.kinds[one].title)) for one in entitled.own]
     choose = Form("choose", t("Choose"), [Field("kind", t("kind of implant"), "select", kind, options)], t("Show"))
     return Page(
         t("Reports"),
         [
-            Section(forms=[choose], facts=list(_reporting(asked, entitled))),
-            Section(t("Share of the market"), tables=[_market(asked, entitled, kind)]),
-            Section(t("Lots"), tables=[_lots(asked, entitled, kind)]),
+            Section(forms=[choose]),
+            *what_rates_rest_on(asked, entitled),
+            Section(t("Share of the market"), charts=[market_chart(asked, entitled, kind, "market")]),
+            Section(
+                t("Lots"),
+                [t("A serial number is of one person: it stays with the clinic, which finds its own patients by it.")],
+                tables=[_lots(asked, entitled, kind)],
+            ),
             Section(
                 t("Periodic safety report"),
                 [t("Volumes and problems by year and region, for the manufacturer's own report.")],
@@ -61,35 +63,6 @@ def _reports(asked: Asked) -> Page:
         trail=[Link(asked.person.company, f"/r/{asked.definition.name}/company")],
         notice=t.of(entitled.definition.registry.notice) if entitled.definition.registry.notice else "",
     )
-
-
-def _reporting(asked: Asked, entitled: Entitled) -> Iterator[Fact]:
-    t = asked.texts
-    found = read_reporting(asked.client, entitled)
-    if found is None:
-        return
-    if found.most_within is not None:
-        yield Fact(
-            t("reporting lag"),
-            t.many("%(number)s day", "%(number)s days", found.most_within),
-            t("within which nine in ten are recorded; half within %(number)s", number=t.number(found.half_within)),
-        )
-
-
-def _market(asked: Asked, entitled: Entitled, kind: str) -> Table:
-    t = asked.texts
-    rows = [
-        [one.first_day, one.own, one.share, t(one.why_not) if one.why_not else "", ", ".join(one.left_out)]
-        for one in read_market(asked.client, entitled, kind)
-    ]
-    columns = [
-        Column("from", t("quarter from"), "day"),
-        Column("own", t("own pieces"), "number"),
-        Column("share", t("share"), "share"),
-        Column("why_not", t("why it is not shown")),
-        Column("left_out", t("months left out")),
-    ]
-    return Table("market", t("Own share by quarter"), columns, rows)
 
 
 def _lots(asked: Asked, entitled: Entitled, kind: str) -> Table:
@@ -155,12 +128,12 @@ def _invoice(asked: Asked, entitled: Entitled) -> Iterator[Table]:
         found = read_invoice(asked.client, entitled, day.year - 1)
     except CannotBeReadError:
         return
-    rows = [[one.component, one.name, one.pieces, float(one.amounts)] for one in found.lines]
+    rows = [[one.component, one.name, one.pieces, float(one.amounts) * float(found.amount)] for one in found.lines]
     columns = [
         Column("component", t("component")),
         Column("name", t("name")),
         Column("pieces", t("put in"), "number"),
-        Column("amounts", t("amounts to pay"), "decimal", digits=1),
+        Column("to_pay", t("to pay (%(currency)s)", currency=found.currency), "decimal", digits=2),
     ]
     title = t(
         "Put in in %(year)s: %(total)s %(currency)s, at %(amount)s for each %(per)s",

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
 
-from schemas.company import company_code
-from sinks.clickhouse.queries.awareness import record_reading
-from sinks.clickhouse.queries.company_database.choice import parse_choice
-from sinks.clickhouse.queries.company_database.hospitals import read_hospitals
-from sinks.clickhouse.queries.company_database.lots import lots_shown, read_lots
-from sinks.clickhouse.queries.company_database.reading import read_company
-from sinks.clickhouse.queries.signals import read_signals
 from sinks.portal.audit import write_down
 from sinks.portal.guard import NotFoundError
-from sinks.portal.pages.company import entitled_of
+from sinks.portal.pages.company_answers import said_table, to_answer, words_since
+from sinks.portal.pages.company_reporting import what_rates_rest_on
+from sinks.portal.pages.company_told import keep_reading, own_notices, own_signals
+from sinks.portal.pages.company_words import entitled_of
+from sinks.portal.pages.notices import notices_table
 from sinks.portal.pages.pieces import Column, Fact, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
-from sinks.portal.pages.signals import BECAME, LEVELS
-from sinks.portal.projection import ToldSignal, project, tells_hospitals
-from sinks.portal.texts import marked
+from sinks.portal.pages.signal_words import BECAME, LEVELS
+from sinks.portal.pages.words import notice_of
+from sinks.portal.projection import tells_hospitals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sinks.clickhouse.queries.company_database.entitled import Entitled
-    from sinks.clickhouse.queries.signals import StatedSignal
+    from sinks.clickhouse.queries.reviews import Notice
+    from sinks.portal.pages.company_told import Own
     from sinks.portal.portal import Asked
+    from sinks.portal.projection import ToldSignal
     from sinks.portal.texts import Texts
 
 
@@ -42,57 +40,46 @@ def router() -> APIRouter:
 
 def _signals(asked: Asked) -> Page:
     t, entitled = asked.texts, entitled_of(asked)
-    told = [
-        (signal, one)
-        for signal in read_signals(asked.client, asked.definition).signals
-        if (one := _told(asked, entitled, signal))
-    ]
     chosen = asked.one("id")
-    if chosen and chosen not in {one.id for _, one in told}:
+    own = own_signals(asked, entitled, naming_hospitals_of=chosen)
+    notices = own_notices(asked, entitled)
+    found = [one for one in own if one.told.id == chosen]
+    if chosen and not found:
         raise NotFoundError
-    _keep_reading(asked, [one.id for _, one in told if not chosen or one.id == chosen])
+    keep_reading(asked, [one.told.id for one in found or own] + [one.id for one in notices])
     home = f"/r/{asked.definition.name}/company"
-    sections = [Section(tables=[_table(t, home, [one for _, one in told])])]
-    for signal, one in told:
-        if one.id == chosen:
-            if tells_hospitals(signal, entitled):
-                write_down(asked, about=f"hospitals with carriers of {one.product}", people=0)
-            sections.append(
-                Section(
-                    f"{one.name}: {t(LEVELS[one.level])}, {t(BECAME[one.state])}",
-                    facts=list(_facts(t, one)),
-                    tables=list(_evidence(t, one)),
-                )
-            )
     return Page(
         t("Signals about your own products"),
-        sections,
+        [
+            Section(tables=[_table(t, home, [one.told for one in own])]),
+            *(part for one in found for part in _one(asked, entitled, one, notices)),
+            Section(t("Field safety notices"), tables=[notices_table(asked, notices)]),
+            *what_rates_rest_on(asked, entitled),
+        ],
         lead=t("By month, for the whole country. What one clinic explains goes to the clinic and to the registry."),
         trail=[Link(asked.person.company, home)],
         live=asked.definition.name,
-        notice=t.of(entitled.definition.registry.notice) if entitled.definition.registry.notice else "",
+        notice=notice_of(asked),
     )
 
 
-def _told(asked: Asked, entitled: Entitled, signal: StatedSignal) -> ToldSignal | None:
-    """The signal as the company is told of it; lots, hospitals and what others are compared with as the pages may."""
-    kind = signal.group if signal.group in entitled.own else next(iter(entitled.own))
-    plain = project(signal, entitled, others_not_compared="")
-    if plain is None and not signal.lot:
-        return None
-    reading = read_company(asked.client, entitled, parse_choice({"kind": [kind]}, entitled), curves=())
-    why_not = reading.others[kind].why_not if kind in reading.others else marked("others are not counted")
-    lots = lots_shown(
-        read_lots(asked.client, entitled, kind), signal.product.split(":")[1] if signal.lot else signal.product
+def _one(asked: Asked, entitled: Entitled, one: Own, notices: Sequence[Notice]) -> Iterator[Section]:
+    t, told = asked.texts, one.told
+    if tells_hospitals(one.stated, entitled):
+        about = f"hospitals with carriers of {told.product}"
+        write_down(asked, about=about, people=0, area="company hospitals", purpose=entitled.contract.purpose)
+    words = words_since(asked, told.id)
+    yield Section(
+        f"{told.name}: {t(LEVELS[told.level])}, {t(BECAME[told.state])}",
+        facts=list(_facts(t, told)),
+        tables=list(_evidence(t, told)),
     )
-    hospitals = read_hospitals(asked.client, entitled, signal.product) if tells_hospitals(signal, entitled) else []
-    return project(signal, entitled, others_not_compared=why_not, lots=lots, hospitals=hospitals)
-
-
-def _keep_reading(asked: Asked, ids: list[str]) -> None:
-    at = datetime.fromtimestamp(asked.portal.now(), UTC)
-    company = company_code(asked.person.company)
-    record_reading(asked.client, asked.definition.name, company, ids, at=at, channel="page", by=asked.person.subject)
+    yield Section(
+        t("What was said"),
+        [t("What you answer changes nothing of the signal: the registry decides.")],
+        forms=to_answer(asked, told.id, words, notices),
+        tables=[said_table(asked, words, notices)],
+    )
 
 
 def _table(t: Texts, home: str, told: list[ToldSignal]) -> Table:
@@ -112,8 +99,8 @@ def _table(t: Texts, home: str, told: list[ToldSignal]) -> Table:
         ]
         for one in told
     ]  # fmt: skip
-    marked = frozenset(place for place, one in enumerate(told) if one.level == "alarm" and one.state != "withdrawn")
-    return Table("signals", t("Signals as they stand"), columns, rows, marked=marked)
+    alarming = frozenset(place for place, one in enumerate(told) if one.level == "alarm" and one.state != "withdrawn")
+    return Table("signals", t("Signals as they stand"), columns, rows, marked=alarming)
 
 
 def _facts(t: Texts, one: ToldSignal) -> Iterator[Fact]:
@@ -122,7 +109,7 @@ def _facts(t: Texts, one: ToldSignal) -> Iterator[Fact]:
     if one.hospitals is not None:
         yield Fact(t("hospitals with carriers"), t.number(len(one.hospitals)), ", ".join(one.hospitals))
     if one.others_not_compared:
-        yield Fact(t("expected"), t("not shown"), one.others_not_compared)
+        yield Fact(t("expected"), t("not shown"), t(one.others_not_compared))
 
 
 def _evidence(t: Texts, one: ToldSignal) -> Iterator[Table]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from sinks.portal.charts.comparison import FunnelPoint, LeagueRow, funnel, league
 from sinks.portal.charts.over_time import control
 from sinks.portal.comparing import compare
-from sinks.portal.following import FEWEST, follow
+from sinks.portal.following import follow
 from sinks.portal.guard import AskError
 from sinks.portal.pages.indicators import short_of_target
 from sinks.portal.pages.pieces import Chart, Column, Fact, Section, Table, Written
@@ -20,6 +20,7 @@ from sinks.portal.pages.words import (
     period_cell,
     period_name,
     place_name,
+    runs_words,
     target_words,
     value_cells,
     value_columns,
@@ -308,31 +309,17 @@ def followed(asked: Asked, chosen: Chosen, nation: IndicatorReading, places: Ind
     rows = [row for row in places.rows if row.place == chosen.of] if chosen.of else list(nation.rows)
     name = place_name(asked, chosen.place if chosen.of else "nation", chosen.of)
     found = follow(indicator, rows, overlapping=chosen.per == "rolling")
-    signal = found.rules is not None and found.rules.signal
     spec = control(
         found.points,
         centre=found.centre,
         value_title=indicator_title(t, indicator),
-        signal=signal,
+        signal=found.signal,
         target=indicator.target,
         share=indicator.kind == "proportion",
         language=asked.language,
     )
     outside = sum(point.outside for point in found.points)
-    if found.centre is None:
-        words = t("Too few periods, or overlapping ones: no centre line and no limits.")
-    elif found.rules is None:
-        words = t("With fewer than %(number)s periods whose follow-up is over, runs tell nothing yet.", number=FEWEST)
-    else:
-        words = t(
-            "%(verdict)s Longest run on one side of the centre line: %(run)s (a signal above %(run_limit)s); crossings "
-            "of it: %(crossings)s (a signal below %(crossings_limit)s).",
-            verdict=t("The runs tell of a change.") if signal else t("The runs tell of no change."),
-            run=found.rules.longest_run,
-            run_limit=found.rules.longest_run_limit,
-            crossings=found.rules.crossings,
-            crossings_limit=found.rules.crossings_limit,
-        )
+    words = runs_words(t, found)
     table = Table(
         "over_time",
         t("%(place)s over time", place=name),

@@ -79,7 +79,8 @@ def cell_text(t: Texts, column: Column, value: Any) -> str:  # noqa: ANN401 - of
 
 def language_link(asked: Asked, language: Language) -> str:
     """The address of the same page in another language."""
-    return asked.request.url.include_query_params(lang=language).replace(scheme="", netloc="").__str__()
+    address = asked.request.url.include_query_params(lang=language)
+    return f"/{address.path.lstrip('/')}?{address.query}"  # two slashes in front would name another site
 
 
 def navigation(asked: Asked) -> Sequence[tuple[str, Sequence[Link]]]:
@@ -105,18 +106,23 @@ _PLACES: Sequence[tuple[str, str, str]] = (
     ("question", "/question", marked("Question")),
     ("indicators", "/indicators", marked("Indicators")),
     ("coverage", "/coverage", marked("Coverage")),
+    ("awareness", "/awareness", marked("Awareness")),
     ("flow", "/flow", marked("Flow")),
+    ("webhooks", "/webhooks", marked("Webhooks")),
     ("compliance", "/compliance", marked("Requirements")),
     ("access log", "/access", marked("Readings")),
     ("published", "/published", marked("Published")),
     ("variables", "/variables", marked("Variables")),
     ("monitors", "/monitors", marked("Monitors")),
 )
-_WATCHING = frozenset({"company", "signals", "monitors"})
+_WATCHING = frozenset({"signals", "monitors"})
+_OF_COMPANIES = frozenset({"company", "awareness", "webhooks"})
 
 
 def _has(definition: Any, area: str) -> bool:  # noqa: ANN401 - a registry's definition
-    return bool(definition.monitors.monitors) if area in _WATCHING else True
+    if area in _OF_COMPANIES:
+        return definition.registry.companies is not None
+    return definition.monitors.watch_anything if area in _WATCHING else True
 
 
 @cache

@@ -97,6 +97,12 @@ class Chart:
     spec: Mapping[str, Any]
     table: Table
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to draw."""
+        data = self.spec.get("data")
+        return not (self.table.rows if data is None else data["values"])
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -142,13 +148,27 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Fields that say one thing together, on a line of their own.
+
+    Attributes:
+        title: what they say.
+        fields: in their order.
+    """
+
+    title: str
+    fields: Sequence[Field]
+    kind: Literal["group"] = "group"
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """A form: of method "get" to choose what is shown, of method "post" to say something.
 
     Attributes:
         name: the place on the page.
         title: its legend.
-        fields: in their order.
+        fields: in their order, some of them in groups.
         submit: what stands on the button.
         action: where it goes; the page itself where empty.
         method: see above.
@@ -157,7 +177,7 @@ class Form:
 
     name: str
     title: str
-    fields: Sequence[Field]
+    fields: Sequence[Field | Group]
     submit: str
     action: str = ""
     method: Literal["get", "post"] = "get"
@@ -172,12 +192,14 @@ class Section:
         title: its heading; none where empty.
         text: paragraphs.
         warning: what must not be overlooked.
+        links: where one may go from here.
         facts, tables, charts, forms: shown in this order, forms first.
     """
 
     title: str = ""
     text: Sequence[str] = ()
     warning: str = ""
+    links: Sequence[Link] = ()
     facts: Sequence[Fact] = ()
     forms: Sequence[Form] = ()
     charts: Sequence[Chart] = ()
@@ -193,6 +215,7 @@ class Page:
         sections: from the top.
         lead: one or two sentences below the heading.
         trail: the pages above it, from the start.
+        further: the pages beside and below it, and its own address.
         live: the registry whose news it follows without being loaded anew; empty for none.
         read_as_of: what the numbers are of: the day and the versions, in words.
         notice: the registry's own notice.
@@ -204,6 +227,7 @@ class Page:
     sections: Sequence[Section]
     lead: str = ""
     trail: Sequence[Link] = ()
+    further: Sequence[Link] = ()
     live: str = ""
     read_as_of: str = ""
     notice: str = ""

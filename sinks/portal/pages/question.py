@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from sinks.clickhouse.queries.answer import answer
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.question import PLACES, TESTS, TIMES, askable, codes_of, groupable, parse, summable
-from sinks.portal.pages.pieces import HIDDEN, Column, Fact, Field, Form, Link, Option, Page, Section, Table
+from sinks.portal.pages.pieces import HIDDEN, Column, Fact, Field, Form, Group, Link, Option, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.texts import NOTHING, marked
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sinks.portal.texts import Texts
 
 _MORE = 2  # empty conditions to fill in below those that are said
+_IN_TURN = (marked("first by"), marked("then by"), marked("last by"))
 _CONTROLLERS = frozenset({"registrar", "vigilance"})
 
 
@@ -69,7 +70,7 @@ def _question(asked: Asked) -> Page:
             *_to_ask(asked, definition.forms[chosen], question),
         ],
         lead,
-        trail=[Link(t("This question as a link"), link)],
+        further=[Link(t("This question as a link"), link)],
         live=definition.name,
         notice=t.of(definition.registry.notice) if definition.registry.notice else "",
     )
@@ -93,7 +94,7 @@ def _to_ask(asked: Asked, form: DeclaredForm, question: Question | None) -> Iter
     )
     others = [one for one in asked.definition.forms.values() if one.name != form.name]
     also = question.also[0] if question and question.also else None
-    fields = [
+    fields: list[Field | Group] = [
         Field("form", "", "hidden", form.name),
         Field("first", t("from (day)"), "date", question.first.isoformat() if question and question.first else ""),
         Field("last", t("until (day)"), "date", question.last.isoformat() if question and question.last else ""),
@@ -113,9 +114,12 @@ def _to_ask(asked: Asked, form: DeclaredForm, question: Question | None) -> Iter
             question.value if question else "",
             [Option("", NOTHING), *(Option(one.name, _named(one)) for one in summable(form))],
         ),
-        *(
-            Field("by", t("keep apart by"), "select", chosen, [Option("", NOTHING), *(Option(*one) for one in places)])
-            for chosen in [*(question.by if question else ()), "", "", ""][:3]
+        Group(
+            t("keep apart by"),
+            [
+                Field("by", t(title), "select", chosen, [Option("", NOTHING), *(Option(*one) for one in places)])
+                for title, chosen in zip(_IN_TURN, [*(question.by if question else ()), "", "", ""], strict=False)
+            ],
         ),
         Field(
             "unit",
@@ -144,17 +148,22 @@ def _to_ask(asked: Asked, form: DeclaredForm, question: Question | None) -> Iter
 
 def _conditions(
     t: Texts, name: str, title: str, form: DeclaredForm, said: Sequence[AskedOf], *, more: int = _MORE
-) -> Iterator[Field]:
+) -> Iterator[Group]:
     fields = [Option("", NOTHING), *(Option(one.name, _named(one)) for one in askable(form))]
     tests = [Option(one, t(_TESTS[one])) for one in TESTS]
     for one in (*said, *(None for _ in range(more))):
-        yield Field(f"{name}_field", title, "select", one.field if one else "", fields)
-        yield Field(f"{name}_test", t("is"), "select", one.test if one else "eq", tests)
-        yield Field(f"{name}_value", t("value"), "text", one.value if one else "")
+        yield Group(
+            title,
+            [
+                Field(f"{name}_field", t("field"), "select", one.field if one else "", fields),
+                Field(f"{name}_test", t("test"), "select", one.test if one else "eq", tests),
+                Field(f"{name}_value", t("value"), "text", one.value if one else ""),
+            ],
+        )
 
 
-def _has_choice(field: Field) -> bool:
-    return field.kind != "many" or bool(field.options)
+def _has_choice(field: Field | Group) -> bool:
+    return isinstance(field, Group) or field.kind != "many" or bool(field.options)
 
 
 def _named(field: Any) -> str:  # noqa: ANN401 - a form's field

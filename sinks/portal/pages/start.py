@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from sinks.portal.pages.layout import navigation
-from sinks.portal.pages.pieces import Column, Link, Page, Section, Table
+from sinks.portal.pages.pieces import Page, Section
 from sinks.portal.pages.serving import add_page
 
 if TYPE_CHECKING:
@@ -23,20 +23,8 @@ def router() -> APIRouter:
 
 def _start(asked: Asked) -> Page:
     t = asked.texts
-    places = [(registry, Link(link.text, link.href)) for registry, links in navigation(asked) for link in links]
     return Page(
         t("Medical registries, live"),
-        [
-            Section(
-                tables=[
-                    Table(
-                        "places",
-                        t("Where you may go"),
-                        [Column("registry", t("registry")), Column("page", t("page"), "link")],
-                        places,
-                    )
-                ]
-            )
-        ],
+        [Section(registry, links=links) for registry, links in navigation(asked)],
         lead=t("A registration is live here within a second of being published, with every number that it changes."),
     )

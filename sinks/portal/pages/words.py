@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.version import epoch_and_offset
+from sinks.clickhouse.queries.awareness import rfc_3339
+from sinks.portal.following import FEWEST
 from sinks.portal.pages.pieces import HIDDEN, Column, Link, Written
 from sinks.portal.texts import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from schemas.definition.indicators import Indicator
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.queries.estimates import Estimate
     from sinks.clickhouse.queries.indicators import IndicatorRow
+    from sinks.portal.following import Followed
     from sinks.portal.pages.pieces import Hidden
     from sinks.portal.portal import Asked
     from sinks.portal.texts import Texts
@@ -57,6 +60,11 @@ def read_as_of(asked: Asked, until: date | None, generation: str, through: Mappi
         generation=generation,
         places=", ".join(places) or NOTHING,
     )
+
+
+def moment(t: Texts, at: datetime | None) -> Written | None:
+    """A moment in UTC; in a file as RFC 3339 has it."""
+    return None if at is None else Written(t.moment(at), rfc_3339(at))
 
 
 def unit_name(definition: RegistryDefinition, code: str) -> str:
@@ -176,3 +184,20 @@ def direction_words(t: Texts, indicator: Indicator) -> str:
             return t("higher is better")
         case _:
             return ""
+
+
+def runs_words(t: Texts, found: Followed) -> str:
+    """What the runs of a place over time tell, by Anhøj's rules."""
+    if found.centre is None:
+        return t("Too few periods, or overlapping ones: no centre line and no limits.")
+    if found.rules is None:
+        return t("With fewer than %(number)s periods whose follow-up is over, runs tell nothing yet.", number=FEWEST)
+    return t(
+        "%(verdict)s Longest run on one side of the centre line: %(run)s (a signal above %(run_limit)s); crossings "
+        "of it: %(crossings)s (a signal below %(crossings_limit)s).",
+        verdict=t("The runs tell of a change.") if found.signal else t("The runs tell of no change."),
+        run=found.rules.longest_run,
+        run_limit=found.rules.longest_run_limit,
+        crossings=found.rules.crossings,
+        crossings_limit=found.rules.crossings_limit,
+    )

@@ -67,7 +67,14 @@ class Entitled:
 
     def name_of(self, kind: str, code: str) -> str:
         """A product's name in its catalogue."""
-        return self.definition.catalogues[self.kinds[kind].catalogue].rows.get(code, {}).get("name", "")
+        return self._catalogued(kind, code).get("name", "")
+
+    def udi_di_of(self, kind: str, code: str | None) -> str:
+        """A product's UDI-DI in its catalogue; empty where it has none, and for all of a kind."""
+        return self._catalogued(kind, code or "").get("udi_di", "")
+
+    def _catalogued(self, kind: str, code: str) -> Mapping[str, str]:
+        return self.definition.catalogues[self.kinds[kind].catalogue].rows.get(code, {})
 
 
 def kinds_of(definition: RegistryDefinition) -> dict[str, Kind]:

@@ -101,10 +101,9 @@ def _query(source: Source, entitled: Entitled, kind: str) -> str:
 
 def _row(entitled: Entitled, kind: str, component: str, lot: str | None, several: Sequence[tuple[Any, ...]]) -> LotRow:
     pieces, people, in_use, *sums = (sum(numbers) for numbers in zip(*several, strict=True))
-    catalogue = entitled.definition.catalogues[entitled.kinds[kind].catalogue].rows
     return LotRow(
         component=component,
-        udi_di=catalogue[component].get("udi_di", ""),
+        udi_di=entitled.udi_di_of(kind, component),
         lot=lot,
         lots=len(several),
         pieces=pieces,
