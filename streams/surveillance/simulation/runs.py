@@ -43,6 +43,7 @@ at each look, and moves by a few outcomes; just after a stream has opened these 
 products and constructs came to statistics of 36 and 78 by that alone, at 300 to none above 13."""
 FEWEST = 2
 """Outcomes that it takes for any level."""
+_NO_END = 1e9
 _LEAST = 3.0  # no threshold that is thought of lies so low; what is below is not kept
 
 
@@ -128,7 +129,7 @@ def run(plan: Plan, seed: np.random.SeedSequence, number: int = 0, planned: floa
         {method: scores.of(planted[scores.stream] < 0) for method, scores in every.items()},
         tuple(plant.planted for plant in plants),
         {method: _of_planted(scores, planted) for method, scores in every.items()},
-        *_worse_unit(history, ratio, planter, monitor),
+        *_worse_unit(history, ratio, planter),
         dict(zip(kinds.tolist(), counts.tolist(), strict=True)),
     )
 
@@ -160,10 +161,11 @@ def _with_more(looks: Looks) -> Bools:
     return found
 
 
-def _worse_unit(
-    history: History, ratio: float, rng: np.random.Generator, monitor: Monitor
-) -> tuple[float, int, Scores]:
-    """The monitor's scores of what a unit uses whose operations all fail sooner from a day on."""
+def _worse_unit(history: History, ratio: float, rng: np.random.Generator) -> tuple[float, int, Scores]:
+    """The monitor's scores of what a unit uses whose operations all fail sooner from a day on.
+
+    They are looked at on few days, too few to tell when a stream of theirs would have closed: it is all one.
+    """
     if not ratio:
         none = np.empty(0, dtype=np.int64)
         return 0.0, 0, Scores(none, none, none, none, np.empty(0), np.empty(0))
@@ -175,7 +177,7 @@ def _worse_unit(
         [member[failed] * (1 << 32) + scene.exposed.told[failed] for member in (*scene.members, *scene.lots)]
     )
     some = np.isin(subject * (1 << 32) + day, known)
-    looks = known_path(scene, monitor, (subject[some], day[some]))
+    looks = known_path(scene, monitor_of(history.plan, _NO_END), (subject[some], day[some]))
     return ratio, since, _scores(scene, looks, np.where(looks.observed >= FEWEST, looks.statistic, 0.0), looks.per_year)
 
 
