@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from deploy.kept_runs import keep as keep_run
+from deploy.kept_runs import kept as kept_run
 from deploy.kept_runs import name_of, path_of
 from deploy.settings import load_settings
 from deploy.simulating import NothingToSimulateError, plan_of, simulate
@@ -78,6 +79,7 @@ def test_a_run_that_was_cut_short_goes_on_from_what_is_kept(runs: list[Run], tmp
     assert said(simulate(SMALL, histories=2, seed=5, processes=1, keep=folder)) == said(runs[:2])
     assert sorted(one.name for one in folder.iterdir()) == ["00000.npz", "00001.npz"]
     (first, second) = (path_of(folder, number) for number in range(2))
+    assert kept_run(first, name_of(SMALL, 5, PLANNED)) is not None  # by what it is of
     shutil.copy(second, first)  # what is there is read, not simulated again
     again = simulate(SMALL, histories=3, seed=5, processes=1, keep=folder, on_progress=told.append)
     assert said(again) == said([runs[1], *runs[1:3]])
