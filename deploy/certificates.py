@@ -17,8 +17,11 @@ from streams.surveillance.simulation.certificate import Certificate, Certificate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from schemas.definition.monitors import Monitor
+    from schemas.definition.monitors import Monitor, Thresholds
     from schemas.definition.registry import RegistryDefinition
+    from streams.surveillance.simulation.scene import StreamKind
+
+    _Said = float | tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +72,30 @@ def certificates_of(definition: RegistryDefinition) -> Certificates:
 def _certificate(definition: RegistryDefinition, monitor: Monitor) -> Certificate:
     text = read_text(definition.folder / str(monitor.certificate))
     found = read_certificate(text, monitor=hash_of_exposures(definition.monitors))
-    solved = found.levels_for(len(definition.monitors.exposures[monitor.exposures].product))
-    if solved is None:
-        raise CertificateError(f"nothing like {monitor.exposures} was simulated, so it has no thresholds for it")
-    declared = {**monitor.thresholds.model_dump(), "planned": monitor.planned}
-    for column, wanted in declared.items():
-        if (has := getattr(solved, column)) != wanted:
-            raise CertificateError(f"{column} is declared as {_plain(wanted)}; the certificate has {_plain(has)}")
+    several = len(definition.monitors.exposures[monitor.exposures].product) > 1
+    _hold(found, "construct" if several else "product", monitor.thresholds, monitor.planned, monitor.fewest)
+    for kind, own in monitor.streams.items():
+        try:
+            _hold(found, kind, own.thresholds, own.planned or monitor.planned, own.fewest or monitor.fewest)
+        except CertificateError as error:
+            raise CertificateError(f"streams.{kind}: {error}") from error
     return found
 
 
-def _plain(value: float | tuple[float, ...]) -> str:
+def _hold(found: Certificate, kind: StreamKind, thresholds: Thresholds, planned: float, fewest: int) -> None:
+    """Hold what is declared of a kind of stream against a certificate."""
+    solved = found.levels.get(kind)
+    if solved is None:
+        raise CertificateError(f"no {kind} was simulated, so it has no thresholds for it")
+    declared: dict[str, tuple[_Said, _Said]] = {
+        **{column: (getattr(solved, column), wanted) for column, wanted in thresholds.model_dump().items()},
+        "planned": (solved.planned, planned),
+        "fewest": (found.fewest, fewest),
+    }
+    for column, (has, wanted) in declared.items():
+        if has != wanted:
+            raise CertificateError(f"{column} is declared as {_plain(wanted)}; the certificate has {_plain(has)}")
+
+
+def _plain(value: _Said) -> str:
     return f"[{', '.join(f'{one:g}' for one in value)}]" if isinstance(value, tuple) else f"{value:g}"

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deploy import kept_runs
 from schemas.definition.generation import hash_of_exposures
 from streams.surveillance.simulation.certificate import Certificate, as_json
 from streams.surveillance.simulation.judge import judge
 from streams.surveillance.simulation.plan import Plan
-from streams.surveillance.simulation.runs import PLANNED, run
+from streams.surveillance.simulation.runs import FEWEST, PLANNED, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from schemas.definition.registry import RegistryDefinition
     from streams.surveillance.simulation.runs import Run
@@ -64,11 +66,12 @@ def simulate(
     seed: int,
     processes: int,
     planned: float = PLANNED,
+    keep: Path | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> list[Run]:
     """Run so many histories, some at once.
 
-    What comes of it depends on the seed, not on how many run at once.
+    What comes of it depends on the seed, not on how many run at once, nor on how often it was cut short.
 
     Args:
         plan: what is invented.
@@ -76,15 +79,27 @@ def simulate(
         seed: of all random numbers.
         processes: how many run at once.
         planned: expected outcomes at which the monitor's streams close.
+        keep: a folder for each history once it is done; those that are there already are not simulated again.
         on_progress: told how many histories are done.
+
+    Raises:
+        OtherRunsError: the folder holds histories of something else.
     """
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+    name = kept_runs.name_of(plan, seed, planned)
     seeds = np.random.SeedSequence(seed).spawn(histories)
     found = []
-    for name in _ONE_THREAD:  # read when a process loads numpy: histories are what runs side by side
-        os.environ.setdefault(name, "1")
+    for variable in _ONE_THREAD:  # read when a process loads numpy: histories are what runs side by side
+        os.environ.setdefault(variable, "1")
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=fresh) as pool:
-        waiting = [pool.submit(run, plan, one, number, planned) for number, one in enumerate(seeds)]
+        waiting = [
+            pool.submit(
+                _one, plan, one, number, planned, None if keep is None else (kept_runs.path_of(keep, number), name)
+            )
+            for number, one in enumerate(seeds)
+        ]
         try:
             for done in waiting:
                 found.append(done.result())
@@ -92,6 +107,17 @@ def simulate(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    return found
+
+
+def _one(plan: Plan, seed: np.random.SeedSequence, number: int, planned: float, place: tuple[Path, str] | None) -> Run:
+    """One history, from where it is kept if it is."""
+    if place is None:
+        return run(plan, seed, number, planned)
+    found = kept_runs.kept(*place)
+    if found is None:
+        found = run(plan, seed, number, planned)
+        kept_runs.keep(found, *place)
     return found
 
 
@@ -110,6 +136,7 @@ def certify(
         seed=seed,
         catalogue_years=len(runs) * plan.years,
         plan=as_json(asdict(plan)),
+        fewest=FEWEST,
         levels=verdict.levels,
         results=as_json(verdict.as_said()),
     )

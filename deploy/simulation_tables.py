@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deploy.tables import plain_table
+from streams.surveillance.simulation.error_rates import JUDGED
 from streams.surveillance.simulation.runs import DEFAULT
 from streams.surveillance.simulation.thresholds import BUDGETS
 
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 _DEFECTS = {
     "product": "a whole product",
     "lot": "one lot of 60",
+    "unit": "one unit",
     "late": "a product, from year 2 on",
     "interop": "Inter-op",
 }
-_ORDER = ("interop", "product", "lot", "late")
-_DRAWN = (("interop", 0.0), ("product", 2.0), ("product", 3.0), ("product", 8.0), ("lot", 8.0))
+_ORDER = ("interop", "product", "late", "lot", "unit")
+_DRAWN = (("product", 2.0), ("product", 3.0), ("product", 8.0), ("lot", 3.0), ("lot", 8.0), ("unit", 2.0))
 _PNG_SCALE = 1.5
 _AS_DECLARED = "as declared, "
 
@@ -64,8 +66,9 @@ def sheets(certificate: Certificate, *, whole: bool = True) -> list[Sheet]:
         _side_by_side(certificate, "alarm"),
         _side_by_side(certificate, "watch"),
         _as_declared(certificate),
-        _frontier(certificate),
-        _blamed(certificate),
+        *(_frontier(certificate, kind) for kind in JUDGED),
+        _blamed_for_unit(certificate),
+        _blamed_for_lot(certificate),
     ]
     return found + [_whole(one) for one in certificate.results["compared"] if whole or one["method"] == DEFAULT]
 
@@ -134,39 +137,42 @@ def _points(certificate: Certificate, defect: str, ratio: float) -> Iterable[dic
 
 
 def _false(certificate: Certificate) -> Sheet:
+    results = certificate.results
     rows = [
-        (
-            level,
-            f"{10 * budget:g}",
-            _rate(certificate.results["false"][level]),
-            f"{certificate.results['false'][level]['number']:,}",
-        )
-        for level, budget in BUDGETS.items()
+        ("all together", "", *(value for level in BUDGETS for value in _counted(results["false"][level]))),
+        *(
+            (
+                kind,
+                f"{results['streams'][kind]:,.0f}",
+                *(value for level in BUDGETS for value in _counted(results["false_of"][level][kind])),
+            )
+            for kind in certificate.levels
+        ),
     ]
+    budgets = [f"{level}, budget {10 * budget:g}" for level, budget in BUDGETS.items()]
     return Sheet(
-        "False signals in 10 catalogue-years, over all streams, in histories that no threshold was solved on",
-        ("level", "budget", "false, with 95 % limits", "counted"),
+        "False signals in 10 catalogue-years, with 95 % limits, in histories that no threshold was solved on",
+        ("streams of a", "of these, in a history", budgets[0], "counted", budgets[1], "counted"),
         tuple(rows),
     )
 
 
+def _counted(false: dict[str, Any]) -> tuple[str, str]:
+    return _rate(false), f"{false['number']:,}"
+
+
 def _thresholds(certificate: Certificate) -> Sheet:
-    rows = _rows_of("component", certificate.levels.per_year, certificate.levels.watch, certificate.levels.alarm)
-    constructs = certificate.results["construct_levels"]
-    if constructs:
-        rows += _rows_of("construct", constructs["per_year"], constructs["watch"], constructs["alarm"])
+    rows = [
+        (kind, f"{at:g}", f"{watch:.2f}", f"{alarm:.2f}")
+        for kind, levels in certificate.levels.items()
+        for at, watch, alarm in zip(levels.per_year, levels.watch, levels.alarm, strict=True)
+    ]
+    planned = next(iter(certificate.levels.values())).planned
     title = (
-        f"Thresholds, straight between the rows, level beyond; streams close at {certificate.levels.planned:g} expected"
+        f"Thresholds, straight between the rows, level beyond; streams close at {planned:g} expected, and it takes "
+        f"{certificate.fewest} outcomes for any level"
     )
     return Sheet(title, ("of a", "expected a year", "watch", "alarm"), tuple(rows))
-
-
-def _rows_of(
-    what: str, per_year: Iterable[float], watch: Iterable[float], alarm: Iterable[float]
-) -> list[tuple[str, ...]]:
-    return [
-        (what, f"{at:g}", f"{low:.2f}", f"{high:.2f}") for at, low, high in zip(per_year, watch, alarm, strict=True)
-    ]
 
 
 def _interop(certificate: Certificate) -> Sheet:
@@ -188,7 +194,10 @@ def _interop(certificate: Certificate) -> Sheet:
 
 def _side_by_side(certificate: Certificate, level: str) -> Sheet:
     compared = [one for one in certificate.results["compared"] if one["at"] == level]
-    title = f"Median days to detection (share found), at the rate of false alarms of level {level} in the first group"
+    title = (
+        f"Median days to detection (share found) by the defect's own kind of stream, each kind at the rate of false "
+        f"signals of level {level} in the first group"
+    )
     return _beside(title, compared, [one["method"] for one in compared])
 
 
@@ -199,51 +208,61 @@ def _as_declared(certificate: Certificate) -> Sheet:
 
 
 def _beside(title: str, compared: Sequence[dict[str, Any]], names: Iterable[str]) -> Sheet:
-    rows = [("false in 10 years", *(_rate(one["false"]) for one in compared))]
+    rows = [
+        (f"false in 10 years, {kind}s", *(_rate(one["false_of"][kind]) for one in compared))
+        for kind in compared[0]["false_of"]
+    ]
     for defect, ratio in _defects(compared):
         found = [_detected(one, defect, ratio) for one in compared]
         rows.append((_of(defect, ratio), *(f"{_median(one['median_days'])} ({one['share']:.0%})" for one in found)))
     return Sheet(title, ("defect", *names), tuple(rows))
 
 
-def _frontier(certificate: Certificate) -> Sheet:
+def _frontier(certificate: Certificate, kind: str) -> Sheet:
     rows = []
     for one in certificate.results["frontier"]:
+        if one["kind"] != kind:
+            continue
         bar = one["bar"]
-        rise = (
-            f"{bar['height'][1]:.1f} at {bar['per_year'][1]:g}, rising from {bar['per_year'][0]:g}" if bar else "none"
-        )
+        heights = " to ".join(f"{at:g}: {height:.1f}" for at, height in zip(*bar.values(), strict=True)) if bar else ""
         rows.append(
             (
                 one["level"],
                 f"{one['floor']:g}",
-                rise,
+                heights or "none",
                 f"{one['days']:.0f}" if bar else "",
-                str(one["interop"] or "never") if bar else "",
+                *((str(one["interop"] or "never") if bar else "",) if kind == "product" else ()),
                 "chosen" if one["chosen"] else "",
             )
         )
     columns = (
         "level",
-        "threshold of small products",
-        "of large ones, by expected a year",
+        "threshold of small ones",
+        "by expected a year",
         "days lost",
-        "Inter-op at",
+        *(("Inter-op at",) if kind == "product" else ()),
         "",
     )
-    title = (
-        "The frontier: thresholds of components that keep the budget; days lost on average over the kinds of defects"
-    )
+    title = f"The frontier: thresholds of {kind} streams that keep their part of the budget; days lost on average"
     return Sheet(title, columns, tuple(rows))
 
 
-def _blamed(certificate: Certificate) -> Sheet:
+def _blamed_for_unit(certificate: Certificate) -> Sheet:
+    said = certificate.results["blamed_for_unit"]
     rows = [
-        (f"{float(ratio):g}", *(f"{certificate.results['blamed'][level][ratio]:.2f}" for level in BUDGETS))
-        for ratio in certificate.results["blamed"]["watch"]
+        (f"{float(ratio):g}", kind, *(f"{said[level][kind][ratio]:.2f}" for level in BUDGETS))
+        for kind in said["watch"]
+        for ratio in said["watch"][kind]
     ]
-    title = "Products falsely flagged in the first group because one unit is worse, on average for each such unit"
-    return Sheet(title, ("hazard ratio of the unit", *BUDGETS), tuple(rows))
+    title = "Streams of the first group that signal falsely because one unit is worse, on average for each such unit"
+    return Sheet(title, ("hazard ratio of the unit", "streams of a", *BUDGETS), tuple(rows))
+
+
+def _blamed_for_lot(certificate: Certificate) -> Sheet:
+    said = certificate.results["blamed_for_lot"]
+    rows = [(f"{float(ratio):g}", *(f"{said[level][ratio]:.0%}" for level in BUDGETS)) for ratio in said["watch"]]
+    title = "Share of the lots with a defect whose product signals as well"
+    return Sheet(title, ("hazard ratio of the lot", *BUDGETS), tuple(rows))
 
 
 def _whole(compared: dict[str, Any]) -> Sheet:
@@ -258,10 +277,7 @@ def _whole(compared: dict[str, Any]) -> Sheet:
         for one in [_detected(compared, defect, ratio)]
     ]
     columns = ("defect", "planted", "found", "median days", "90 % days", "median implants", "90 % implants")
-    heights = " to ".join(f"{height:.2f}" for height in dict.fromkeys(compared["threshold"]["height"]))
-    title = (
-        f"{compared['method']}, {compared['at']} (threshold {heights}): {_rate(compared['false'])} false in 10 years"
-    )
+    title = f"{compared['method']}, {compared['at']}: {_rate(compared['false'])} false in 10 years"
     return Sheet(title, columns, tuple(rows))
 
 

@@ -35,21 +35,26 @@ def simulate(
     out: Annotated[
         Path | None, typer.Option(help="A folder for the certificate, its tables and the chart (SVG, PNG).")
     ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="A folder for each history once it is done; a run cut short goes on from there.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the certificate.")] = False,
 ) -> None:
     """Invent national registries, and see how often the monitors lie and how late they find what is wrong.
 
     Before a monitor is switched on. Each history has 500 components, 80 units and 12,000 operations a year: none with a
     defect, to solve the thresholds of watch and alarm from their budgets (1 false signal a year, 1 in 10 years, over
-    all streams together), then defects of hazard ratio 1.5 to 8 in a whole product, a lot, from the second year on, in
-    a unit, and the Inter-op cup. The same data go through plain MaxSPRT, CGR- and BK-CUSUM, AOANJRR stage 1 and the
-    NJR's levels. Say `guldadra simulate hip --quick` first; 1,000 years take half an hour on two processors.
+    all streams of products, constructs, families, companies, lots and units together), then defects of hazard ratio 1.5
+    to 8 in a whole product, a lot, from the second year on, in a unit, and the Inter-op cup. The same data go through
+    plain MaxSPRT, the CGR-CUSUM, AOANJRR stage 1 and the NJR's levels. Say `guldadra simulate hip --quick` first;
+    1,000 years take half an hour on two processors.
 
     A monitor names the certificate that is written with --out. Exit 1 where a budget is not kept.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from deploy.kept_runs import OtherRunsError
     from deploy.settings import SettingsError
     from deploy.simulating import NothingToSimulateError, certify, histories_of, plan_of
     from deploy.simulating import simulate as run_all
@@ -70,14 +75,18 @@ def simulate(
     terminal = Console(stderr=True)
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
         task = progress.add_task(f"{registry}: histories of {plan.years} years", total=many)
-        runs = run_all(
-            plan,
-            histories=many,
-            seed=seed,
-            processes=processes or os.cpu_count() or 1,
-            planned=closing,
-            on_progress=lambda done: progress.update(task, completed=done),
-        )
+        try:
+            runs = run_all(
+                plan,
+                histories=many,
+                seed=seed,
+                processes=processes or os.cpu_count() or 1,
+                planned=closing,
+                keep=keep,
+                on_progress=lambda done: progress.update(task, completed=done),
+            )
+        except OtherRunsError as error:
+            raise SettingsError(f"--keep: {error}") from error
     try:
         certificate = certify(definition, plan, runs, seed=seed, planned=closing)
     except CannotKeepError as error:

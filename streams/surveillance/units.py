@@ -42,3 +42,19 @@ def unit_factors(observed: Floats, expected: Floats, shape: float | None = None)
         shape = 1 / between
     factors: Floats = np.rint((shape + observed) / (shape + scaled) * _FINE) / _FINE
     return factors
+
+
+def unit_factors_of(observed: Floats, expected: Floats, shape: float | None = None) -> Floats:
+    """The factors of many subjects' units at once, a row for each subject; else as ``unit_factors``."""
+    total, due = observed.sum(axis=1, keepdims=True), expected.sum(axis=1, keepdims=True)
+    known = (total > 0) & (due > 0)
+    scaled = expected * np.divide(total, due, out=np.zeros_like(total), where=known)
+    if shape is None:
+        squared = (scaled**2).sum(axis=1, keepdims=True)
+        excess = ((observed - scaled) ** 2 - scaled).sum(axis=1, keepdims=True)
+        known &= excess > 0
+        shapes = np.divide(squared, excess, out=np.ones_like(total), where=known)
+    else:
+        shapes = np.full_like(total, shape)
+    factors: Floats = np.rint((shapes + observed) / (shapes + scaled) * _FINE) / _FINE
+    return np.where(known, factors, 1.0)

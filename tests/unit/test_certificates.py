@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -86,20 +87,43 @@ def test_another_registry_with_the_same_exposures_may_name_it(changed: Changed) 
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("watch: [4.2, ", "watch: [4.1, ", "watch is declared as [4.1, "),
-        ("alarm: [6.8, 6.8, ", "alarm: [6.8, 6.9, ", "alarm is declared as [6.8, 6.9, "),
-        ("per_year: [0.1, ", "per_year: [0.05, ", "per_year is declared as [0.05, "),
-        ("planned: ", "planned: 1", "planned is declared as 1"),
+        ("watch: [", "watch: [0.5, ", "watch is declared as [0.5, "),
+        ("alarm: [", "alarm: [999, ", "alarm is declared as [999, "),
+        ("per_year: [", "per_year: [0.01, ", "per_year is declared as [0.01, "),
     ],
 )
 def test_thresholds_that_are_not_its_own_are_refused(changed: Changed, before: str, after: str, says: str) -> None:
-    found = certificates_of(changed(before, after))
+    """The first number of each table is another one."""
+    table = re.compile(re.escape(before) + r"[^,\]]+, ")
+    monitors = (BUNDLED / "hip" / "monitors.yaml").read_text(encoding="utf-8")
+    found = certificates_of(changed(monitors, table.sub(after, monitors)))
     assert says in found.words("cup")
     assert "; the certificate has " in found.words("cup")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("planned: ", "planned: 1", "planned is declared as 1"),
+        ("fewest: 2", "fewest: 1", "fewest is declared as 1; the certificate has 2"),
+    ],
+)
+def test_so_is_what_else_decides_levels(changed: Changed, before: str, after: str, says: str) -> None:
+    assert says in certificates_of(changed(before, after)).words("cup")
+
+
+@pytest.mark.parametrize("kind", ["family", "company", "lot", "unit"])
+def test_each_kind_of_stream_has_thresholds_of_its_own(changed: Changed, kind: str) -> None:
+    found = certificates_of(changed(f"      {kind}: {{", f"      {kind}: {{fewest: 3, "))
+    assert f"refused: streams.{kind}: fewest is declared as 3" in found.words("cup")
+    assert list(found.found) == ["construct"]
+
+
 def test_constructs_have_thresholds_of_their_own(changed: Changed) -> None:
-    found = certificates_of(changed("per_year: [0.2, ", "per_year: [0.25, "))
+    monitors = (BUNDLED / "hip" / "monitors.yaml").read_text(encoding="utf-8")
+    components, construct = monitors.split("    exposures: construct")
+    found = certificates_of(changed(construct, construct.replace("per_year: [", "per_year: [0.001, ")))
+    assert components
     assert list(found.problems) == ["construct"]
     assert list(found.found) == ["cup", "stem", "head"]
 
@@ -152,8 +176,8 @@ def test_schemas_check_tells_the_same(changed: Changed, monkeypatch: pytest.Monk
     assert check(changed("certificate: ", "certificate: ")) == (0, nothing_wrong)
     code, told = check(changed(NAMES))
     assert (code, told.count("has no certificate"), told.endswith(nothing_wrong)) == (0, 4, True)
-    code, told = check(changed("planned: 100", "planned: 50"))
-    assert (code, told.count("planned is declared as 50; the certificate has 100")) == (1, 4)
+    code, told = check(changed("planned: 300", "planned: 50"))
+    assert (code, told.count("planned is declared as 50; the certificate has 300")) == (1, 4)
 
 
 def test_the_portal_is_told_what_certificates_say_and_which_are_refused(tmp_path: Path) -> None:
@@ -161,7 +185,9 @@ def test_the_portal_is_told_what_certificates_say_and_which_are_refused(tmp_path
     told = certified([hip])
     assert {monitor for registry, monitor in told if registry == "hip"} == set(hip.monitors.monitors)
     cup = told["hip", "cup"]
-    assert (cup.catalogue_years, cup.budgets, cup.problem) == (460, {"watch": 1.0, "alarm": 0.1}, "")
+    certificate = certificates_of(hip).found["cup"]
+    assert (cup.catalogue_years, cup.budgets) == (certificate.catalogue_years, {"watch": 1.0, "alarm": 0.1})
+    assert cup.problem == ""
     assert {"false", "compared", "curves"} <= cup.results.keys()
 
     folder = tmp_path / "hip"

@@ -22,7 +22,7 @@ def test_the_tables_are_those_of_the_certificate() -> None:
 
 def test_it_was_made_by_the_plan_as_it_is() -> None:
     assert CERTIFICATE.plan == as_json(asdict(Plan()))
-    assert CERTIFICATE.levels.planned == PLANNED
+    assert {levels.planned for levels in CERTIFICATE.levels.values()} == {PLANNED}
 
 
 def test_the_budgets_are_kept_and_inter_op_is_raised_when_it_is_wanted() -> None:

@@ -64,7 +64,7 @@ def _false(t: Texts, certified: Certified) -> Table:
     ]
     return Table(
         "false",
-        t("False signals in ten catalogue-years, over all products together"),
+        t("False signals in ten catalogue-years, over all streams together"),
         [
             Column("level", t("level")),
             Column("budget", t("budget"), "decimal"),
@@ -187,6 +187,7 @@ def _defect(t: Texts, defect: str, ratio: float) -> str:
     known = {
         "product": t("a whole product"),
         "lot": t("one lot of 60"),
+        "unit": t("one unit"),
         "late": t("a product, from its second year on"),
         "interop": "Inter-op",
     }

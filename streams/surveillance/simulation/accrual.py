@@ -17,98 +17,81 @@ from streams.surveillance.intervals import INTERVALS, interval_of, spans
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.surveillance.simulation.exposed import Exposed
+    from streams.surveillance.simulation.scene import Scene
 
-    Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What a monitor group is told.
+class Own(NamedTuple):
+    """What a subject has on a day.
 
     Attributes:
-        exposed: all exposures.
-        shared: which of them others are compared with.
-        base: by subject, the one whose shared exposures are left out of its comparator; -1 for none.
-        lag: of each unit.
-        strata: how many there are.
-        end: the last day.
+        units: those that it is used by.
+        time: days at risk by unit and cell, of the cells that are used.
+        events: first outcomes by unit and cell.
     """
 
-    exposed: Exposed
-    shared: Bools
-    base: Ints
-    lag: Ints
-    strata: int
-    end: int
-
-
-class All(NamedTuple):
-    """Sums of shared exposures on a day.
-
-    Attributes:
-        unit_time: days at risk by unit and cell.
-        time: by cell.
-        events: first outcomes by cell.
-        unit_events: by unit.
-    """
-
-    unit_time: Floats
+    units: Ints
     time: Floats
     events: Floats
-    unit_events: Floats
 
 
 class Accrual:
     """Sums of a scene; `upto` brings them to a day, never back.
 
-    What the same exposures accrue may be handed in, where another scene that differs only in subjects had it.
-
     Attributes:
-        units_of: by subject, the first and last place (not included) of its rows in ``units``.
-        units: of each row, the unit.
+        cells: of all those that there are, the ones that are used, since nobody has been followed longer.
+        unit_time: days at risk of shared exposures by unit and used cell.
+        unit_events: their first outcomes.
     """
 
-    def __init__(self, scene: Scene, turns: Turns | None = None) -> None:
-        exposed, many = scene.exposed, scene.lag.size
-        self.cells = scene.strata * INTERVALS
-        keys, pair = np.unique(exposed.subject * many + exposed.unit, return_inverse=True)
-        self.units = keys % many
-        bounds = np.arange(scene.base.size + 1) * many
-        places = np.searchsorted(keys, bounds)
-        self.units_of = np.stack((places[:-1], places[1:]), axis=1)
-        time, events = turns or turns_of(scene)
-        self._own = _Lines(time, pair[time.row], keys.size, self.cells)
-        self._own_events = _Counts(events, pair[events.row], keys.size, self.cells)
-        some, told = scene.shared[time.row], scene.shared[events.row]
-        self._all = _Lines(time.of(some), exposed.unit[time.row[some]], many, self.cells)
-        self._all_events = _Counts(events.of(told), exposed.unit[events.row[told]], many, self.cells)
+    def __init__(self, scene: Scene) -> None:
+        many = scene.lag.size
+        intervals = int(interval_of(np.array([scene.end]))[0]) + 1
+        self.cells = (np.arange(scene.strata)[:, None] * INTERVALS + np.arange(intervals)).ravel()
+        self._intervals, self._many = intervals, many
+        keys = [np.where(one >= 0, one * many + scene.exposed.unit, -1) for one in scene.members]
+        every = np.unique(np.concatenate(keys))
+        self._units = every[every >= 0] % many
+        found = every[every >= 0]
+        bounds = np.searchsorted(found, np.arange(scene.subjects.kind.size + 1) * many)
+        self.places = np.stack((bounds[:-1], bounds[1:]), axis=1).tolist()
+        size = found.size
+        # the place after the last takes what is nobody's; the units' follow, with one more
+        rows = [np.where(key >= 0, np.searchsorted(found, key), size) for key in keys]
+        rows.append(size + 1 + np.where(scene.shared, scene.exposed.unit, many))
+        self._place = np.stack(rows).astype(np.int32)
+        self._turns = turns_of(scene)
+        shape = (size + 2 + many, self.cells.size)
+        self._level, self._slope, self._events = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.float32)
+        self._bounds = [np.searchsorted(one.day, np.arange(scene.end + 2)) for one in self._turns]
+        self._all = slice(size + 1, size + 1 + many)
         self._day = -1
-        self._of_all = self._summed()
 
     def upto(self, day: int) -> None:
         """Take all that is told up to a day, itself included."""
-        if day == self._day:
-            return
+        width = self.cells.size
+        for turns, bounds in zip(self._turns, self._bounds, strict=True):
+            new = slice(bounds[self._day + 1], bounds[day + 1])
+            cell = turns.cell[new] // INTERVALS * self._intervals + turns.cell[new] % INTERVALS
+            place = (self._place[:, turns.row[new]].astype(np.int64) * width + cell).ravel()
+            ways = self._place.shape[0]
+            if turns is self._turns.time:
+                np.add.at(self._level.reshape(-1), place, np.tile(turns.more[new].astype(np.float64), ways))
+                np.add.at(self._slope.reshape(-1), place, np.tile(turns.slope[new].astype(np.float64), ways))
+            else:
+                np.add.at(self._events.reshape(-1), place, np.tile(turns.more[new].astype(np.float32), ways))
         self._day = day
-        for sums in (self._own, self._own_events, self._all, self._all_events):
-            sums.upto(day)
-        self._of_all = self._summed()
+        self.unit_time = self._level[self._all] + self._slope[self._all] * day
+        self.unit_events = self._events[self._all].astype(np.float64)
 
-    def of_all(self) -> All:
-        """The sums of shared exposures, not to be changed."""
-        return self._of_all
-
-    def own(self, subject: int) -> tuple[Ints, Floats, Floats]:
-        """A subject's units, and its days at risk and first outcomes by these and cell."""
-        rows = slice(*self.units_of[subject])
-        return self.units[rows], self._own.values(rows), self._own_events.values(rows)
-
-    def _summed(self) -> All:
-        time, events = self._all.values(slice(None)), self._all_events.values(slice(None))
-        return All(time, time.sum(axis=0), events.sum(axis=0), events.sum(axis=1))
+    def own(self, subject: int) -> Own:
+        """What a subject has on the day."""
+        first, last = self.places[subject]
+        time = self._slope[first:last] * self._day
+        time += self._level[first:last]
+        return Own(self._units[first:last], time, self._events[first:last].astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,35 +104,8 @@ class _Turns:
     more: NDArray[np.integer]
     slope: NDArray[np.integer]
 
-    def of(self, which: Bools) -> _Turns:
+    def of(self, which: NDArray[np.bool_] | Ints) -> _Turns:
         return _Turns(self.day[which], self.row[which], self.cell[which], self.more[which], self.slope[which])
-
-
-class _Lines:
-    """Sums of straight lines, by row and cell."""
-
-    def __init__(self, turns: _Turns, row: NDArray[np.integer], rows: int, cells: int) -> None:
-        self._turns, self._place = turns, row * cells + turns.cell
-        self._level = np.zeros((rows, cells), dtype=np.int64)
-        self._slope = np.zeros((rows, cells), dtype=np.int64)
-        self._day = self._seen = 0
-
-    def upto(self, day: int) -> None:
-        until = int(np.searchsorted(self._turns.day, day, side="right"))
-        new = slice(self._seen, until)
-        np.add.at(self._level.reshape(-1), self._place[new], self._turns.more[new])
-        np.add.at(self._slope.reshape(-1), self._place[new], self._turns.slope[new])
-        self._seen, self._day = until, day
-
-    def values(self, rows: slice) -> Floats:
-        return (self._level[rows] + self._slope[rows] * self._day).astype(np.float64)
-
-
-class _Counts(_Lines):
-    """Sums that only jump."""
-
-    def values(self, rows: slice) -> Floats:
-        return self._level[rows].astype(np.float64)
 
 
 class Turns(NamedTuple):
@@ -161,7 +117,30 @@ class Turns(NamedTuple):
 
 def turns_of(scene: Scene) -> Turns:
     """What becomes known of a scene's exposures."""
-    return Turns(_time_turns(scene), _outcomes(scene))
+    return Turns(*(_in_order(_taken_back(scene, one), scene.end) for one in (_time_turns(scene), _outcomes(scene))))
+
+
+def _taken_back(scene: Scene, turns: _Turns) -> _Turns:
+    """The turns up to the day on which each exposure is taken back, and on that day all that they came to."""
+    until = scene.exposed.until[turns.row]
+    stands = turns.day < until
+    again = turns.of(stands & (until <= scene.end))
+    columns = (
+        (turns.day[stands], scene.exposed.until[again.row]),
+        (turns.row[stands], again.row),
+        (turns.cell[stands], again.cell),
+        (turns.more[stands], -again.more),
+        (turns.slope[stands], -again.slope),
+    )
+    return _Turns(*(np.concatenate(column) for column in columns))
+
+
+def _in_order(turns: _Turns, end: int) -> _Turns:
+    """The turns up to the last day, in the order of days."""
+    rows = np.flatnonzero(turns.day <= end)
+    # numbers of 16 bits are sorted by radix, many times as fast
+    narrow = turns.day[rows].astype(np.uint16 if end < 1 << 16 else np.int64)
+    return turns.of(rows[np.argsort(narrow, kind="stable")])
 
 
 def _time_turns(scene: Scene) -> _Turns:
@@ -184,22 +163,11 @@ def _time_turns(scene: Scene) -> _Turns:
         (np.maximum(ends, known), row, cell, ends, -one),
         (exposed.told[beyond.row], beyond.row, cell[taken], (enter - leave)[taken], np.zeros_like(beyond.row)),
     ]
-    day, row, cell, more, slope = (np.concatenate(column) for column in zip(*columns, strict=True))
-    order = _by_day(day, scene.end)
-    return _Turns(day[order], row[order], cell[order], more[order], slope[order])
-
-
-def _by_day(day: Ints, end: int) -> Ints:
-    """The rows up to the last day, in the order of days."""
-    rows = np.flatnonzero(day <= end)
-    # numbers of 16 bits are sorted by radix, many times as fast
-    narrow = day[rows].astype(np.uint16 if end < 1 << 16 else np.int64)
-    return rows[np.argsort(narrow, kind="stable")]
+    return _Turns(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
 def _outcomes(scene: Scene) -> _Turns:
     exposed = scene.exposed
-    happened = np.flatnonzero(exposed.event)
-    rows = happened[_by_day(exposed.told[happened], scene.end)]
+    rows = np.flatnonzero(exposed.event)
     cell = exposed.stratum[rows] * INTERVALS + interval_of(exposed.stop[rows] - exposed.start[rows])
     return _Turns(exposed.told[rows], rows, cell, np.ones_like(rows), np.zeros_like(rows))

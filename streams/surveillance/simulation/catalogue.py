@@ -34,12 +34,16 @@ class Catalogue:
         given_up: day from which it is used no more.
         only_unit: the unit that alone uses it; -1 for all units.
         weight: how much each surgeon would use it, a row for each surgeon.
+        family: number of its family.
+        company: number of its family's company.
     """
 
     introduced: Ints
     given_up: Ints
     only_unit: Ints
     weight: Floats
+    family: Ints
+    company: Ints
 
 
 def invented_catalogue(plan: Plan, rng: np.random.Generator) -> list[Catalogue]:
@@ -97,7 +101,9 @@ def _of_kind(plan: Plan, at_start: int, new: list[int], alone: int, rng: np.rand
     taste = rng.normal(0.0, _TASTE_OF_UNIT, (plan.units, many))[unit]
     taste = np.exp(taste + rng.normal(0.0, _TASTE_OF_SURGEON, (unit.size, many)))
     here = np.where(only_unit < 0, 1.0, np.where(unit[:, None] == only_unit, _AT_ONE_UNIT, 0.0))
-    return Catalogue(introduced, given_up, only_unit, use * taste * here)
+    family = rng.integers(0, max(many // plan.per_family, 1), many)
+    company = rng.integers(0, plan.companies, int(family.max()) + 1)[family]
+    return Catalogue(introduced, given_up, only_unit, use * taste * here, family, company)
 
 
 def _some(plan: Plan, rng: np.random.Generator) -> int:

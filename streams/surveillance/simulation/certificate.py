@@ -12,7 +12,9 @@ from streams.surveillance.levels import Levels
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION = 1
+    from streams.surveillance.simulation.scene import StreamKind
+
+VERSION = 2
 _LENGTH = 16
 
 
@@ -30,7 +32,8 @@ class Certificate:
         seed: of the random numbers.
         catalogue_years: how many were simulated.
         plan: the registry that was invented.
-        levels: thresholds, as the monitor takes them.
+        fewest: outcomes that it takes for any level.
+        levels: thresholds by kind of stream, as the monitor takes them.
         results: methods with their error rates, as they are printed.
     """
 
@@ -39,20 +42,14 @@ class Certificate:
     seed: int
     catalogue_years: int
     plan: dict[str, Any]
-    levels: Levels
+    fewest: int
+    levels: dict[StreamKind, Levels]
     results: dict[str, Any]
 
     @property
     def id(self) -> str:
         """Sixteen hexadecimal digits of a hash of all that it says."""
         return hashlib.sha256(_text(self._content()).encode()).hexdigest()[:_LENGTH]
-
-    def levels_for(self, products: int) -> Levels | None:
-        """The thresholds of what so many products make up; None where nothing of that kind was simulated."""
-        if products == 1:
-            return self.levels
-        constructs = self.results.get("construct_levels")
-        return None if constructs is None else _levels(constructs)
 
     def written(self) -> str:
         """The file."""
@@ -65,7 +62,8 @@ class Certificate:
             "seed": self.seed,
             "catalogue_years": self.catalogue_years,
             "plan": self.plan,
-            "levels": asdict(self.levels),
+            "fewest": self.fewest,
+            "levels": {kind: asdict(levels) for kind, levels in self.levels.items()},
             "results": self.results,
         }
 
@@ -86,7 +84,7 @@ def read_certificate(text: str, *, monitor: str | None = None) -> Certificate:
         version, name = said.pop("version"), said.pop("id")
         if version != VERSION:
             raise CertificateError(f"the certificate is of version {version}, not {VERSION}")
-        found = Certificate(**{**said, "levels": _levels(said["levels"])})
+        found = Certificate(**{**said, "levels": {kind: _levels(of) for kind, of in said["levels"].items()}})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CertificateError(f"this is no certificate: {error}") from error
     if found.id != name:

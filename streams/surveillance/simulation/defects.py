@@ -1,13 +1,14 @@
 """Defects planted in a history: in a whole product, one lot of it or one unit; late ones; and the Inter-op cup itself.
 
-Beside each product with a defect stands the same product without, which all others go on being compared with; so many
-defects fit one history and none hides another. Patients are the same with the defect as without: they only fail sooner.
+Beside each product, lot or unit with a defect stands the same without, which all others go on being compared with; so
+many defects fit one history and none hides another. Patients are the same with the defect as without: they only fail
+sooner.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from streams.surveillance.simulation.history import History
 
+    Bools = NDArray[np.bool_]
     Ints = NDArray[np.int64]
 
 RATIOS = (1.5, 2.0, 3.0, 8.0)
@@ -27,7 +29,6 @@ LATE_RATIO, LATE_FROM = 2.0, 365
 INTEROP_REOPERATED = {2: 112, 6: 141, 11: 161, 15: 200, 20: 212}
 """By implant, the day of its reoperation; implant n was put in on day 6 n. The reference case: 30 in six months."""
 _INTEROP_IMPLANTS, _INTEROP_EVERY, _INTEROP_UNITS = 30, 6, 5
-_LOT = 60
 _FOLLOWED = int(5 * YEAR)  # a product is planted in that is on sale so long
 _LEAST_USE = 50  # implants in that time; of fewer nobody can learn
 
@@ -37,7 +38,7 @@ class Planted:
     """A defect.
 
     Attributes:
-        defect: what it is: "product", "lot", "late" or "interop".
+        defect: what it is: "product", "lot", "unit", "late" or "interop".
         ratio: hazard ratio; 0 for Inter-op, whose outcomes are given.
         onset: day of the first operation with it.
         starts: days of all operations with it, ascending.
@@ -48,43 +49,77 @@ class Planted:
     onset: int
     starts: Ints
 
+    @property
+    def kind(self) -> Literal["product", "lot", "unit"]:
+        """The kind of stream that it is to be found by."""
+        if self.defect == "lot":
+            return "lot"
+        return "unit" if self.defect == "unit" else "product"
 
-@dataclass(frozen=True, slots=True)
-class Planting:
-    """Defects and the exposures with them.
+
+class Beside(NamedTuple):
+    """What a defect stands beside, that has none; -1 for nothing.
 
     Attributes:
-        planted: what each is.
-        exposed: of each the exposures, in the order of ``planted``.
-        base: of each the product that it stands beside; -1 for none.
+        product: code of the product, of the first kind.
+        lot: number of the lot.
+        unit: number of the unit.
     """
 
-    planted: tuple[Planted, ...]
-    exposed: tuple[Exposed, ...]
-    base: tuple[int, ...]
+    product: int = -1
+    lot: int = -1
+    unit: int = -1
 
 
-def planting(history: History, product: Ints, rng: np.random.Generator) -> Planting:
+class Plant(NamedTuple):
+    """A defect, and what is told of all operations of its product or unit.
+
+    Attributes:
+        planted: what it is.
+        beside: what it stands beside.
+        exposed: the operations.
+        in_lot: which of them are of the lot with the defect.
+    """
+
+    planted: Planted
+    beside: Beside
+    exposed: Exposed
+    in_lot: Bools
+
+
+def planting(history: History, product: Ints, lot: Ints, rng: np.random.Generator) -> list[Plant]:
     """All defects in a history.
 
     Args:
         history: without defects.
         product: code of each operation's product of the group.
-        rng: chooses the products, the lots, and when and where Inter-op is put in.
+        lot: number of its lot.
+        rng: chooses the products, the lots, the units, and when and where Inter-op is put in.
     """
-    found: list[tuple[Planted, Exposed]] = [_interop(history, rng)]
+    found = [_interop(history, rng)]
     targets = rng.permutation(_eligible(history, product))[: history.plan.targets]
     for target in targets.tolist():
         rows = np.flatnonzero(product == target)
-        first = int(rng.integers(0, max(rows.size - _LOT, 1)))
-        lot = rows[first : first + _LOT]
+        chosen = _some_lot(lot[rows], history.plan.lot, rng)
+        of_lot = rows[lot[rows] == chosen]
         for ratio in RATIOS:
-            found.append(_defect(history, _Defect("product", ratio), rows, rows))
-            found.append(_defect(history, _Defect("lot", ratio), rows, lot))
-        found.append(_defect(history, _Defect("late", LATE_RATIO, LATE_FROM), rows, rows))
-    bases = [-1, *(target for target in targets.tolist() for _ in range(2 * len(RATIOS) + 1))]
-    planted, exposures = zip(*found, strict=True)
-    return Planting(planted, exposures, tuple(bases))
+            found.append(_defect(history, _Defect("product", ratio, Beside(target)), rows, rows))
+            found.append(_defect(history, _Defect("lot", ratio, Beside(target, chosen)), rows, of_lot))
+        late = _Defect("late", LATE_RATIO, Beside(target), LATE_FROM)
+        found.append(_defect(history, late, rows, rows))
+    for unit in rng.permutation(history.plan.units)[: history.plan.targets].tolist():
+        since = some_day(history, rng)
+        rows = np.flatnonzero(history.operations.unit == unit)
+        worse = rows[history.operations.day[rows] >= since]
+        if worse.size:
+            found += [_defect(history, _Defect("unit", ratio, Beside(unit=unit)), rows, worse) for ratio in RATIOS]
+    return found
+
+
+def some_day(history: History, rng: np.random.Generator) -> int:
+    """A day while the monitor watches, five years before the end at the latest, on which a unit becomes worse."""
+    plan = history.plan
+    return int(plan.switched_on + rng.integers(0, max(int((plan.years - 5) * YEAR), 1)))
 
 
 def unit_excess(history: History, unit: int, ratio: float, since: int) -> Ints:
@@ -116,21 +151,32 @@ def _eligible(history: History, product: Ints) -> Ints:
 class _Defect(NamedTuple):
     name: str
     ratio: float
+    beside: Beside
     from_age: int = 0
 
 
-def _defect(history: History, defect: _Defect, rows: Ints, with_it: Ints) -> tuple[Planted, Exposed]:
+def _some_lot(lot: Ints, size: int, rng: np.random.Generator) -> int:
+    """A lot of which at least half of what a lot has is used; the most used where there is none."""
+    numbers, used = np.unique(lot[lot >= 0], return_counts=True)
+    enough = numbers[used >= min(size // 2, used.max())]
+    return int(rng.choice(enough))
+
+
+def _defect(history: History, defect: _Defect, rows: Ints, with_it: Ints) -> Plant:
     """Some operations, of which some have a defect."""
     operations = history.operations
     outcome = outcome_days(history.plan, operations)
     worse = outcome_days(history.plan, operations, ratio=defect.ratio, from_age=defect.from_age)
     outcome[with_it] = worse[with_it]
     starts = operations.day[with_it]
-    told = exposed(operations, np.zeros_like(outcome), outcome).of(rows)
-    return Planted(defect.name, defect.ratio, int(starts[0]), starts), told
+    told = exposed(operations.of(rows), outcome[rows])
+    if defect.beside.product >= 0:  # while it is told as another product's, it is not this one's
+        told = told.of(~told.mistaken | (operations.first_codes[rows, 0] == operations.codes[rows, 0])[told.operation])
+    in_lot = np.isin(rows, with_it)[told.operation] & ~told.mistaken & (defect.name == "lot")
+    return Plant(Planted(defect.name, defect.ratio, int(starts[0]), starts), defect.beside, told, in_lot)
 
 
-def _interop(history: History, rng: np.random.Generator) -> tuple[Planted, Exposed]:
+def _interop(history: History, rng: np.random.Generator) -> Plant:
     plan = history.plan
     share, _, _ = plan.strata_as_columns()
     onset = int(rng.integers(plan.switched_on, plan.days - int(YEAR)))
@@ -145,5 +191,7 @@ def _interop(history: History, rng: np.random.Generator) -> tuple[Planted, Expos
     published = start + rng.exponential(mean_delay).astype(np.int64)
     told = np.maximum(published, stop + rng.exponential(mean_delay).astype(np.int64))
     stratum = rng.choice(share.size, number.size, p=share)
-    rows = Exposed(np.zeros_like(start), unit, stratum, start, published, stop, event, told)
-    return Planted("interop", 0.0, onset, start), rows
+    no = np.zeros_like(event)
+    never = np.full_like(start, NEVER)
+    rows = Exposed(number, no, no, unit, stratum, start, published, stop, event, told, never)
+    return Plant(Planted("interop", 0.0, onset, start), Beside(), rows, no)

@@ -1,16 +1,19 @@
-"""Error rates of a method at a threshold: how often it lies, how much it finds, and how late."""
+"""Error rates of a method at thresholds: how often it lies, how much it finds, and how late."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from scipy.special import gammaincinv
 
-from streams.statistics.rates import incidence_rate
+from streams.surveillance.simulation.runs import DEFAULT
+from streams.surveillance.simulation.scene import STREAM_KINDS, StreamKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 _PER = 10.0
 _LATE = 0.9
+_LOWER, _UPPER = 0.025, 0.975
+JUDGED: tuple[StreamKind, ...] = ("product", "lot", "unit")
+"""The kinds of streams that defects are planted for, by which methods are compared."""
 
 
 class Bar(NamedTuple):
@@ -48,6 +54,10 @@ class Bar(NamedTuple):
         return above.of(first)
 
 
+Bars = Mapping[StreamKind, Bar]
+"""A threshold for each kind of stream."""
+
+
 def flat(height: float) -> Bar:
     """One threshold for all."""
     return Bar((0.0,), (height,))
@@ -59,7 +69,7 @@ class FalseAlarms(NamedTuple):
     Attributes:
         number: of streams that reached the threshold, once each, although nothing was wrong.
         per_ten_years: in ten years of a catalogue.
-        lower: exact lower 95 % limit.
+        lower: lower 95 % limit.
         upper: upper limit.
     """
 
@@ -94,53 +104,122 @@ class Detected:
     late_implants: float | None
 
 
-def false_alarms(runs: Sequence[Run], method: str, bar: Bar, plan: Plan, *, groups: Collection[int]) -> FalseAlarms:
-    """False alarms of a method in some monitor groups.
+class Delay(NamedTuple):
+    """How late a planted defect was found: days since its first operation and implants by then; infinite if never."""
+
+    defect: str
+    ratio: float
+    days: float
+    implants: float
+
+
+def false_signals(run: Run, method: str, kind: StreamKind, bar: Bar, plan: Plan, *, groups: int | None = None) -> int:
+    """How many streams of a kind signal falsely in a history.
 
     A stream that had reached the threshold before the monitor was switched on is not counted, since no more is raised.
+    Units were followed once, but are watched beside each group of components, where nothing else becomes of them: each
+    of their signals counts for all of these.
+
+    Args:
+        run: of the history.
+        method: which.
+        kind: of the streams.
+        bar: their threshold.
+        plan: of the history.
+        groups: how many groups count, the first ones; all where left out.
     """
-    number = 0
+    scores = run.null[method]
+    is_one = scores.kind == STREAM_KINDS.index(kind)
+    if groups is not None:
+        is_one &= scores.group < groups
+    number = int(np.sum(bar.reached(scores.of(is_one)).day >= plan.switched_on))
+    return number * (watched_beside(plan, groups) if kind == "unit" else 1)
+
+
+def watched_beside(plan: Plan, groups: int | None = None) -> int:
+    """Beside how many groups of components units are watched."""
+    return len(plan.kinds) if groups is None else min(groups, len(plan.kinds))
+
+
+def rate_of(numbers: Sequence[int], plan: Plan) -> FalseAlarms:
+    """False alarms from their numbers in each of some histories.
+
+    The limits are the exact ones of a Poisson count (Garwood 1936), of as many fewer alarms, and so wider, as numbers
+    differ more between histories than chance would have it.
+    """
+    counts = np.array(numbers, dtype=np.float64)
+    total, years = float(counts.sum()), counts.size * plan.years
+    spread = 1.0
+    if counts.size > 1 and total:
+        spread = max(float(counts.var(ddof=1) / counts.mean()), 1.0)
+    own = total / spread
+    scale = spread * _PER / years
+    lower = float(gammaincinv(own, _LOWER)) if own else 0.0
+    return FalseAlarms(int(total), total * _PER / years, lower * scale, float(gammaincinv(own + 1, _UPPER)) * scale)
+
+
+def delays(runs: Iterable[Run], method: str, bars: Bars) -> list[Delay]:
+    """How late each planted defect was found, by the kind of stream that is to find it.
+
+    One where a signal stood before the defect began is left out.
+    """
+    found: list[Delay] = []
     for run in runs:
-        scores = run.null[method]
-        first = bar.reached(scores.of(np.isin(scores.group, list(groups))))
-        number += int(np.sum(first.day >= plan.switched_on))
-    return rate_of(number, len(runs) * plan.years)
-
-
-def rate_of(number: int, years: float) -> FalseAlarms:
-    """So many false alarms in so many years of a catalogue, with exact Poisson limits."""
-    rate = incidence_rate(number, years, per=_PER)
-    return FalseAlarms(number, float(rate.rate), float(rate.lower), float(rate.upper))
-
-
-def detected(runs: Sequence[Run], method: str, bar: Bar) -> list[Detected]:
-    """How each kind of defect is found."""
-    delays: dict[tuple[str, float], list[tuple[float, float]]] = {}
-    for run in runs:
-        first = bar.reached(run.found[method])
-        days = dict(zip(first.stream.tolist(), first.day.tolist(), strict=True))
+        days = {kind: _first_days(run.found[method], kind, bar) for kind, bar in bars.items()}
         for number, planted in enumerate(run.planted):
-            of_kind = delays.setdefault((planted.defect, planted.ratio), [])
-            day = days.get(number)
-            if day is None:
-                of_kind.append((np.inf, np.inf))
-            elif day >= planted.onset:
-                of_kind.append(_since_onset(planted, day))
-    return [_detected(*kind, np.array(found).reshape(-1, 2)) for kind, found in sorted(delays.items())]
+            day = days[planted.kind].get(number)
+            if day is None or day >= planted.onset:
+                found.append(Delay(planted.defect, planted.ratio, *_since_onset(planted, day)))
+    return found
 
 
-def blamed(runs: Sequence[Run], method: str, bar: Bar) -> dict[float, float]:
-    """By a unit's hazard ratio, how many products are flagged on average because that one unit is worse."""
-    found: dict[float, list[int]] = {}
+def detected(found: Iterable[Delay]) -> list[Detected]:
+    """How each kind of defect is found."""
+    kinds: dict[tuple[str, float], list[tuple[float, float]]] = {}
+    for one in found:
+        kinds.setdefault((one.defect, one.ratio), []).append((one.days, one.implants))
+    return [_detected(*kind, np.array(of_kind).reshape(-1, 2)) for kind, of_kind in sorted(kinds.items())]
+
+
+def blamed_for_unit(runs: Sequence[Run], bars: Bars) -> dict[StreamKind, dict[float, float]]:
+    """By kind of stream and a unit's hazard ratio, how many streams of the first group signal since that unit is worse.
+
+    Each is a false signal: it is the unit.
+    """
+    found: dict[StreamKind, dict[float, list[int]]] = {}
+    for kind in ("product", "family", "company", "lot"):
+        for run in runs:
+            if not run.unit_ratio:
+                continue
+            honest = set(_first_days(run.null[DEFAULT], kind, bars[kind]))
+            worse = _first_days(run.unit, kind, bars[kind])
+            new = {stream for stream, day in worse.items() if day >= run.unit_since} - honest
+            found.setdefault(kind, {}).setdefault(run.unit_ratio, []).append(len(new))
+    return {
+        kind: {ratio: float(np.mean(numbers)) for ratio, numbers in sorted(of_kind.items())}
+        for kind, of_kind in found.items()
+    }
+
+
+def blamed_for_lot(runs: Sequence[Run], bar: Bar) -> dict[float, float]:
+    """By a lot's hazard ratio, the share of such lots whose product signals."""
+    found: dict[float, list[bool]] = {}
     for run in runs:
-        honest = set(bar.reached(run.null[method].of(run.null[method].group == 0)).stream.tolist())
-        worse = bar.reached(run.unit)
-        new = set(worse.stream[worse.day >= run.unit_since].tolist()) - honest
-        found.setdefault(run.unit_ratio, []).append(len(new))
-    return {ratio: float(np.mean(numbers)) for ratio, numbers in sorted(found.items())}
+        days = _first_days(run.found[DEFAULT], "product", bar)
+        for number, planted in enumerate(run.planted):
+            if planted.defect == "lot":
+                found.setdefault(planted.ratio, []).append(days.get(number, -1) >= planted.onset)
+    return {ratio: float(np.mean(flagged)) for ratio, flagged in sorted(found.items())}
 
 
-def _since_onset(planted: Planted, day: int) -> tuple[float, float]:
+def _first_days(scores: Scores, kind: StreamKind, bar: Bar) -> dict[int, int]:
+    first = bar.reached(scores.of(scores.kind == STREAM_KINDS.index(kind)))
+    return dict(zip(first.stream.tolist(), first.day.tolist(), strict=True))
+
+
+def _since_onset(planted: Planted, day: int | None) -> tuple[float, float]:
+    if day is None:
+        return np.inf, np.inf
     return float(day - planted.onset), float(np.searchsorted(planted.starts, day, side="right"))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streams.surveillance.intervals import YEAR
 from streams.surveillance.simulation.catalogue import chosen, invented_catalogue
+from streams.surveillance.simulation.mistakes import mistakes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from streams.surveillance.simulation.catalogue import Catalogue
     from streams.surveillance.simulation.plan import Plan
 
+    Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
@@ -33,22 +35,38 @@ class Operations:
         unit: which.
         stratum: which.
         codes: of the components put in, a column for each kind.
+        lots: of these, numbered within each kind; -1 where not known.
         risk: hazard relative to the plan's.
         patience: the cumulative hazard at which it fails, exponential of mean 1, before risk is taken in.
         death: day of death; told on the day.
         delay: days until the operation is told.
         outcome_delay: days until its outcome is.
+        first_codes: the components as they are told at first.
+        corrected: day on which these are put right; ``NEVER`` where nothing was wrong.
+        false_outcome: day of an outcome that is told and never was; ``NEVER`` for none.
+        retracted: day on which it is taken back.
+        opted_out: day on which the patient opts out; ``NEVER`` for most.
     """
 
     day: Ints
     unit: Ints
     stratum: Ints
     codes: Ints
+    lots: Ints
     risk: Floats
     patience: Floats
     death: Ints
     delay: Ints
     outcome_delay: Ints
+    first_codes: Ints
+    corrected: Ints
+    false_outcome: Ints
+    retracted: Ints
+    opted_out: Ints
+
+    def of(self, rows: Ints | Bools) -> Operations:
+        """Some of them."""
+        return Operations(*(getattr(self, field.name)[rows] for field in fields(Operations)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +99,28 @@ def invented(plan: Plan, rng: np.random.Generator) -> History:
     frailty = _frailty(plan.unit_variance, plan.units, rng)[unit]
     frailty *= _frailty(plan.surgeon_variance, plan.units * plan.surgeons, rng)[surgeon]
     later = np.exp(np.log1p(plan.drift) * day / YEAR)
-    mean_delay = plan.delay * np.exp(rng.normal(0.0, plan.delay_spread, plan.units))
+    mean_delay = _mean_delays(plan, rng)
     lives = rng.exponential(100 * YEAR / plan.deaths, many) / dying[stratum]
+    codes = np.stack([chosen(one, day, surgeon, rng) for one in catalogues], axis=1)
+    delay, outcome_delay = (rng.exponential(mean_delay[unit]).astype(np.int64) for _ in range(2))
+    patience = rng.exponential(size=many)
+    wrong = mistakes(plan, (day, unit, codes, day + delay), rng)
     operations = Operations(
         day=day,
         unit=unit,
         stratum=stratum,
-        codes=np.stack([chosen(one, day, surgeon, rng) for one in catalogues], axis=1),
+        codes=codes,
+        lots=np.stack([_lots(plan, column, rng) for column in codes.T], axis=1),
         risk=hazard[stratum] * frailty * later,
-        patience=rng.exponential(size=many),
+        patience=patience,
         death=day + np.minimum(lives, NEVER / 2).astype(np.int64),
-        delay=rng.exponential(mean_delay[unit]).astype(np.int64),
-        outcome_delay=rng.exponential(mean_delay[unit]).astype(np.int64),
+        delay=delay,
+        outcome_delay=outcome_delay,
+        first_codes=wrong.codes,
+        corrected=wrong.corrected,
+        false_outcome=wrong.outcome,
+        retracted=wrong.retracted,
+        opted_out=wrong.opted_out,
     )
     lag = np.ceil(-np.log1p(-_TOLD_IN_TIME) * mean_delay).astype(np.int64)
     return History(plan, catalogues, operations, lag)
@@ -113,6 +141,23 @@ def outcome_days(plan: Plan, operations: Operations, *, ratio: float = 1.0, from
     bears = np.where(bears <= before, bears, before + (bears - before) / ratio)
     age = np.interp(bears, cumulative, np.arange(cumulative.size), right=NEVER)
     return np.minimum(operations.day + age.astype(np.int64), NEVER)
+
+
+def _mean_delays(plan: Plan, rng: np.random.Generator) -> Floats:
+    found = plan.delay * np.exp(rng.normal(0.0, plan.delay_spread, plan.units))
+    found[rng.permutation(plan.units)[: plan.slow_units]] = plan.slow_delay
+    return found
+
+
+def _lots(plan: Plan, code: Ints, rng: np.random.Generator) -> Ints:
+    """The lot of each component: some of each are on sale at a time, and as they are used up others follow."""
+    order = np.argsort(code, kind="stable")
+    used = np.empty_like(code)
+    used[order] = np.arange(code.size) - np.searchsorted(code[order], code[order])
+    batch = used // (plan.lot * plan.lots_at_once)
+    within = batch * plan.lots_at_once + rng.integers(0, plan.lots_at_once, code.size)
+    number = np.unique(code * (int(within.max(initial=0)) + 1) + within, return_inverse=True)[1].reshape(-1)
+    return np.where(rng.random(code.size) < plan.lot_unknown, -1, number)
 
 
 def _frailty(variance: float, many: int, rng: np.random.Generator) -> Floats:

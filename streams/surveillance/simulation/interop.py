@@ -10,11 +10,11 @@ from streams.surveillance.expected import Baseline
 from streams.surveillance.intervals import BOUNDS, YEAR
 from streams.surveillance.levels import LEVELS
 from streams.surveillance.monitor import Monitor
-from streams.surveillance.simulation.accrual import Scene
 from streams.surveillance.simulation.defects import INTEROP_REOPERATED, interop_starts
 from streams.surveillance.simulation.exposed import Exposed
 from streams.surveillance.simulation.history import NEVER
 from streams.surveillance.simulation.known import known_path
+from streams.surveillance.simulation.scene import PRODUCT, Scene, Subjects
 
 if TYPE_CHECKING:
     from streams.surveillance.levels import Level, Levels
@@ -53,9 +53,10 @@ def interop(levels: Levels, baseline: Baseline) -> tuple[Reoperation, ...]:
     zero = np.zeros_like(start)
     stop = np.full(start.size, NEVER)
     stop[list(INTEROP_REOPERATED)] = list(INTEROP_REOPERATED.values())
-    rows = Exposed(zero, zero, zero, start, start, stop, stop < NEVER, stop)
-    everything = np.ones(start.size, dtype=np.bool_)
-    scene = Scene(rows, everything, np.array([0]), np.array([0]), 1, max(INTEROP_REOPERATED.values()))
+    no = np.zeros(start.size, dtype=np.bool_)
+    rows = Exposed(zero, no, no, zero, zero, start, start, stop, stop < NEVER, stop, np.full_like(start, NEVER))
+    one = Subjects(*(np.array([value]) for value in (PRODUCT, 0, 0, -1, -1)))
+    scene = Scene(rows, ~no, (zero,), (), (), one, np.array([0]), 1, max(INTEROP_REOPERATED.values()))
     looks = known_path(scene, Monitor("interop", "reference", baseline, levels))
     looks = looks.of(np.isin(looks.day, list(INTEROP_REOPERATED.values())))
     thresholds = levels.thresholds(looks.per_year)

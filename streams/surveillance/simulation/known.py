@@ -1,8 +1,9 @@
-"""The known path of every product of a simulated registry, by the functions that the monitor itself uses.
+"""The known path of every stream of a simulated registry, by the functions that the monitor itself uses.
 
-A product is looked at on each day on which an outcome of it is told; one that is near a level every four weeks too, as
-units report through further days. Two things are simpler than in `core`: those further days are weeks apart, and a
-stream that opens leaves behind what had been told at the look before, in place of what had happened by that day.
+A subject is looked at on each day on which an outcome of it is told, or a mistake in its data is put right, or a
+patient opts out; one that is near a level every four weeks too, as units report through further days. Two things are
+simpler than in `core`: those further days are weeks apart, and a stream that opens leaves behind what had been told at
+the look before, in place of what had happened by that day.
 """
 
 from __future__ import annotations
@@ -14,16 +15,20 @@ import numpy as np
 
 from streams.statistics.sequential import poisson_maxsprt_llr
 from streams.surveillance.evidence import per_year
-from streams.surveillance.expected import Comparison, Experience, compare, hazard_of, summed
+from streams.surveillance.expected import Experience, compare_days, summed
+from streams.surveillance.intervals import INTERVALS
 from streams.surveillance.levels import Stream, statistic
-from streams.surveillance.simulation.accrual import Accrual
-from streams.surveillance.units import unit_factors
+from streams.surveillance.simulation.against_others import AgainstOthers
+from streams.surveillance.simulation.in_use import InUse
+from streams.surveillance.simulation.of_lots import OfLots
+from streams.surveillance.simulation.scene import LOT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from streams.surveillance.expected import Comparison
     from streams.surveillance.monitor import Monitor
-    from streams.surveillance.simulation.accrual import All, Scene, Turns
+    from streams.surveillance.simulation.scene import Scene
 
     Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
@@ -31,12 +36,12 @@ if TYPE_CHECKING:
 
 _NEAR = 3.0  # less than three quarters of any threshold, from which on `core` looks again
 _REVIEWED = 28
-_AT_ONCE = 24
+_FAR = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Looks in the order of days; a row for each.
+    """Looks; a row for each.
 
     Attributes:
         subject: whose.
@@ -63,35 +68,48 @@ class Looks:
         return Looks(*(getattr(self, field.name)[rows] for field in fields(Looks)))
 
 
-def known_path(scene: Scene, monitor: Monitor, *, watched: Bools | None = None, turns: Turns | None = None) -> Looks:
-    """The known path of every subject.
+def known_path(scene: Scene, monitor: Monitor, when: tuple[Ints, Ints] | None = None) -> Looks:
+    """The known path of every subject, in the order of days.
 
     Args:
         scene: what is told.
         monitor: what is declared.
-        watched: by subject, whether it is looked at; all are where left out.
-        turns: of the scene, where they are known.
+        when: subjects and days to look at alone; all that the monitor looks at where left out.
     """
-    follower = _Follower(scene, monitor, turns)
-    subject, day = told_outcomes(scene, watched)
-    found = [follower.looks(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))]
+    follower = _Follower(scene, monitor)
+    subject, day = touched(scene) if when is None else when
+    found = [follower.looks(subject[:0], day[:0])]
     for first in range(0, scene.end + 1, _REVIEWED):
-        last = min(first + _REVIEWED - 1, scene.end)
-        now = slice(*np.searchsorted(day, [first, last + 1]))
-        found.append(follower.looks(subject[now], day[now]))
-        again = np.setdiff1d(follower.near(), subject[now][day[now] == last])
-        found.append(follower.looks(again, np.full(again.size, last)))
-    return Looks(*(np.concatenate([getattr(one, field.name) for one in found]) for field in fields(Looks)))
+        now = slice(*np.searchsorted(day, [first, first + _REVIEWED]))
+        near = follower.near() if when is None else subject[:0]
+        again = np.setdiff1d(near, subject[now][day[now] == first])
+        some = np.concatenate((again, subject[now]))
+        if some.size:
+            found.append(follower.looks(some, np.concatenate((np.full(again.size, first), day[now]))))
+    every = Looks(*(np.concatenate([getattr(one, field.name) for one in found]) for field in fields(Looks)))
+    return every.of(follower.in_use.is_watched(every.subject, every.day))
 
 
-def told_outcomes(scene: Scene, watched: Bools | None = None) -> tuple[Ints, Ints]:
-    """Subject and day of every day on which an outcome of a subject is told, in the order of days."""
+def touched(scene: Scene) -> tuple[Ints, Ints]:
+    """Subject and day of every look that something new of a subject asks for, in the order of days.
+
+    A family or company of which one product is in use is followed too: once there is another, its streams that closed
+    are as they would be. Of lots none lasts so long.
+    """
     exposed = scene.exposed
-    rows = exposed.event & (exposed.told <= scene.end)
-    if watched is not None:
-        rows &= watched[exposed.subject]
-    found = np.unique(np.stack((exposed.told[rows], exposed.subject[rows])), axis=1)
-    return found[1], found[0]
+    keys = []
+    for rows, day in (
+        (exposed.event & (exposed.told < exposed.until), exposed.told),
+        (exposed.until <= scene.end, exposed.until),
+        (exposed.anew, exposed.published),
+    ):
+        at = np.flatnonzero(rows & (day <= scene.end))
+        for member in (*scene.members, *scene.lots):
+            known = at[member[at] >= 0]
+            keys.append(day[known] * _FAR + member[known])
+    key = np.unique(np.concatenate(keys))
+    subject, day = key % _FAR, key // _FAR
+    return subject, day
 
 
 class _Last(NamedTuple):
@@ -101,45 +119,55 @@ class _Last(NamedTuple):
     observed: float
     trials: float
     share: float
-    statistic: float
-
-
-class _Seen(NamedTuple):
-    """What is known of a subject, of what is left out of its comparator, and of all, on a day."""
-
-    all: All
-    own_units: Ints
-    own_time: Floats
-    own_events: Floats
-    base_units: Ints
-    base_time: Floats
-    base_events: Floats
 
 
 class _Follower:
-    def __init__(self, scene: Scene, monitor: Monitor, turns: Turns | None) -> None:
+    """What is seen of subjects, in the streams that they were in.
+
+    Attributes:
+        in_use: what decides whether each is watched.
+    """
+
+    def __init__(self, scene: Scene, monitor: Monitor) -> None:
         self._scene, self._monitor = scene, monitor
-        self._sums = Accrual(scene, turns)
+        self._others = AgainstOthers(scene, monitor)
+        self._lots = OfLots(scene)
         self._days = _KnownDays(scene)
+        self.in_use = InUse(scene)
         self._last: dict[int, _Last] = {}
+        self._statistic = np.zeros(scene.subjects.kind.size)
 
     def near(self) -> Ints:
         """The subjects whose last look was near a level."""
-        return np.array(sorted(one for one, last in self._last.items() if last.statistic >= _NEAR), dtype=np.int64)
+        return np.flatnonzero(self._statistic >= _NEAR)
 
     def looks(self, subject: Ints, day: Ints) -> Looks:
         """Look at some subjects on some days, which ascend."""
-        parts = [
-            self._some(subject[at : at + _AT_ONCE], day[at : at + _AT_ONCE]) for at in range(0, subject.size, _AT_ONCE)
-        ]
-        if not parts:
+        if not subject.size:
             nothing = np.empty(0)
-            hazard = np.empty((0, self._sums.cells), dtype=np.float32)
+            hazard = np.empty((0, self._scene.strata * INTERVALS), dtype=np.float32)
             return Looks(subject, day, nothing, nothing, nothing, nothing, nothing, hazard)
-        compared = Comparison(
-            *(np.concatenate([getattr(one, field.name) for one, _ in parts]) for field in fields(Comparison))
+        unwatched = (self._scene.subjects.kind[subject] == LOT) & ~self.in_use.is_watched(subject, day)
+        subject, day = subject[~unwatched], day[~unwatched]
+        is_lot = self._scene.subjects.kind[subject] == LOT
+        lots, whole = np.flatnonzero(is_lot), np.flatnonzero(~is_lot)
+        product = self._scene.subjects.product[subject[lots]]
+        # a lot is held against its product as that stands on the day, whether or not this is looked at for itself
+        keys, place = np.unique(
+            np.concatenate((day[whole] * _FAR + subject[whole], day[lots] * _FAR + product)), return_inverse=True
         )
-        plain = np.concatenate([raw for _, raw in parts])
+        held = self._others.held(keys % _FAR, keys // _FAR)
+        columns = [held.of(place[: whole.size])]
+        if lots.size:
+            columns.append(self._lots.held(subject[lots], day[lots], held.of(place[whole.size :])))
+        order = np.argsort(np.concatenate((whole, lots)))
+        time, weighed, events, others_time, others_events = (
+            np.concatenate([getattr(one, name) for one in columns])[order]
+            for name in ("time", "weighed", "events", "others_time", "others_events")
+        )
+        compared = compare_days(
+            Experience(weighed, events), Experience(others_time, others_events), self._monitor.baseline
+        )
         found = self._in_streams(subject, compared)
         first, last = self._days.of(subject, day)
         return Looks(
@@ -149,44 +177,9 @@ class _Follower:
             compared.expected,
             found,
             per_year(compared.due, last, first),
-            _llr(compared.observed, plain),
+            _llr(compared.observed, summed(compared.hazard * time)),
             compared.hazard.astype(np.float32),
         )
-
-    def _some(self, subject: Ints, day: Ints) -> tuple[Comparison, Floats]:
-        """The comparison at each look, and what was to be expected with no unit weighed."""
-        seen = [self._seen(one, when) for one, when in zip(subject.tolist(), day.tolist(), strict=True)]
-        raw = np.stack([one.own_time.sum(axis=0) for one in seen])
-        others = Experience(
-            np.stack([one.all.time - one.base_time.sum(axis=0) for one in seen]),
-            np.stack([one.all.events - one.base_events.sum(axis=0) for one in seen]),
-        )
-        weighed = raw
-        if self._monitor.baseline.kind == "contemporary":
-            weighed = np.stack([self._weighed(*one) for one in zip(seen, hazard_of(others), strict=True)])
-        own = Experience(weighed, np.stack([one.own_events.sum(axis=0) for one in seen]))
-        compared = compare(own, others, self._monitor.baseline)
-        return compared, summed(compared.hazard * raw)
-
-    def _seen(self, subject: int, day: int) -> _Seen:
-        self._sums.upto(day)
-        own = self._sums.own(subject)
-        base = int(self._scene.base[subject])
-        if base == subject:
-            return _Seen(self._sums.of_all(), *own, *own)
-        nothing = np.empty((0, self._sums.cells))
-        taken = self._sums.own(base) if base >= 0 else (np.empty(0, dtype=np.int64), nothing, nothing)
-        return _Seen(self._sums.of_all(), *own, *taken)
-
-    def _weighed(self, seen: _Seen, hazard: Floats) -> Floats:
-        """A subject's days at risk by cell, each unit's times the factor that its other products give it."""
-        # einsum and not a product of matrices: its sums are the same on every machine, and it starts no threads
-        events, due = seen.all.unit_events.copy(), np.einsum("uc,c->u", seen.all.unit_time, hazard)
-        events[seen.base_units] -= seen.base_events.sum(axis=1)
-        due[seen.base_units] -= np.einsum("uc,c->u", seen.base_time, hazard)
-        factors = unit_factors(events, np.maximum(due, 0.0), self._monitor.unit_shape)
-        weighed: Floats = factors[seen.own_units] @ seen.own_time
-        return weighed
 
     def _in_streams(self, subject: Ints, compared: Comparison) -> Floats:
         planned = self._monitor.levels.planned
@@ -196,54 +189,64 @@ class _Follower:
         for at, (one, observed, trials, share, expected) in enumerate(
             zip(*(column.tolist() for column in columns), strict=True)
         ):
-            last = self._last.get(one, _Last(Stream(), 0.0, 0.0, 0.0, 0.0))
+            last = self._last.get(one, _Last(Stream(), 0.0, 0.0, 0.0))
             number = int(expected // planned)
             stream = last.stream
             if number > stream.number:
                 stream = Stream(number, last.observed, last.trials, last.share)
             due[at] = max(expected, stream.number * planned)
             streams.append(stream)
-            self._last[one] = _Last(stream, observed, trials, share, 0.0)
+            self._last[one] = _Last(stream, observed, trials, share)
         found = statistic(compared, streams, due, planned)
-        for one, value in zip(subject.tolist(), found.tolist(), strict=True):
-            self._last[one] = self._last[one]._replace(statistic=value)
+        self._statistic[subject] = found  # of a subject that is looked at twice the last counts
         return found
 
 
 class _KnownDays:
-    """The first day of use of a subject and the last that is known of, as `evidence.known_days` has them."""
+    """The first day of use of a subject and the last that is known of, as `extent.days_by` has them.
+
+    What is taken back goes on counting here: the days are those of all that was ever told.
+    """
 
     def __init__(self, scene: Scene) -> None:
         exposed = scene.exposed
-        lag = scene.lag[exposed.unit]
-        self._began = _Running(exposed.subject, exposed.published, exposed.start, np.minimum)
-        self._lag = _Running(exposed.subject, exposed.published, lag, np.minimum)
-        rows = exposed.event
-        self._stopped = _Running(exposed.subject[rows], exposed.told[rows], exposed.stop[rows], np.maximum)
+        members = (*scene.members, *scene.lots)
+        row = np.concatenate([np.flatnonzero(member >= 0) for member in members])
+        subject = np.concatenate([member[member >= 0] for member in members])
+        published = exposed.published[row]
+        order = np.argsort(subject * _FAR + published, kind="stable")
+        row, subject, published = row[order], subject[order], published[order]
+        self._began = _Running(subject, published, exposed.start[row], np.minimum)
+        self._lag = _Running(subject, published, scene.lag[exposed.unit[row]], np.minimum)
+        failed = exposed.event[row]
+        row, subject = row[failed], subject[failed]
+        order = np.argsort(subject * _FAR + exposed.told[row], kind="stable")
+        row, subject = row[order], subject[order]
+        self._stopped = _Running(subject, exposed.told[row], exposed.stop[row], np.maximum)
 
     def of(self, subject: Ints, day: Ints) -> tuple[Ints, Ints]:
-        """First and last day, for each subject on a day by which at least one of its outcomes is known."""
-        last = np.maximum(self._stopped.at(subject, day), day - self._lag.at(subject, day))
-        return self._began.at(subject, day), last
-
-
-_FAR = 1 << 32
+        """First and last day, for each subject on a day by which something of it is known."""
+        last = np.maximum(self._stopped.at(subject, day, 0), day - self._lag.at(subject, day, 0))
+        return self._began.at(subject, day, 0), last
 
 
 class _Running:
-    """The lowest or highest so far of what became known of each subject."""
+    """The lowest or highest so far of what became known of each subject, told in the order of subjects and days."""
 
     def __init__(self, subject: Ints, known: Ints, value: Ints, better: np.ufunc) -> None:
-        order = np.lexsort((known, subject))
-        self._key = subject[order] * _FAR + known[order]
+        self._key = subject * _FAR + known
         # subjects are told apart by an offset that outweighs every value
         sign = 1 if better is np.maximum else -1
-        offset = subject[order] * _FAR
-        self._best = sign * (np.maximum.accumulate(sign * value[order] + offset) - offset)
+        offset = subject * _FAR
+        self._best = sign * (np.maximum.accumulate(sign * value + offset) - offset)
 
-    def at(self, subject: Ints, day: Ints) -> Ints:
-        found: Ints = self._best[np.searchsorted(self._key, subject * _FAR + day, side="right") - 1]
-        return found
+    def at(self, subject: Ints, day: Ints, otherwise: int) -> Ints:
+        """By a day; ``otherwise`` where nothing was known by then."""
+        if not self._key.size:
+            return np.full(subject.size, otherwise)
+        place = np.searchsorted(self._key, subject * _FAR + day, side="right") - 1
+        known = (place >= 0) & (self._key[place] // _FAR == subject)
+        return np.where(known, self._best[place], otherwise)
 
 
 def _llr(observed: Floats, expected: Floats) -> Floats:

@@ -49,7 +49,18 @@ class Plan:
         surgeon_variance: likewise of surgeons within a unit.
         delay: median over units of a report's mean delay, in days; delays are exponential.
         delay_spread: standard deviation of its logarithm between units.
-        targets: products of each history that defects are planted in.
+        slow_units: how many of the units report slowly, with a mean delay of ``slow_delay`` days.
+        slow_delay: theirs.
+        per_family: components of one kind that make a family, on average.
+        companies: that make components; each family is of one.
+        lot: components of a lot.
+        lots_at_once: lots of a component that are on sale at a time.
+        lot_unknown: share of the operations whose lots are not told.
+        mistaken: share of the operations that are first told with the component of another patient.
+        false_outcomes: share of the operations of which an outcome is told that never was.
+        put_right: days on average until a mistake is put right.
+        opting_out: persons who opt out, per 100 person-years.
+        targets: products, and units, of each history that defects are planted in.
 
     Raises:
         ValueError: a number, which the message names, is out of range.
@@ -78,15 +89,31 @@ class Plan:
     surgeon_variance: float = 0.05
     delay: float = 14.0
     delay_spread: float = 0.7
+    slow_units: int = 4
+    slow_delay: float = 90.0
+    per_family: int = 3
+    companies: int = 12
+    lot: int = 60
+    lots_at_once: int = 3
+    lot_unknown: float = 0.04
+    mistaken: float = 0.005
+    false_outcomes: float = 0.0005
+    put_right: float = 120.0
+    opting_out: float = 0.05
     targets: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("components", "units", "surgeons", "operations", "years", "deaths", "delay"):
+        above = ("components", "units", "surgeons", "operations", "years", "deaths", "delay", "slow_delay")
+        for name in (*above, "per_family", "companies", "lot", "lots_at_once", "put_right"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0")
-        for name in ("run_in", "at_one_unit", "unit_variance", "surgeon_variance", "delay_spread", "targets"):
+        spread = ("unit_variance", "surgeon_variance", "delay_spread")
+        for name in ("run_in", "at_one_unit", *spread, "slow_units", "opting_out", "targets"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
+        for name in ("lot_unknown", "mistaken", "false_outcomes"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be a share, 0 or more and below 1")
         if len(self.from_age) != len(self.hazard) or self.from_age[:1] != (0,):
             raise ValueError("hazard must have a rate for each of from_age, which begins at 0")
         if list(self.from_age) != sorted(set(self.from_age)) or min(self.hazard) <= 0:

@@ -15,28 +15,20 @@ from streams.statistics.evidence import most_evidence
 from streams.statistics.follow_up import Experience as Entered
 from streams.statistics.rates import Experience, aoanjrr_stage_one, njr_level
 from streams.surveillance.intervals import BOUNDS, INTERVALS, YEAR
-from streams.surveillance.simulation.accrual import Accrual
+from streams.surveillance.simulation.scene import LOT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.surveillance.simulation.accrual import Scene, Turns
     from streams.surveillance.simulation.exposed import Exposed
     from streams.surveillance.simulation.known import Looks
+    from streams.surveillance.simulation.scene import Scene
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 CAP = 6.0
 """The highest hazard ratio that the CGR-CUSUM believes."""
-_THETA = math.log(2)  # the hazard ratio that the BK-CUSUM is made for is 2
-
-
-class Charts(NamedTuple):
-    """Charts at each look: CGR-CUSUM, and BK-CUSUM."""
-
-    cgr: Floats
-    bk: Floats
 
 
 class Yearly(NamedTuple):
@@ -53,55 +45,60 @@ class Yearly(NamedTuple):
     score: Floats
 
 
-def charts(scene: Scene, looks: Looks) -> Charts:
-    """Both charts at every look.
+def chart(scene: Scene, looks: Looks) -> Floats:
+    """The CGR-CUSUM at every look; 0 with one outcome, since it is at most ln(CAP) then, which is no threshold.
 
     Args:
         scene: what is told.
         looks: when, in the order of days, and by which hazard.
     """
-    cgr, due = np.zeros(looks.day.size), np.zeros(looks.day.size)
-    rows = np.argsort(scene.exposed.subject, kind="stable")
-    bounds = np.searchsorted(scene.exposed.subject[rows], np.arange(scene.base.size + 1))
+    found = np.zeros(looks.day.size)
     of_subject = np.argsort(looks.subject, kind="stable")
-    starts = np.searchsorted(looks.subject[of_subject], np.arange(scene.base.size + 1))
-    for subject in np.unique(looks.subject).tolist():
-        own = scene.exposed.of(rows[bounds[subject] : bounds[subject + 1]])
+    subjects, starts = np.unique(looks.subject[of_subject], return_index=True)
+    row, subject = _members(scene, looks)
+    bounds = np.searchsorted(subject, [subjects, subjects + 1])
+    for place, of in enumerate(np.split(of_subject, starts[1:]) if subjects.size else ()):
+        own = scene.exposed.of(row[bounds[0][place] : bounds[1][place]])
+        own = own.of(np.argsort(own.start, kind="stable"))
         days, entered = np.unique(own.start, return_inverse=True)
         lag = scene.lag[own.unit]
-        for at in of_subject[starts[subject] : starts[subject + 1]].tolist():
-            ages = _ages(own, lag, int(looks.day[at]))
-            seen = _entered(own, ages, (days.astype(np.float64), entered), looks.hazard[at])
-            cgr[at] = most_evidence(seen, CAP)[0]
-            due[at] = seen.intensity.sum()
-    return Charts(cgr, _bk(looks, due))
+        for at in of[looks.observed[of] > 1].tolist():
+            day = int(looks.day[at])
+            so_far = slice(int(np.searchsorted(own.start, day, side="right")))
+            entry = days[: int(np.searchsorted(days, day, side="right"))].astype(np.float64), entered[so_far]
+            some = own.of(so_far)
+            seen = _entered(some, _ages(some, lag[so_far], day), entry, looks.hazard[at])
+            found[at] = most_evidence(seen, CAP)[0]
+    return found
 
 
-def yearly(scene: Scene, turns: Turns | None = None) -> tuple[Yearly, Yearly]:
+def yearly(scene: Scene, watched: NDArray[np.bool_]) -> tuple[Yearly, Yearly]:
     """AOANJRR stage 1 and the NJR's levels at the end of every year.
+
+    A product or unit is held against all, itself among them; a lot against all of its product.
 
     Args:
         scene: what is told.
-        turns: of the scene, where they are known.
+        watched: by subject, whether the rules are asked of it.
     """
-    sums = Accrual(scene, turns)
-    exposed = scene.exposed
+    subjects, exposed = scene.subjects, scene.exposed
     found: tuple[list[tuple[int, int, float]], list[tuple[int, int, float]]] = ([], [])
+    asked = np.flatnonzero(watched)
+    is_lot = subjects.kind[asked] == LOT
+    others = np.where(is_lot, subjects.product[asked], -1)
+    left_out = subjects.base[asked]
     for day in [int((year + 1) * YEAR) - 1 for year in range(int((scene.end + 1) / YEAR))]:
-        sums.upto(day)
-        known = exposed.published <= day
-        primaries = np.bincount(exposed.subject[known], minlength=scene.base.size)
-        put_in = int(np.sum(known & scene.shared))
-        whole = sums.of_all()
-        everything = np.array([put_in, whole.events.sum(), whole.time.sum() / YEAR])
-        for subject in np.flatnonzero(primaries).tolist():
-            own = _numbers(sums, subject, int(primaries[subject]))
-            base = int(scene.base[subject])
-            rest = everything - _numbers(sums, base, int(primaries[base])) if base >= 0 else everything
-            if own[1] < 1 or own[2] <= 0 or rest[2] <= 0:
-                continue
-            component = Experience(int(own[0]), int(own[1]), float(own[2]))
-            group = Experience(int(own[0] + rest[0]), int(own[1] + rest[1]), float(own[2] + rest[2]))
+        ages = _ages(exposed, scene.lag[exposed.unit], day)
+        row = np.stack((exposed.is_known(day).astype(np.float64), ages.failed, ages.age / YEAR))
+        numbers = np.zeros((3, subjects.kind.size + 1))  # the last is nobody's, and of nothing
+        for member in (*scene.members, *scene.lots):
+            has = np.flatnonzero(member >= 0)
+            numbers += [np.bincount(member[has], weights[has], subjects.kind.size + 1) for weights in row]
+        everything = np.where(is_lot, numbers[:, others], row[:, scene.shared].sum(axis=1)[:, None])
+        own, rest = numbers[:, asked], everything - numbers[:, left_out]
+        for at in np.flatnonzero((own[1] >= 1) & (own[2] > 0) & (rest[2] > 0)).tolist():
+            subject = int(asked[at])
+            component, group = (_experience(one[:, at]) for one in (own, own + rest))
             stage = aoanjrr_stage_one(component, group)
             if stage.flagged:
                 found[0].append((subject, day, -math.log(max(stage.p_value, 1e-300))))
@@ -109,6 +106,17 @@ def yearly(scene: Scene, turns: Turns | None = None) -> tuple[Yearly, Yearly]:
             if level is not None:
                 found[1].append((subject, day, 3.0 - level))
     return _as_yearly(found[0]), _as_yearly(found[1])
+
+
+def _members(scene: Scene, looks: Looks) -> tuple[Ints, Ints]:
+    """Rows and subjects of the exposures of all that is looked at, in the order of subjects."""
+    is_wanted = np.zeros(scene.subjects.kind.size + 1, dtype=np.bool_)
+    is_wanted[looks.subject] = True
+    ways = [(np.flatnonzero(is_wanted[way]), way) for way in (*scene.members, *scene.lots)]
+    row = np.concatenate([rows for rows, _ in ways])
+    subject = np.concatenate([way[rows] for rows, way in ways])
+    order = np.argsort(subject, kind="stable")
+    return row[order], subject[order]
 
 
 class _Ages(NamedTuple):
@@ -119,7 +127,8 @@ class _Ages(NamedTuple):
 
 
 def _ages(own: Exposed, lag: Ints, day: int) -> _Ages:
-    known, ended = own.published <= day, own.told <= day
+    known = own.is_known(day)
+    ended = known & own.ended(day)
     until = np.where(ended, np.minimum(own.stop, day - lag), day - lag)
     return _Ages(np.maximum(np.where(known, until - own.start, 0), 0), own.event & ended)
 
@@ -137,23 +146,9 @@ def _entered(own: Exposed, ages: _Ages, entry: tuple[Floats, Ints], hazard: NDAr
     return Entered(days, failures, intensity, np.flatnonzero(failures))
 
 
-def _bk(looks: Looks, due: Floats) -> Floats:
-    """The BK-CUSUM from failures and intensity as known at each look."""
-    found = np.zeros(due.size)
-    last: dict[int, tuple[float, float, float]] = {}
-    columns = (looks.subject, looks.observed, due)
-    for at, (subject, observed, intensity) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        chart, failures, before = last.get(subject, (0.0, 0.0, 0.0))
-        chart = max(0.0, chart - math.expm1(_THETA) * max(intensity - before, 0.0)) + _THETA * (observed - failures)
-        last[subject] = (chart, observed, intensity)
-        found[at] = chart
-    return found
-
-
-def _numbers(sums: Accrual, subject: int, primaries: int) -> Floats:
-    """Primaries, outcomes and component-years of a subject."""
-    _, time, events = sums.own(subject)
-    return np.array([primaries, events.sum(), time.sum() / YEAR])
+def _experience(numbers: Floats) -> Experience:
+    """Primaries, outcomes and component-years."""
+    return Experience(int(numbers[0]), int(numbers[1]), float(numbers[2]))
 
 
 def _as_yearly(found: list[tuple[int, int, float]]) -> Yearly:
