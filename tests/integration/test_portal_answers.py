@@ -198,7 +198,7 @@ def test_both_sides_see_who_said_what_when_and_the_signal_stays_as_it_was(
     assert visitor.get(f"{registry_page}/files/awareness.csv", params={"id": INTEROP}).status_code == 404
 
     assert [one.state for one in read_decisions(client, hip.name, INTEROP)] == ["taken_up"]
-    assert [one.company for one in read_answers(client, hip.name, company=SUNDMARK)] == [SUNDMARK] * 3
+    assert [one.company for one in read_answers(client, hip.name, INTEROP, company=SUNDMARK)] == [SUNDMARK] * 3
 
 
 def test_an_answer_opens_no_list_of_carriers(client: Client, hip: RegistryDefinition) -> None:

@@ -37,7 +37,8 @@ def visitor(embedded_database: EmbeddedDatabase) -> Iterator[Browser]:
 
 def page(visitor: Browser, query: str, who: str = "k", files: str = "") -> str:
     visitor.log_in(who)
-    answer = visitor.get(f"/r/{visitor.headers['x-registry']}/question{files}?{query}")
+    language = "" if "lang=" in query else "&lang=en"  # else it would be that of the test before
+    answer = visitor.get(f"/r/{visitor.headers['x-registry']}/question{files}?{query}{language}")
     assert answer.status_code == 200, answer.text
     return answer.text
 

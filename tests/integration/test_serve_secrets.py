@@ -132,7 +132,7 @@ def test_nothing_secret_stands_in_the_log(embedded_database: EmbeddedDatabase, t
             "LOG_LEVEL": "debug",
             "LOG_FORMAT": "console",
         }
-        with served(tmp_path, settings) as (url, log), httpx2.Client(base_url=url) as visitor:
+        with served(tmp_path, settings) as (url, log), httpx2.Client(base_url=url, timeout=60) as visitor:
             secrets = {**SECRETS, **goings_on(visitor, provider)}
         said = log.read_text(encoding="utf-8")
     assert "a log-in failed" in said

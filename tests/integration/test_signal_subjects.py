@@ -264,7 +264,7 @@ def test_all_of_them_stand_as_one_case_under_the_one_that_explains_most(
         "cup/CUP2/0",
     ]  # fmt: skip
     assert [line.startswith("└") for line in heads] == [False, *[True] * 5]
-    assert heads[1] == "└ cup/family:Falka/0 alarm raised 5 0.123 13.64 1972-12-26 1972-12-26"
+    assert heads[1] == "└ cup/family:Falka/0 alarm raised 5 0.123 13.64 1972-12-26 1972-12-26 not known"
     names = ["U1 First clinic", "family Falka at U1", "company Nordfalk at U1", "Falka Duo, lot L1 at U1"]
     assert [name for name in names if name in shown] == names
 
