@@ -154,7 +154,7 @@ def goings_on(visitor: httpx2.Client, provider: Provider) -> dict[str, str]:
     page = visitor.get("/").text
     assert "Cilla" in page
     token = provider.signed()
-    for path in ("/r/hip/company", "/api/v1/feed?since=start", f"/r/hip/company/signals?id={patient(7)}"):
+    for path in ("/r/hip/company", "/api/v1/registries/hip/company/signals", f"/r/hip/company/signals?id={patient(7)}"):
         assert visitor.get(path).status_code == 503
     for brought in (token, SECRETS["a guessed token"]):
         visitor.get("/api/v1/registries", headers={"authorization": f"Bearer {brought}"})
