@@ -1,30 +1,16 @@
-"""The wiring of `guldadra process` and `guldadra surveillance`: what is pure, on a worker with Faust.
-
-Journeys have the archive beside them, to fill a new generation from; surveillance follows what they say.
-"""
+"""The wiring of `guldadra process`: journeys on a worker with Faust, beside the archive that fills a new generation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
-from deploy.certificates import certificates_of
-from deploy.generations import begin_surveillance
 from deploy.logbook import make_changelog
-from deploy.settings import SettingsError
-from schemas.topics import journeys_changelog, surveillance_changelog
+from schemas.topics import journeys_changelog
 from sinks.clickhouse.archive import read_archive
-from sinks.clickhouse.queries.standing import read_told
 from sinks.clickhouse.restore import batches
-from streams.confirmed import ConfirmedReader
 from streams.journeys.core import JourneyCore
-from streams.surveillance.bins import Exposure
-from streams.surveillance.declared import pairs_watched_by, watched_by
 from streams.worker.app import GroupOptions
-from streams.worker.exposures import Archived
 from streams.worker.journeys import Journeys
-from streams.worker.surveillance import Surveillance
 from streams.worker.worker import Worker, WorkerOptions
 
 if TYPE_CHECKING:
@@ -32,11 +18,7 @@ if TYPE_CHECKING:
 
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
-    from streams.surveillance.declared import Watched
-    from streams.surveillance.pair_watch import WatchedPairs
     from streams.worker.work import Work
-
-log = structlog.get_logger(__name__)
 
 
 def journeys_worker(settings: Settings, definition: RegistryDefinition) -> Worker:
@@ -54,51 +36,11 @@ def journeys_worker(settings: Settings, definition: RegistryDefinition) -> Worke
             yield from (batch for _, _, batch in batches(definition.name, archived))
 
     work = Journeys(definition.name, definition.generation, JourneyCore(definition), archive)
-    return _worker(settings, work)
+    return worker_of(settings, work)
 
 
-def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> Worker:
-    """A worker of the registry's surveillance, as its monitors are now; its changelog is made where it is missing.
-
-    Raises:
-        LogError: the registry has no log, the changelog is not as it must be, or signals of a former life are not in
-            the database yet.
-        SettingsError: no broker is set, the registry has no monitors, or one or its certificate is not as it must be.
-        KafkaException: the broker does not answer, or the topic of reviews is missing.
-        DatabaseError: there is nothing kept, and the database does not answer whether there are former signals.
-    """
-    try:
-        monitors: dict[str, Watched | WatchedPairs] = {**watched_by(definition), **pairs_watched_by(definition)}
-    except ValueError as error:
-        raise SettingsError(f"{definition.name}, monitors.yaml, {error}") from error
-    if not monitors:
-        raise SettingsError(
-            f"registry {definition.name} watches nothing: its monitors.yaml declares neither monitors nor "
-            "disproportionality"
-        )
-    certificates = certificates_of(definition)
-    if certificates.problems:
-        raise SettingsError("\n".join(certificates.problems.values()))
-    for words in certificates.missing.values():
-        log.warning(words, registry=definition.name)
-    kafka = settings.kafka_config()
-    make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))
-    begin_surveillance(settings, definition.name, definition.generation)
-    reviews = ConfirmedReader(kafka, definition.name)
-
-    def archive(group: str) -> Iterator[Archived]:
-        with settings.clickhouse() as client:
-            told = read_told(client, definition.name, definition.generation, group, Exposure._fields)
-        for partition, version, patient, registration_id, *state in told:
-            exposure = Exposure(*state)
-            with_strata = exposure._replace(by=tuple(exposure.by))
-            yield Archived(group, partition, version, patient, registration_id, with_strata)
-
-    work = Surveillance(definition.name, definition.generation, monitors, reviews.said, archive)
-    return _worker(settings, work)
-
-
-def _worker(settings: Settings, work: Work[Any]) -> Worker:
+def worker_of(settings: Settings, work: Work[Any]) -> Worker:
+    """A worker of some work, as the settings say."""
     group = GroupOptions(
         instance=settings.instance if settings.static_membership else None,
         session_timeout=settings.session_timeout_s,
@@ -112,5 +54,6 @@ def _worker(settings: Settings, work: Work[Any]) -> Worker:
             group=group,
             folder=settings.state,
             memory=settings.state_memory_mb << 20,
+            one_transaction=settings.one_transaction,
         ),
     )

@@ -92,6 +92,7 @@ class Settings(BaseSettings):
         default_factory=socket.gethostname, description="this process's name, the same after a restart"
     )
     static_membership: bool = Field(True, description="whether consumer groups know a process by its instance name")
+    one_transaction: bool = Field(False, description="whether a process writes one transaction at a time, not several")
     group: str = Field("", description="consumer group of intake or loader; empty: the process's own")
     host: str = Field("127.0.0.1", description="address that metrics and health answer on")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0: any free one")

@@ -32,7 +32,7 @@ from streams.worker.surveillance import Surveillance
 from streams.worker.worker import Worker, WorkerOptions
 from tests.running import working
 from tests.support import make_log, read_events
-from tests.worker_support import QUICK, _Named, make_worker_topic
+from tests.worker_support import ONE_TRANSACTION, QUICK, _Named, make_worker_topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -203,7 +203,8 @@ def surveillance_of(
 ) -> Worker:
     """A worker that takes every message by itself."""
     work = Surveillance(registry, GENERATION, MONITORS, archive=archive)
-    return Worker(kafka, work, WorkerOptions(group=group, folder=folder, most=1, at=at))
+    options = WorkerOptions(group=group, folder=folder, most=1, one_transaction=ONE_TRANSACTION, at=at)
+    return Worker(kafka, work, options)
 
 
 @contextmanager

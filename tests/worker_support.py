@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 GENERATION = "0123456789ab"
 PARTITIONS = 2
+# see what tests/contract/test_embedded_broker.py says of transactions at once
+ONE_TRANSACTION = os.environ.get("GULDADRA_REAL_KAFKA") != "1"
 QUICK = GroupOptions(session_timeout=6.0, heartbeat=1.0, rebalance_timeout=3.0)
 
 
@@ -170,7 +173,8 @@ def worker_of(
     group: GroupOptions = QUICK,
 ) -> Worker:
     work = Journeys(registry, GENERATION, core or TinyCore(registry), archive)
-    return Worker(kafka, work, WorkerOptions(group=group, folder=folder, most=most, at=at))
+    options = WorkerOptions(group=group, folder=folder, most=most, one_transaction=ONE_TRANSACTION, at=at)
+    return Worker(kafka, work, options)
 
 
 @contextmanager

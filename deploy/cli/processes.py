@@ -93,7 +93,7 @@ def surveillance(
     watched by one process; start as many as there are monitors at most, each with its own GULDADRA_INSTANCE. What it
     has stated: `guldadra signals`. SIGTERM ends it after the transaction in hand.
     """
-    from deploy.processing import surveillance_worker
+    from deploy.watching import surveillance_worker
 
     settings = start(process=True)
     definition = settings.definitions((registry,))[registry]

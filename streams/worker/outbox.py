@@ -37,6 +37,7 @@ class PartitionOutbox:
         changelog: what the partition keeps goes there.
         partition: which one.
         turn: held while sending.
+        alone: held from the first message to the end of the commit.
         at: told when all is sent and nothing committed.
     """
 
@@ -48,12 +49,14 @@ class PartitionOutbox:
         partition: int,
         *,
         turn: AbstractContextManager[object],
+        alone: AbstractContextManager[object],
         at: Callable[[str], None],
     ) -> None:
         self._transactions = TransactionalProducer(kafka, name, _SETTINGS, yields=True)
         self._changelog = changelog
         self._partition = partition
         self._turn = turn
+        self._alone = alone
         self._at = at
 
     def commit(self, writes: dict[bytes, bytes | None], outputs: Sequence[Output]) -> int:
@@ -90,7 +93,8 @@ class PartitionOutbox:
                 put(producer, self._changelog, writes[last], last, partition=self._partition, on_delivery=note)
             self._at("sent")
 
-        self._transactions.commit(send)
+        with self._alone:
+            self._transactions.commit(send)
         if after < 0:
             raise TransactionAbortedError("the broker did not say where the position is")
         return after

@@ -64,6 +64,7 @@ class PartitionRun(Generic[T]):
         feed: what Faust reads of it.
         epoch: tells which life of the log it is now.
         turn: held while computing: one partition at a time, for there is one interpreter.
+        alone: held while a transaction is written.
         health: the worker's.
         most: registrations in one transaction.
         fenced_s: how long to wait for the group's word on whose the partition is, after its name was lost.
@@ -85,6 +86,7 @@ class PartitionRun(Generic[T]):
         feed: Feed,
         epoch: Callable[[], int],
         turn: AbstractContextManager[object],
+        alone: AbstractContextManager[object],
         health: WorkerHealth,
         most: int = 20_000,
         fenced_s: float = 20.0,
@@ -99,6 +101,7 @@ class PartitionRun(Generic[T]):
         self._feed = feed
         self._epoch = epoch
         self._turn = turn
+        self._alone = alone
         self._all = health
         self._health = health.partitions.setdefault(partition, PartitionHealth())
         self._limit = self._most = most
@@ -173,7 +176,9 @@ class PartitionRun(Generic[T]):
             self._store = self._open_store()
         work = self._work
         name = f"{work.name}-{self.partition}"
-        outbox = PartitionOutbox(self._kafka, name, work.changelog, self.partition, turn=self._turn, at=self._at)
+        outbox = PartitionOutbox(
+            self._kafka, name, work.changelog, self.partition, turn=self._turn, alone=self._alone, at=self._at
+        )
         self._tell(State.RECOVERING)
         started = time.perf_counter()
         count = Changelog(self._kafka, work.changelog, self.partition).recover(self._store, self._tell_recovery)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import CancelledError
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,7 @@ class WorkerOptions:
         folder: where its stores are; None keeps them in memory.
         memory: what its stores on disk may use of the memory, in bytes.
         most: registrations in one transaction.
+        one_transaction: whether a partition's transaction waits until that of another has ended.
         at: called with a partition and the name of each moment of a transaction; for tests that break off there.
     """
 
@@ -68,6 +70,7 @@ class WorkerOptions:
     folder: Path | None = None
     memory: int = 256 << 20
     most: int = 20_000
+    one_transaction: bool = False
     at: Callable[[int, str], None] = lambda *_: None
 
 
@@ -95,6 +98,7 @@ class Worker:
         self._work = work
         self._options = options
         self._turn = threading.Lock()
+        self._alone = threading.Lock() if options.one_transaction else nullcontext()
         self._memory = StoreMemory(options.memory) if options.folder else None
         self._ours: dict[int, _Ours] = {}
         self._leaving: list[_Ours] = []
@@ -247,6 +251,7 @@ class Worker:
             feed=feed,
             epoch=lambda: self._epoch if self._work.follows_epochs else 0,
             turn=self._turn,
+            alone=self._alone,
             health=self.health,
             most=self._options.most,
             fenced_s=2 * self._options.group.session_timeout,

@@ -24,7 +24,7 @@ from tests.pairs_support import NAME, Register, monitor, random_messages
 from tests.running import working
 from tests.support import read_events
 from tests.surveillance_support import GENERATION, MONITORS, batch, make_surveillance_log
-from tests.worker_support import QUICK, new_registry, wait_until_caught_up
+from tests.worker_support import ONE_TRANSACTION, QUICK, new_registry, wait_until_caught_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +51,8 @@ def worker_of(
 ) -> Worker:
     """A worker that watches products too, of which nothing is told."""
     work = Surveillance(registry, GENERATION, {**MONITORS, NAME: Register(DECLARED).watch.watched})
-    return Worker(kafka, work, WorkerOptions(group=group, folder=folder, most=most, at=at))
+    options = WorkerOptions(group=group, folder=folder, most=most, one_transaction=ONE_TRANSACTION, at=at)
+    return Worker(kafka, work, options)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ def test_a_former_owner_writes_nothing_behind_its_successor(kafka: KafkaConfig, 
         wait_for(stalled.is_set, "the stall")
         work = worker._work
         successor = PartitionOutbox(
-            kafka, f"{work.name}-0", work.changelog, 0, turn=threading.Lock(), at=lambda _: None
+            kafka, f"{work.name}-0", work.changelog, 0, turn=threading.Lock(), alone=nullcontext(), at=lambda _: None
         )
         successor.commit({b"jsuccessor": b"was here"}, [])
         woken.set()

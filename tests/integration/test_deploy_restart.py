@@ -156,7 +156,7 @@ def test_what_surveillance_keeps_is_made_again_and_shown_is_what_it_keeps(tmp_pa
         assert agrees(stack) == first
         publish(stack, reoperation(4, date(2001, 2, 4)), form="reoperation")
         # the construct, whose threshold is higher, comes to it with the fourth
-        assert agrees(stack) == ["construct/CUP01 + STEM01/0", *first]
+        wait_for(lambda: agrees(stack) == ["construct/CUP01 + STEM01/0", *first], "the construct's signal")
         generation = stack.settings.definitions(("hip",))["hip"].generation
         lives = stack.client.rows("SELECT DISTINCT generation FROM guldadra_hip.signals ORDER BY generation")
         assert lives == [(generation,), (f"{generation}.0",)], "what was stated before is history"

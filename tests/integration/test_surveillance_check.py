@@ -70,7 +70,7 @@ class Site:
     def watch(self) -> None:
         """Let surveillance take what there is, and load what it states."""
         work = Surveillance(self.definition.name, self.definition.generation, watched_by(self.definition))
-        worker = Worker(self.kafka, work, WorkerOptions(group=QUICKER, most=1))
+        worker = Worker(self.kafka, work, WorkerOptions(group=QUICKER, most=1, one_transaction=True))
         with working(worker.run):
             wait_until_caught_up(worker)
         topic = topics.signals(self.definition.name)

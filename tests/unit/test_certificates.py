@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from deploy.certificates import certificates_of
 from deploy.cli import schemas as schemas_room
-from deploy.processing import surveillance_worker
 from deploy.serving import certified
 from deploy.settings import Settings, SettingsError
+from deploy.watching import surveillance_worker
 from schemas.definition.errors import DefinitionError
 from schemas.definition.folder import BUNDLED, load_registry
 from streams.surveillance.declared import watched_by

@@ -81,7 +81,7 @@ def test_what_is_known_of_a_partition_is_let_go_with_the_partition() -> None:
     feed = Feed(lambda *_: None, lambda: None)
     run = PartitionRun(
         work, 1, kafka={}, store=MemoryStore, source=None, feed=feed, epoch=lambda: 0,  # type: ignore[arg-type]  # never asked
-        turn=threading.Lock(), health=WorkerHealth(),
+        turn=threading.Lock(), alone=threading.Lock(), health=WorkerHealth(),
     )  # fmt: skip
     feed.end()
     run.run()

@@ -1,0 +1,75 @@
+"""The wiring of `guldadra surveillance`: what watches products and pairs, on a worker with Faust.
+
+A module of its own, for the statistics are long to load, and journeys need none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from deploy.certificates import certificates_of
+from deploy.generations import begin_surveillance
+from deploy.logbook import make_changelog
+from deploy.processing import worker_of
+from deploy.settings import SettingsError
+from schemas.topics import surveillance_changelog
+from sinks.clickhouse.queries.standing import read_told
+from streams.confirmed import ConfirmedReader
+from streams.surveillance.bins import Exposure
+from streams.surveillance.declared import pairs_watched_by, watched_by
+from streams.worker.exposures import Archived
+from streams.worker.surveillance import Surveillance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deploy.settings import Settings
+    from schemas.definition.registry import RegistryDefinition
+    from streams.surveillance.declared import Watched
+    from streams.surveillance.pair_watch import WatchedPairs
+    from streams.worker.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+
+def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> Worker:
+    """A worker of the registry's surveillance, as its monitors are now; its changelog is made where it is missing.
+
+    Raises:
+        LogError: the registry has no log, the changelog is not as it must be, or signals of a former life are not in
+            the database yet.
+        SettingsError: no broker is set, the registry has no monitors, or one or its certificate is not as it must be.
+        KafkaException: the broker does not answer, or the topic of reviews is missing.
+        DatabaseError: there is nothing kept, and the database does not answer whether there are former signals.
+    """
+    try:
+        monitors: dict[str, Watched | WatchedPairs] = {**watched_by(definition), **pairs_watched_by(definition)}
+    except ValueError as error:
+        raise SettingsError(f"{definition.name}, monitors.yaml, {error}") from error
+    if not monitors:
+        raise SettingsError(
+            f"registry {definition.name} watches nothing: its monitors.yaml declares neither monitors nor "
+            "disproportionality"
+        )
+    certificates = certificates_of(definition)
+    if certificates.problems:
+        raise SettingsError("\n".join(certificates.problems.values()))
+    for words in certificates.missing.values():
+        log.warning(words, registry=definition.name)
+    kafka = settings.kafka_config()
+    make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))
+    begin_surveillance(settings, definition.name, definition.generation)
+    reviews = ConfirmedReader(kafka, definition.name)
+
+    def archive(group: str) -> Iterator[Archived]:
+        with settings.clickhouse() as client:
+            told = read_told(client, definition.name, definition.generation, group, Exposure._fields)
+        for partition, version, patient, registration_id, *state in told:
+            exposure = Exposure(*state)
+            with_strata = exposure._replace(by=tuple(exposure.by))
+            yield Archived(group, partition, version, patient, registration_id, with_strata)
+
+    work = Surveillance(definition.name, definition.generation, monitors, reviews.said, archive)
+    return worker_of(settings, work)
