@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -28,6 +28,7 @@ from sinks.portal import live, login
 from sinks.portal.api import company_routes as company_api
 from sinks.portal.api import routes as api
 from sinks.portal.api.answers import NotAcceptableError
+from sinks.portal.api.names import ensure_known_names
 from sinks.portal.api.problems import described, problem
 from sinks.portal.charts.drawing import script
 from sinks.portal.guard import (
@@ -93,8 +94,6 @@ _MODULES = (
     pairs,
     review,
     registry,
-    api,
-    company_api,
 )
 
 
@@ -150,8 +149,11 @@ def create_app(
     app.state.end_streams = end_streams
     for routes in (login.router(), live.router(), *(module.router() for module in _MODULES), *more):
         app.include_router(routes)
+    known = [Depends(ensure_known_names)]
+    for routes in (api.router(), company_api.router()):
+        app.include_router(routes, dependencies=known)
     feed = described(401, 403, 422, 429, 503)
-    app.include_router(feed_router(hub, _company), responses=feed, dependencies=api.BY_TOKEN)
+    app.include_router(feed_router(hub, _company), responses=feed, dependencies=[*api.BY_TOKEN, *known])
 
     @app.get("/static/vega.js", include_in_schema=False)
     def vega() -> Response:

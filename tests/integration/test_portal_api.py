@@ -123,6 +123,11 @@ def test_problems_are_told_as_problems(visitor: Browser, metabolic: RegistryDefi
         "status": 400,
         "detail": "value is a number, not high",
     }
+    misspelt = visitor.get(f"{API}/{metabolic.name}/indicators?plaec=unit")
+    assert misspelt.status_code == 400
+    assert misspelt.json()["detail"] == (
+        "plaec: not asked for here; this address knows breakdown, cursor, limit, name, per, place, unit"
+    )
     assert visitor.get(f"{API}/{metabolic.name}/variables?limit=0").status_code == 422
     assert visitor.get(f"{API}/nothing/variables").status_code == 404
     assert visitor.get("/api/v1/nothing").headers["content-type"] == "application/problem+json"

@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import chi2
 
 from deploy.demo.biologics import generate
+from sinks.portal.api.client import Guldadra, ProblemError
 from sinks.portal.identity import Person
 from tests.integration.test_clickhouse_reactions import as_submitted, own_copy, streamed
 from tests.integration.test_pair_signals import Reported, put
@@ -114,6 +115,26 @@ def test_one_pair_with_cells_measures_and_what_hides_it(visitor: Browser, biolog
     (level, *_) = rows(visitor, f"{page}/files/levels.csv", id=HIDDEN)
     assert (level["level"], level["masked"]) == ("watch", "yes")
     assert [one["a"] for one in rows(visitor, f"{page}/files/history.csv", id=HEPATITIS)] == ["3", "4"]
+
+
+def test_a_program_reads_the_same_of_every_pair(visitor: Browser, biologics: RegistryDefinition) -> None:
+    found = {one.id: one for one in Guldadra("", http=visitor).pairs(biologics.name)}
+    assert found.keys() >= {HEPATITIS, HIDDEN, "reactions/DOM:TUB/0"}
+    hepatitis = found[HEPATITIS]
+    assert (hepatitis.drug, hepatitis.reaction, hepatitis.reported) == ("FEN", "HEP", 4)
+    assert hepatitis.expected == pytest.approx(44 * 4 / 710)
+    assert (hepatitis.prr.value, hepatitis.prr.lower) == (None, None), "no other drug has it, so it has no bound"
+    assert hepatitis.ic.value == pytest.approx(log2(4.5 / (44 * 4 / 710 + 0.5)))
+    hidden = found[HIDDEN]
+    # Cedrana's 6 of 80 reports, beside 66 of 586 of all others
+    assert hidden.prr.value == pytest.approx((6 / 80) / (66 / 586))
+    assert hidden.ror.value == pytest.approx((6 * 520) / (74 * 66))
+    assert hidden.leading == "DOM"
+    assert hidden.share == pytest.approx(60 / 72)
+    assert {"watch", "alarm"} >= hidden.raised_on.keys() >= {"watch"}
+    visitor.log_in("s")
+    with pytest.raises(ProblemError, match="role"):
+        next(Guldadra("", http=visitor).pairs(biologics.name))
 
 
 def test_its_rate_on_the_drug_has_exact_limits(visitor: Browser, biologics: RegistryDefinition) -> None:

@@ -63,6 +63,7 @@ ROUTES: Mapping[str, str] = {
     "/api/v1/registries/{registry}/indicators": "indicators",
     "/api/v1/registries/{registry}/question": "question",
     "/api/v1/registries/{registry}/signals": "signals",
+    "/api/v1/registries/{registry}/pairs": "signals",
     "/api/v1/registries/{registry}/awareness": "awareness",
     "/api/v1/registries/{registry}/company/awareness": "company",
     "/api/v1/registries/{registry}/company/components": "company",

@@ -20,6 +20,7 @@ from sinks.portal.api.records import (
     AnswerPage,
     AwarenessRecord,
     IndicatorRecord,
+    PairRecord,
     RegistryRecord,
     SignalRecord,
     VariableRecord,
@@ -105,6 +106,10 @@ class Guldadra:
     def signals(self, registry: str) -> Iterator[SignalRecord]:
         """Every signal as it stands."""
         return self._all(f"/registries/{registry}/signals", SignalRecord)
+
+    def pairs(self, registry: str) -> Iterator[PairRecord]:
+        """Every signal of a pair of drug and reaction as it stands."""
+        return self._all(f"/registries/{registry}/pairs", PairRecord)
 
     def components(self, registry: str) -> Iterator[ComponentRecord]:
         """A company's own components, the whole country."""

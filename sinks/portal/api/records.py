@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sinks.clickhouse.queries.awareness import Awareness
     from sinks.clickhouse.queries.estimates import Estimate
     from sinks.clickhouse.queries.indicators import IndicatorRow
+    from sinks.clickhouse.queries.pair_signals import StatedPair
     from sinks.clickhouse.queries.question import Question
     from sinks.clickhouse.queries.signals import StatedSignal
 
@@ -156,6 +158,64 @@ class SignalRecord(Frozen):
             expected=last["expected"] if last else None,
             statistic=last["statistic"] if last else None,
             raised_on={one["level"]: str(one["day"]) if one["day"] else None for one in signal.levels},
+        )
+
+
+class MeasureRecord(Frozen):
+    """A measure of disproportionality with its 95 % limits, of EBGM the 5th and 95th percentile.
+
+    What is not defined or has no bound is null: no other drug has the reaction, say.
+    """
+
+    value: float | None
+    lower: float | None
+    upper: float | None
+
+    @staticmethod
+    def of(value: float | None, lower: float | None, upper: float | None) -> MeasureRecord:
+        """A measure as a message had it."""
+        found = (None if one is None or not isfinite(one) else one for one in (value, lower, upper))
+        return MeasureRecord(**dict(zip(("value", "lower", "upper"), found, strict=True)))
+
+
+class PairRecord(Frozen):
+    """The signal of a pair of drug and reaction as it stands."""
+
+    id: str = Field(examples=["reactions/FEN:HEP/0"])
+    monitor: str
+    drug: str = Field(examples=["FEN"])
+    reaction: str = Field(examples=["HEP"])
+    state: str = Field(examples=["raised"])
+    level: str = Field(examples=["alarm"])
+    reported: int = Field(description="Reports of the pair.")
+    expected: float = Field(description="As many would be if drug and reaction had nothing to do with each other.")
+    prr: MeasureRecord
+    ror: MeasureRecord
+    ic: MeasureRecord
+    ebgm: MeasureRecord
+    leading: str = Field(description="The drug with the most reports of the reaction, which may hide others.")
+    share: float = Field(description="Its share of these reports.")
+    raised_on: dict[str, str | None] = Field(description="By level, the day of the last report that it rests on.")
+
+    @staticmethod
+    def of(signal: StatedPair) -> PairRecord:
+        """A signal as a message had it."""
+        return PairRecord(
+            id=signal.id,
+            monitor=signal.monitor,
+            drug=signal.drug,
+            reaction=signal.reaction,
+            state=signal.state,
+            level=signal.level,
+            reported=signal.a,
+            expected=signal.expected,
+            prr=MeasureRecord.of(signal.prr, signal.prr_lower, signal.prr_upper),
+            ror=MeasureRecord.of(signal.ror, signal.ror_lower, signal.ror_upper),
+            ic=MeasureRecord.of(signal.ic, signal.ic_lower, signal.ic_upper),
+            ebgm=MeasureRecord.of(signal.ebgm, signal.eb05, signal.eb95),
+            leading=signal.leading,
+            share=signal.share,
+            raised_on={one["level"]: str(one["known_day"]) if one["known_day"] else None for one in signal.levels},
         )
 
 

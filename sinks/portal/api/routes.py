@@ -15,6 +15,7 @@ from sinks.clickhouse.queries.answer import answer
 from sinks.clickhouse.queries.awareness import read_awareness
 from sinks.clickhouse.queries.cell_sums import Cut
 from sinks.clickhouse.queries.indicators import read_indicators
+from sinks.clickhouse.queries.pair_signals import read_pair_signals
 from sinks.clickhouse.queries.question import codes_of, parse
 from sinks.clickhouse.queries.signals import read_signals
 from sinks.portal.access import Refused
@@ -25,6 +26,7 @@ from sinks.portal.api.records import (
     AnswerRecord,
     AwarenessRecord,
     IndicatorRecord,
+    PairRecord,
     RegistryRecord,
     SignalRecord,
     VariableRecord,
@@ -100,6 +102,13 @@ def router() -> APIRouter:
         _signals,
         response_model=PageOf[SignalRecord],
         summary="Signals as they stand",
+        dependencies=BY_TOKEN,
+    )
+    routes.add_api_route(
+        f"{of}/pairs",
+        _pairs,
+        response_model=PageOf[PairRecord],
+        summary="Signals of pairs of drug and reaction as they stand",
         dependencies=BY_TOKEN,
     )
     routes.add_api_route(
@@ -233,6 +242,22 @@ async def _signals(
     def make() -> PageOf[SignalRecord]:
         found = read_signals(asked.client, asked.definition)
         rows = [SignalRecord.of(one) for one in found.signals]
+        return page_of(rows, lambda row: [row.id], cursor=cursor, limit=limit, through=dict(found.through))
+
+    return await answer_with(asked, make)
+
+
+async def _pairs(
+    registry: str,  # noqa: ARG001 - of the address
+    cursor: Cursor = None,
+    limit: Limit = 100,
+    asked: Asked = through("signals"),
+) -> Response:
+    """Every signal of a pair of drug and reaction as it stands, withdrawn ones too. More reports prove no cause."""
+
+    def make() -> PageOf[PairRecord]:
+        found = read_pair_signals(asked.client, asked.definition)
+        rows = [PairRecord.of(one) for one in found.signals]
         return page_of(rows, lambda row: [row.id], cursor=cursor, limit=limit, through=dict(found.through))
 
     return await answer_with(asked, make)
