@@ -26,6 +26,7 @@ from sinks.portal.audit import write_down
 from sinks.portal.guard import AskError, through
 from sinks.portal.pages.pieces import Column, Fact, Field, Form, Link, Option, Page, Section, Table
 from sinks.portal.pages.serving import add_page
+from sinks.portal.pages.signal_words import subject_named
 from sinks.portal.portal import Asked, CannotBeSaidError, Told
 from sinks.portal.texts import NOTHING, marked
 
@@ -77,8 +78,6 @@ def _follow_up(asked: Asked, about: str) -> FollowUp:
 
 
 def _carriers(asked: Asked) -> Page:
-    from sinks.portal.pages.clinic import product_named  # noqa: PLC0415 - the clinic's page leads here
-
     t = asked.texts
     about = asked.one("about")
     found = _follow_up(asked, about)
@@ -98,7 +97,7 @@ def _carriers(asked: Asked) -> Page:
         for one in read_decisions(asked.client, asked.definition.name, found.subject.about)[-1:]
     ]
     return Page(
-        t("Whom to call: %(product)s", product=product_named(asked.definition, found.subject.product)),
+        t("Whom to call: %(product)s", product=subject_named(asked.definition, t, found.subject.product)),
         [
             Section(facts=[progress, *states, *decided]),
             Section(tables=[_table(asked, carriers)], forms=_forms(asked, found) if carriers else []),

@@ -25,6 +25,7 @@ from sinks.portal.guard import NotFoundError
 from sinks.portal.pages.carriers import progress_words
 from sinks.portal.pages.pieces import Chart, Column, Fact, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
+from sinks.portal.pages.signal_words import subject_named
 from sinks.portal.pages.words import runs_words
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _to_see_to(asked: Asked, definition: RegistryDefinition, home: str) -> Itera
     t = asked.texts
     for found in own_follow_ups(asked, definition):
         yield Fact(
-            t("Carriers of %(product)s", product=product_named(definition, found.subject.product)),
+            t("Carriers of %(product)s", product=subject_named(definition, t, found.subject.product)),
             t.many("%(number)s person", "%(number)s persons", found.persons),
             progress_words(t, found),
             f"{home}/carriers?{urlencode({'about': found.subject.about})}",
@@ -115,14 +116,6 @@ def list_title(asked: Asked, name: str) -> str:
     if declared is None:
         raise NotFoundError
     return asked.texts.of(declared.title)
-
-
-def product_named(definition: RegistryDefinition, code: str) -> str:
-    """A product's name in whichever catalogue has it; else its code."""
-    for catalogue in definition.catalogues.values():
-        if (row := catalogue.rows.get(code)) is not None and row.get("name"):
-            return str(row["name"])
-    return code
 
 
 def _reporting(asked: Asked, definition: RegistryDefinition) -> Iterator[Fact]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sinks.portal.pages.clinic import product_named
 from sinks.portal.pages.pieces import Column, Table
+from sinks.portal.pages.words import product_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

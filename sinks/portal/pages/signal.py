@@ -12,12 +12,12 @@ from sinks.clickhouse.queries.signals import alarm_days, read_signal
 from sinks.portal.access import may
 from sinks.portal.pages.awareness import awareness_table
 from sinks.portal.pages.carriers import progress_words
-from sinks.portal.pages.clinic import product_named
 from sinks.portal.pages.pieces import Fact, Link, Page, Section
 from sinks.portal.pages.review import said_of, to_decide
 from sinks.portal.pages.serving import add_page
 from sinks.portal.pages.signal_evidence import evidence, history, levels, paths, units
 from sinks.portal.pages.signal_words import BECAME, LEVELS, subject_named
+from sinks.portal.pages.words import product_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sinks.portal.charts.curves import Step, lines
-from sinks.portal.pages.clinic import product_named
 from sinks.portal.pages.pieces import Chart, Column, Table
-from sinks.portal.pages.signal_words import BECAME, LEVELS, place_in_log
+from sinks.portal.pages.signal_words import BECAME, LEVELS, METHODS, place_in_log
+from sinks.portal.pages.words import product_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,7 +183,7 @@ def evidence(t: Texts, definition: RegistryDefinition, signal: StatedSignal) -> 
         yield Table("products", t("By product"), [Column("product", t("product")), *numbers], rows)
     rows = [
         [
-            one["name"],
+            t(METHODS.get(one["name"], one["name"])),
             one["statistic"],
             one["threshold"],
             t("yes") if one["reached"] else t("no"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from schemas.subjects import subject_of
 from schemas.version import epoch_and_offset
-from sinks.portal.pages.clinic import product_named
+from sinks.portal.pages.words import product_named
 from sinks.portal.texts import marked
 
 if TYPE_CHECKING:
@@ -32,6 +32,20 @@ ANSWERS: Mapping[str, str] = {
     "stated": marked("answered with a statement"),
     "tied": marked("tied to a field safety notice"),
 }
+
+
+METHODS: Mapping[str, str] = {
+    "aoanjrr_stage_one": marked("AOANJRR stage 1"),
+    "njr": marked("NJR levels"),
+    "poisson_maxsprt": "Poisson-MaxSPRT",
+    "conditional_maxsprt": marked("conditional MaxSPRT"),
+    "bk_cusum": "BK-CUSUM",
+    "cgr_cusum": "CGR-CUSUM",
+    "bernoulli_cusum": "Bernoulli-CUSUM",
+    "e_process": marked("e-process"),
+    "e_detector": marked("e-detector"),
+}
+"""What methods are called, by the names that signals have them under."""
 
 
 def subject_named(definition: RegistryDefinition, t: Texts, label: str) -> str:

@@ -38,6 +38,14 @@ def title_of(asked: Asked, page: str) -> str:
     return f"{asked.texts.of(asked.definition.registry.title)}: {page}"
 
 
+def product_named(definition: RegistryDefinition, code: str) -> str:
+    """A product's name in whichever catalogue has it; else its code."""
+    for catalogue in definition.catalogues.values():
+        if (row := catalogue.rows.get(code)) is not None and row.get("name"):
+            return str(row["name"])
+    return code
+
+
 def notice_of(asked: Asked) -> str:
     """The registry's own notice; empty where it has none."""
     notice = asked.definition.registry.notice
