@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable  # noqa: TC003 - FastAPI reads the signature at run time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import structlog
 from fastapi import APIRouter, Depends, Header, HTTPException, Query
@@ -21,7 +22,7 @@ from sinks.clickhouse.queries.feeds import START
 from sinks.feeds.hub import ClosedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable
 
     from starlette.types import Message, Send
 
@@ -49,19 +50,31 @@ _SAID = {
 }
 
 
+class Listener(NamedTuple):
+    """Whose machine listens.
+
+    Attributes:
+        company: the code of the company.
+        may_have: whether it may have what a registry tells it, now.
+    """
+
+    company: str
+    may_have: Callable[[str], bool]
+
+
 def frame_of(event: Filed) -> bytes:
     """An event as it goes over the wire: JSON has no line end in it."""
     return b"id: " + event.id.encode() + b"\ndata: " + event.event + b"\n\n"
 
 
 def feed_router(
-    hub: Hub, company_of: Callable[..., str | Awaitable[str]], *, heartbeat_s: float = _HEARTBEAT_S
+    hub: Hub, listener_of: Callable[..., Listener | Awaitable[Listener]], *, heartbeat_s: float = _HEARTBEAT_S
 ) -> APIRouter:
     """The routes of the feed, to be included in the app; ``hub.run`` must run beside it.
 
     Args:
         hub: made with ``frame_of``.
-        company_of: a dependency: the code of the company that the request comes from. It refuses by itself.
+        listener_of: a dependency: whom the request comes from. It refuses by itself.
         heartbeat_s: how long nothing may come before a heartbeat does.
     """
     router = APIRouter(prefix="/api/v1", tags=["feed"])
@@ -72,23 +85,24 @@ def feed_router(
         since: Annotated[
             str, Query(max_length=_LONGEST_ID, description="`start` for all there is, or an event's id.")
         ] = "",
-        company: str = Depends(company_of),  # noqa: FAST002 - an annotation would be looked for in the module
+        # an annotation would be looked for in the module
+        listener: Listener = Depends(listener_of),  # noqa: B008, FAST002
     ) -> StreamingResponse:
         """Events about the company's own products. Without `Last-Event-ID` or `since` they begin from now."""
         had = last_event_id or (since if since != FROM_START else "")
         try:
-            subscription = await hub.subscribe(company)
+            subscription = await hub.subscribe(listener.company)
         except (DatabaseError, ClosedError) as error:
             raise HTTPException(503, "the feed cannot be read now", {"Retry-After": "5"}) from error
         try:
-            start = await _start(hub, company, had, subscription.position if not since else START)
+            start = await _start(hub, listener.company, had, subscription.position if not since else START)
         except DatabaseError as error:
             hub.leave(subscription)
             raise HTTPException(503, "the feed cannot be read now", {"Retry-After": "5"}) from error
         except BaseException:
             hub.leave(subscription)
             raise
-        return _EventStream(_events(hub, subscription, start, heartbeat_s), headers=_HEADERS)
+        return _EventStream(_events(hub, subscription, start, listener.may_have, heartbeat_s), headers=_HEADERS)
 
     return router
 
@@ -104,7 +118,9 @@ async def _start(hub: Hub, company: str, had: str, otherwise: int) -> int:
     return position
 
 
-async def _events(hub: Hub, subscription: Subscription, after: int, heartbeat_s: float) -> AsyncGenerator[bytes, None]:
+async def _events(
+    hub: Hub, subscription: Subscription, after: int, may_have: Callable[[str], bool], heartbeat_s: float
+) -> AsyncGenerator[bytes, None]:
     """What is there already, then what comes."""
     try:
         yield f"retry: {_RETRY_MS}\n\n".encode()
@@ -113,14 +129,15 @@ async def _events(hub: Hub, subscription: Subscription, after: int, heartbeat_s:
             if not missed:
                 break
             for news in missed:
-                yield news.frame
-                hub.handed_over(news.event)
+                if may_have(news.event.registry):
+                    yield news.frame
+                    hub.handed_over(news.event)
             after = missed[-1].event.position
         while True:
             come = await subscription.next(heartbeat_s)
             if come is None:
                 yield b": nothing new\n\n"
-            else:
+            elif may_have(come.event.registry):
                 yield come.frame
                 hub.handed_over(come.event)
     except (ClosedError, DatabaseError) as error:

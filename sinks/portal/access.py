@@ -76,10 +76,10 @@ class Refused(NamedTuple):
     """Why somebody may not.
 
     Attributes:
-        reason: "log in", "role", "not yours", "strong log-in" or "purpose".
+        reason: "log in", "role", "not yours", "contract", "strong log-in" or "purpose".
     """
 
-    reason: Literal["log in", "role", "not yours", "strong log-in", "purpose"]
+    reason: Literal["log in", "role", "not yours", "contract", "strong log-in", "purpose"]
 
 
 def may(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -23,8 +24,9 @@ from sinks.clickhouse.errors import DatabaseError
 from sinks.clickhouse.generations import GenerationError
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.feeds.hub import Hub
-from sinks.feeds.sse import feed_router, frame_of
+from sinks.feeds.sse import Listener, feed_router, frame_of
 from sinks.portal import live, login
+from sinks.portal.access import Refused
 from sinks.portal.api import company_routes as company_api
 from sinks.portal.api import routes as api
 from sinks.portal.api.answers import NotAcceptableError
@@ -153,7 +155,7 @@ def create_app(
     for routes in (api.router(), company_api.router()):
         app.include_router(routes, dependencies=known)
     feed = described(401, 403, 422, 429, 503)
-    app.include_router(feed_router(hub, _company), responses=feed, dependencies=[*api.BY_TOKEN, *known])
+    app.include_router(feed_router(hub, _listener), responses=feed, dependencies=[*api.BY_TOKEN, *known])
 
     @app.get("/static/vega.js", include_in_schema=False)
     def vega() -> Response:
@@ -186,9 +188,18 @@ def _beside(hub: Hub) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     return running
 
 
-async def _company(asked: Asked = through("feed")) -> str:
-    """The code of the company whose machine it is."""
-    return company_code(asked.person.company)
+async def _listener(asked: Asked = through("feed")) -> Listener:
+    """The company whose machine it is; of each registry it has what it is told while a contract with it is in force."""
+    company, portal = asked.person.company, asked.portal
+
+    def may_have(registry: str) -> bool:
+        definition, today = portal.definitions.get(registry), datetime.fromtimestamp(portal.now(), UTC).date()
+        companies = definition.registry.companies if definition is not None else None
+        return companies is not None and companies.contract(company, today) is not None
+
+    if not any(map(may_have, portal.definitions)):
+        raise RefusedError(Refused("contract"))
+    return Listener(company_code(company), may_have)
 
 
 def _with_answers(app: FastAPI) -> None:
@@ -229,6 +240,7 @@ _WHY = {
     "role": marked("Your account's role does not allow it."),
     "not yours": marked("It belongs to another company, unit or registry than your account is bound to."),
     "strong log-in": marked("This is near to persons, and takes a strong log-in of the last fifteen minutes."),
+    "contract": marked("No registry has a contract with your company that is in force."),
     "purpose": marked("This is near to persons. The reading is written down, with what it is for."),
 }
 

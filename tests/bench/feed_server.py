@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 
 from sinks.clickhouse.client import connect
 from sinks.feeds.hub import Hub
-from sinks.feeds.sse import feed_router, frame_of
+from sinks.feeds.sse import Listener, feed_router, frame_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 WHO = "x-company"
 
 
-def company_of(request: Request) -> str:
+def listener_of(request: Request) -> Listener:
     """Who asks, as they say: a bench has no log-in."""
-    return request.headers[WHO]
+    return Listener(request.headers[WHO], lambda _: True)
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
         @asynccontextmanager
         async def beside(app: FastAPI) -> AsyncIterator[None]:
             hub = Hub(client, frame_of)
-            app.include_router(feed_router(hub, company_of))
+            app.include_router(feed_router(hub, listener_of))
             running = asyncio.create_task(hub.run())
             yield
             running.cancel()

@@ -23,7 +23,7 @@ from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.queries.awareness import read_awareness
 from sinks.feeds.event import FeedEvent, event_id
 from sinks.feeds.hub import Hub
-from sinks.feeds.sse import feed_router, frame_of
+from sinks.feeds.sse import Listener, feed_router, frame_of
 from tests.feed_support import (
     SAID_AT,
     companies,
@@ -61,12 +61,16 @@ def definition(client: Client) -> RegistryDefinition:
     return made
 
 
-def company_of(request: Request) -> str:
+WITHOUT_CONTRACT = "elsewhere"
+"""A registry that has no contract with anybody any more."""
+
+
+def listener_of(request: Request) -> Listener:
     """Who asks, as the tests say it."""
     company = request.headers.get(WHO)
     if company is None:
         raise HTTPException(401)
-    return company
+    return Listener(company, lambda registry: registry != WITHOUT_CONTRACT)
 
 
 class Served:
@@ -87,7 +91,7 @@ class Served:
     @asynccontextmanager
     async def _beside(self, app: FastAPI) -> AsyncIterator[None]:
         self.hub = Hub(self._client, frame_of, **self._settings)
-        app.include_router(feed_router(self.hub, company_of, heartbeat_s=0.3))
+        app.include_router(feed_router(self.hub, listener_of, heartbeat_s=0.3))
         running = asyncio.create_task(self.hub.run())
         yield
         running.cancel()
@@ -118,10 +122,10 @@ def told(company: str, registry: str, number: int) -> FeedEvent:
     return FeedEvent(company, registry, identity, "guldadra.signal.updated", "cup/CUP01/0", SAID_AT, data)
 
 
-def put(client: Client, definition: RegistryDefinition, *numbers: int, company: str = "") -> None:
+def put(client: Client, definition: RegistryDefinition, *numbers: int, company: str = "", registry: str = "") -> None:
     """Put events into the table, as the loader does."""
     company = company or companies(definition)[0]
-    rows = [feed_row(told(company, definition.name, number).to_json(0), number) for number in numbers]
+    rows = [feed_row(told(company, registry or definition.name, number).to_json(0), number) for number in numbers]
     client.insert(feed_layout().table, feed_layout().container(rows), "Avro")
 
 
@@ -211,6 +215,20 @@ def test_a_new_subscriber_can_ask_for_all_there_is(
         put(client, definition, 1_203)
         wait_for(lambda: one.numbers[-1:] == [1_203], "the last")
         assert one.numbers == [*range(1_204)]
+
+
+def test_nothing_is_had_of_a_registry_without_a_contract_neither_from_before_nor_new(
+    client: Client, definition: RegistryDefinition, served: Served
+) -> None:
+    company = companies(definition)[0]
+    put(client, definition, 0)
+    put(client, definition, 1, registry=WITHOUT_CONTRACT)
+    with Listening(served.url, company, since="start").open() as one:
+        wait_for(lambda: one.numbers == [0], "the one that it may have")
+        put(client, definition, 2, registry=WITHOUT_CONTRACT)
+        put(client, definition, 3)
+        wait_for(lambda: one.numbers == [0, 3], "the next")
+    assert {found.subject for found in read_awareness(client, WITHOUT_CONTRACT, company)} == set()
 
 
 @pytest.mark.parametrize("by", ["header", "query"])

@@ -170,7 +170,9 @@ def world(client: Client, tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="module")
 def visitors(client: Client, world: World) -> Mapping[str, Browser]:
-    made = portal(world.definitions, client, ready=tuple(world.people.values()), voice=Voices())
+    made = portal(
+        world.definitions, client, ready=tuple(world.people.values()), voice=Voices(), log_ins_a_minute=100_000
+    )
     found = {name: browser(made) for name in ADDRESSES}
     for name, visitor in found.items():
         assert visitor.log_in(name).status_code == 303
