@@ -18,3 +18,14 @@ CLASSES: Mapping[SenderRole, tuple[str, ...]] = {
     "care_provider": ("incident",),
 }
 """By what each role's time is told, the shortest first."""
+
+Kind = Literal["icsr", "incident"]
+"""What is reported: an individual case safety report of a drug, or an incident with a device."""
+Addressee = Literal["agency", "manufacturer"]
+ReportType = Literal["spontaneous", "study", "other", "not_available"]
+"""How a case safety report came about (ICH E2B(R3), C.1.3). Solicited reports are a study's."""
+SENDERS_OF: Mapping[Kind, tuple[SenderRole, ...]] = {
+    "icsr": ("icsr_sender",),
+    "incident": ("care_provider", "manufacturer"),
+}
+"""Whose duty each kind may be."""
