@@ -19,13 +19,16 @@ CLASSES: Mapping[SenderRole, tuple[str, ...]] = {
 }
 """By what each role's time is told, the shortest first."""
 
-Kind = Literal["icsr", "incident"]
-"""What is reported: an individual case safety report of a drug, or an incident with a device."""
+Kind = Literal["icsr", "incident", "mir"]
+"""What is reported: an individual case safety report of a drug, a care provider's report of an incident with a device,
+or the device's manufacturer's (MIR)."""
 Addressee = Literal["agency", "manufacturer"]
+ADDRESSEES: tuple[Addressee, ...] = get_args(Addressee)
 ReportType = Literal["spontaneous", "study", "other", "not_available"]
 """How a case safety report came about (ICH E2B(R3), C.1.3). Solicited reports are a study's."""
 SENDERS_OF: Mapping[Kind, tuple[SenderRole, ...]] = {
     "icsr": ("icsr_sender",),
-    "incident": ("care_provider", "manufacturer"),
+    "incident": ("care_provider",),
+    "mir": ("manufacturer",),
 }
 """Whose duty each kind may be."""

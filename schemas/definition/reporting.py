@@ -18,14 +18,14 @@ registers learns at once that it goes on, and why.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.definition.condition import All, Condition, parse
 from schemas.definition.indicators import Name
 from schemas.definition.text import Text
-from schemas.reporting import CLASSES, SENDERS_OF, Addressee, Kind, ReportType, SenderRole
+from schemas.reporting import CLASSES, SENDERS_OF, Addressee, ReportType, SenderRole
 
 ALWAYS = All(parts=())
 """The condition that holds of every registration."""
@@ -66,7 +66,7 @@ class ReportingRule(_Strict):
     form: str
     when: Annotated[Condition, BeforeValidator(_condition)]
     reason: Text
-    kind: Kind
+    kind: Literal["icsr", "incident"]
     addressees: Annotated[tuple[Addressee, ...], Field(min_length=1)]
     sender: SenderRole
     deadlines: Annotated[dict[str, Annotated[Condition, BeforeValidator(_condition_or_always)]], Field(min_length=1)]

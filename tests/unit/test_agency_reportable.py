@@ -118,7 +118,7 @@ def test_it_begins_no_new_generation(tmp_path: Path, name: str) -> None:
         (_ICSR, {"addressees": ["agency", "agency"]}, "rules.heavy: Value error, addressees names one twice"),
         (_ICSR, {"addressees": ["agency", "ministry"]}, "rules.heavy.addressees.1: "),
         (_ICSR, {"sender": "care_provider"}, "sender of a report of kind icsr is icsr_sender"),
-        (_INCIDENT, {"sender": "icsr_sender"}, "sender of a report of kind incident is care_provider or manufacturer"),
+        (_INCIDENT, {"sender": "icsr_sender"}, "sender of a report of kind incident is care_provider"),
         (_INCIDENT, {"addressees": ["agency"]}, "a care provider tells agency and manufacturer"),
         (_ICSR, {"report_type": None}, "report_type is for a report of kind icsr, which needs one"),
         (_INCIDENT, {"report_type": "other"}, "report_type is for a report of kind icsr, which needs one"),

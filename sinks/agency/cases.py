@@ -1,0 +1,46 @@
+"""The names of cases, messages and steps, derived of what they name: whoever makes one again makes the same."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid5
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+_STEPS = UUID("6a2d2a5e-0d0a-5d6c-9a57-3d3b1f3c8f11")
+_DIGITS = 20  # of 32 values each: a hundred bits
+
+
+def case_number(registry: str, form: str, patient: str, registration_id: str) -> str:
+    """The number of the case that a registration makes, 20 capitals and digits that tell nothing of it.
+
+    Args:
+        registry: whose registration.
+        form: its form.
+        patient: the person's pseudonym.
+        registration_id: its id.
+    """
+    named = json.dumps([registry, form, patient, registration_id])
+    digest = hashlib.sha256(named.encode()).digest()
+    return base64.b32encode(digest).decode()[:_DIGITS]
+
+
+def message_id(case: str, version: int, addressee: str, edition: int) -> str:
+    """The id under which an edition of a report is sent, each time that it is sent."""
+    return f"{case}.{addressee[0].upper()}{version}.{edition}"
+
+
+def step_id(record: Mapping[str, Any], attempt: int = 0) -> str:
+    """The id of a step that a machine takes: the same step of the same edition has the same id.
+
+    Args:
+        record: the step, as its message has it.
+        attempt: of steps about sending, which attempt of the edition.
+    """
+    named = (record["case"], record["version"], record["addressee"], record["edition"], record["step"], attempt)
+    return str(uuid5(_STEPS, "/".join(map(str, named))))
