@@ -23,6 +23,26 @@ INITIAL, NULLIFICATION, DUPLICATE = "initial", "nullification", "duplicate"
 TYPES = (INITIAL, "follow_up", "amendment", NULLIFICATION)
 NULLIFIED_AS = ("error", DUPLICATE)
 """The only reasons to nullify a case; a patient who opts out is none."""
+NOTHING: Mapping[str, Any] = {
+    "kind": None,
+    "type": None,
+    "rule": None,
+    "sender": None,
+    "four_eyes": False,
+    "classes": [],
+    "learnt_on": None,
+    "nullified_as": None,
+    "duplicate_of": None,
+    "patient": None,
+    "sources": [],
+    "content_type": None,
+    "content": None,
+    "message_id": None,
+    "code": None,
+    "reference": None,
+    "reason": None,
+}
+"""What a step says that says nothing but who, when, and of which report: the schema's own defaults."""
 LARGEST_CONTENT = 3 << 20
 """In bytes; with all else a message has to fit the topic's 4 MiB."""
 
@@ -45,7 +65,6 @@ _MAY_HAVE: Mapping[str, tuple[str, ...]] = {
     ACKNOWLEDGED: (*_NEEDED[ACKNOWLEDGED], "reference", "reason"),
     REJECTED: (*_NEEDED[REJECTED], "reference"),
 }
-_OWN = tuple(dict.fromkeys(name for names in _MAY_HAVE.values() for name in names))
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CASE = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,30}-[A-Z0-9]{1,40}")
 _TEXTS = ("by", "rule", "content_type", "code", "reference", "reason")
@@ -99,7 +118,7 @@ def _step_faults(record: Mapping[str, Any], step: str) -> Iterator[Fault]:
         value = record[name]
         if value is None or not (value if isinstance(value, bytes) else str(value).strip()):
             yield Fault(name, f"is needed where a report is {step}")
-    for name in _OWN:
+    for name in NOTHING:
         if name not in _MAY_HAVE[step] and record[name] not in (None, False, []):
             yield Fault(name, f"has no place where a report is {step}")
 

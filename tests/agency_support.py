@@ -5,28 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from schemas.report import NOTHING
 from sinks.agency.cases import message_id
 
 CASE = "SE-EXEMPEL-K1"
-_NOTHING: dict[str, Any] = {
-    "kind": None,
-    "type": None,
-    "rule": None,
-    "sender": None,
-    "four_eyes": False,
-    "classes": [],
-    "learnt_on": None,
-    "nullified_as": None,
-    "duplicate_of": None,
-    "patient": None,
-    "sources": [],
-    "content_type": None,
-    "content": None,
-    "message_id": None,
-    "code": None,
-    "reference": None,
-    "reason": None,
-}
 _OF_SENDING = ("attempted", "sent", "failed", "acknowledged", "rejected")
 _WITH_REASON = ("returned", "failed", "rejected", "withdrawn")
 
@@ -54,7 +36,7 @@ def step(number: int, name: str, **said: Any) -> dict[str, Any]:
         "addressee": "agency",
         "edition": 1,
         "step": name,
-        **_NOTHING,
+        **NOTHING,
     }
     base |= {key: said[key] for key in base.keys() & said.keys()}
     if name == "drafted":
