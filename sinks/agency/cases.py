@@ -21,16 +21,17 @@ _MESSAGE_ID = re.compile(r"([^.]+)\.([AM])([1-9][0-9]{0,3})\.([1-9][0-9]{0,3})")
 _DIGITS = 20  # of 32 values each: a hundred bits
 
 
-def case_number(registry: str, form: str, patient: str, registration_id: str) -> str:
+def case_number(registry: str, kind: str, form: str, patient: str, registration_id: str) -> str:
     """The number of the case that a registration makes, 20 capitals and digits that tell nothing of it.
 
     Args:
         registry: whose registration.
+        kind: of report: one registration may make a case of each.
         form: its form.
         patient: the person's pseudonym.
         registration_id: its id.
     """
-    named = json.dumps([registry, form, patient, registration_id])
+    named = json.dumps([registry, kind, form, patient, registration_id])
     digest = hashlib.sha256(named.encode()).digest()
     return base64.b32encode(digest).decode()[:_DIGITS]
 

@@ -16,6 +16,7 @@ from schemas.definition.condition import Condition, parse
 from schemas.definition.errors import DefinitionError
 from schemas.definition.folder import BUNDLED, load_registries, load_registry
 from schemas.definition.reporting import Reporting, ReportingRule
+from schemas.docs import variable_catalogue
 from sinks.agency.deadlines import Fact, Rules, next_clock
 from sinks.agency.reportable import reportable
 from tests.random_journeys import random_rows
@@ -259,3 +260,16 @@ def test_conditions_are_read_as_journeys_read_them(
     asked = _with(definition, ReportingRule.model_validate({**_INCIDENT, "when": condition}))
     for said in visits:
         assert bool(reportable(asked, "visit", said)) == holds_alone(definition, condition, "visit", said), said
+
+
+def test_the_catalogue_of_variables_tells_what_is_reported_and_why(tmp_path: Path) -> None:
+    text = variable_catalogue(loaded(tmp_path, {**_ICSR, "report_type": "study", "causality_required": True}))
+    line = next(line for line in text.splitlines() if line.startswith("| `heavy` |"))
+    assert [cell.strip() for cell in line.strip("|").split("|")] == [
+        "`heavy`", "Because (Därför)", "`visit` where `{weight: {gt: 100}}`", "icsr", "agency", "icsr_sender",
+        "non_serious: always; serious: `{weight: {gt: 200}}`", "study, causality assessed", "a person",
+    ]  # fmt: skip
+    assert "## Reports" not in variable_catalogue(load_registry(write_registry(tmp_path / "without")))
+    for definition in (_HIP, _BIOLOGICS):
+        for rule in definition.reporting.rules.values():
+            assert rule.reason.sv in variable_catalogue(definition)
