@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -150,6 +152,13 @@ _FOLLOW_UP = replace(
     _INITIAL,
     administration=replace(_INITIAL.administration, type="follow_up", agency_reference="LV-2026-1"),
 )
+
+
+WHOLE = replace(
+    _FINAL,
+    administration=replace(_FINAL.administration, representative=_MAKER, other_submitter=_MAKER),
+)
+"""A report with every part that it can have."""
 
 
 def changed(mir: Mir, path: str, value: object) -> Mir:
@@ -353,3 +362,12 @@ def test_whatever_was_said_is_in_the_text(path: str, marker: str) -> None:
 def test_the_elements_stand_in_the_form_s_order() -> None:
     sections = [one.number.split("(")[0] for one in elements_of(_FINAL)]
     assert sections == sorted(sections, key=lambda number: [int(part) for part in number.split(".")])
+
+
+def test_the_documentation_has_every_element() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reporting.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([1-5][0-9.]*(?:\([a-h|p]\))?) \| (.*) \|$", page, re.MULTILINE))
+    told = {(number, label) for number, labels in rows.items() for label in labels.split("; ")}
+    known = {(one.number, one.label) for one in elements_of(WHOLE) if one.number != "4.3.3(c)"}
+    assert {one for one in told if one[0] != "4.3.3(c)"} == known
+    assert "4.3.3(c)" in rows
