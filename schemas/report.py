@@ -108,7 +108,7 @@ def _identity_faults(record: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("addressee", f"is none of {', '.join(ADDRESSEES)}")
     if not record["by"].strip():
         yield Fault("by", "is empty")
-    for name in ("version", "edition"):
+    for name in ("case_version", "edition"):
         if not 1 <= record[name] <= _HIGHEST_NUMBER:
             yield Fault(name, f"is not from 1 to {_HIGHEST_NUMBER}")
 

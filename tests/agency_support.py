@@ -23,7 +23,7 @@ def days(text: str) -> int:
     return (date.fromisoformat(text) - date(1970, 1, 1)).days
 
 
-def step(number: int, name: str, **said: Any) -> dict[str, Any]:
+def step(number: int, name: str, *, version: int = 1, **said: Any) -> dict[str, Any]:
     """A step that is right by itself: of the first edition of the first version, to the agency."""
     base: dict[str, Any] = {
         "registry": "biologics",
@@ -32,7 +32,7 @@ def step(number: int, name: str, **said: Any) -> dict[str, Any]:
         "said_at": 1_767_225_600_000 + number,
         "by": "anna",
         "case": CASE,
-        "version": 1,
+        "case_version": version,
         "addressee": "agency",
         "edition": 1,
         "step": name,
@@ -43,7 +43,7 @@ def step(number: int, name: str, **said: Any) -> dict[str, Any]:
         base |= {"kind": "icsr", "type": "initial", "sender": "icsr_sender", "content_type": "application/xml"}
         base |= {"content": b"<a/>", "classes": ["serious"], "learnt_on": days("2026-01-01")}
     if name in _OF_SENDING:
-        where = (base[key] for key in ("case", "version", "addressee", "edition"))
+        where = (base[key] for key in ("case", "case_version", "addressee", "edition"))
         base["message_id"] = message_id(*where)
     if name in ("acknowledged", "rejected"):
         base["code"] = "CA" if name == "acknowledged" else "CR"

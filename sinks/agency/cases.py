@@ -66,5 +66,5 @@ def step_id(record: Mapping[str, Any], attempt: int = 0) -> str:
         record: the step, as its message has it.
         attempt: of steps about sending, which attempt of the edition.
     """
-    named = (record["case"], record["version"], record["addressee"], record["edition"], record["step"], attempt)
+    named = (record["case"], record["case_version"], record["addressee"], record["edition"], record["step"], attempt)
     return str(uuid5(_STEPS, "/".join(map(str, named))))

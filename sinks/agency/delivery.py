@@ -58,7 +58,7 @@ def outgoing_of(case: Case, key: tuple[int, str]) -> Outgoing:
         one
         for one in case.log
         if one["step"] == steps.DRAFTED
-        and (one["version"], one["addressee"], one["edition"]) == (*key, present.edition)
+        and (one["case_version"], one["addressee"], one["edition"]) == (*key, present.edition)
     )
     return Outgoing(message_id(case.id, *key, present.edition), draft["content_type"], draft["content"])
 
@@ -161,7 +161,10 @@ def _step(
         "epoch": like["epoch"],
         "said_at": said_at,
         "by": PLATFORM,
-        **named._asdict(),
+        "case": named.case,
+        "case_version": named.version,
+        "addressee": named.addressee,
+        "edition": named.edition,
         "step": name,
         "message_id": message,
         **beside,

@@ -171,7 +171,7 @@ def apply(case: Case, record: Record) -> Case:
         raise IllegalStepError("; ".join(map(str, faults)))
     if record["case"] != case.id:
         raise IllegalStepError(f"the step is of the case {record['case']}, not {case.id}")
-    key = record["version"], record["addressee"]
+    key = record["case_version"], record["addressee"]
     present = case.reports.get(key)
     if record["step"] == steps.DRAFTED:
         made = _drafted(case, record, present)
@@ -187,7 +187,7 @@ def apply(case: Case, record: Record) -> Case:
 
 
 def _drafted(case: Case, record: Record, present: Report | None) -> Report:
-    before = case.latest(record["addressee"], below=record["version"])
+    before = case.latest(record["addressee"], below=record["case_version"])
     if present is None:
         _is_next(case, record, before)
     else:
@@ -199,7 +199,7 @@ def _drafted(case: Case, record: Record, present: Report | None) -> Report:
         wanted = "is initial, for no other was sent" if before is None else "is not initial, for one was"
         raise IllegalStepError(f"drafted: {_named(record)} {wanted}")
     return Report(
-        record["version"],
+        record["case_version"],
         record["addressee"],
         record["kind"],
         record["type"],
@@ -216,7 +216,7 @@ def _drafted(case: Case, record: Record, present: Report | None) -> Report:
 
 def _is_next(case: Case, record: Record, before: Report | None) -> None:
     last = max((version for version, to in case.reports if to == record["addressee"]), default=0)
-    if record["version"] != last + 1:
+    if record["case_version"] != last + 1:
         raise IllegalStepError(f"drafted: the next version to the {record['addressee']} is {last + 1}")
     if record["edition"] != 1:
         raise IllegalStepError(f"drafted: the first edition of {_named(record)} is 1")
@@ -250,7 +250,7 @@ def _checked(_: Case, record: Record, present: Report) -> Report:
 def _attempted(case: Case, record: Record, present: Report) -> Report:
     _in(record, present, "checked", "unknown", "sent")
     _under_its_id(record)
-    before = case.latest(record["addressee"], below=record["version"])
+    before = case.latest(record["addressee"], below=record["case_version"])
     if before is not None and not before.told:
         raise IllegalStepError(f"attempted: version {before.version} comes first, and is {before.state}")
     return replace(present, state=present.state if present.told else "unknown", attempts=present.attempts + 1)
@@ -313,10 +313,10 @@ def _by_a_person(record: Record) -> None:
 
 
 def _under_its_id(record: Record) -> None:
-    own = message_id(record["case"], record["version"], record["addressee"], record["edition"])
+    own = message_id(record["case"], record["case_version"], record["addressee"], record["edition"])
     if record["message_id"] != own:
         raise IllegalStepError(f"{record['step']}: {_named(record)} has the message id {own}, and no other")
 
 
 def _named(record: Record) -> str:
-    return f"version {record['version']} to the {record['addressee']}"
+    return f"version {record['case_version']} to the {record['addressee']}"

@@ -68,7 +68,7 @@ def test_each_step_may_be_sent_and_is_read_as_it_was_written(name: str) -> None:
         (step(1, "checked", case="SE-exempel-1"), "case is no case id (country-organisation-number)"),
         (step(1, "checked", addressee="ministry"), "addressee is none of agency, manufacturer"),
         (step(1, "checked", by=" "), "by is empty"),
-        (step(1, "checked", version=0), "version is not from 1 to 1000"),
+        (step(1, "checked", version=0), "case_version is not from 1 to 1000"),
         (step(1, "checked", edition=1_001), "edition is not from 1 to 1000"),
         (step(1, "checked", reason="fine"), "reason has no place where a report is checked"),
         (step(1, "sent", message_id=None), "message_id is needed where a report is sent"),
@@ -328,7 +328,8 @@ def test_a_later_version_is_not_sent_before_the_earlier_one_has_gone() -> None:
 
 def test_a_nullification_is_for_errors_and_duplicates_and_is_the_last_version() -> None:
     said: dict[str, Any] = {"type": "nullification", "classes": [], "learnt_on": None}
-    error, duplicate = {"nullified_as": "error"}, {"nullified_as": "duplicate", "duplicate_of": "SE-EXEMPEL-K2"}
+    error: dict[str, Any] = {"nullified_as": "error"}
+    duplicate: dict[str, Any] = {"nullified_as": "duplicate", "duplicate_of": "SE-EXEMPEL-K2"}
     assert "version 1 to the agency is initial, for no other was sent" in refused(
         after(), step(1, "drafted", **said, **error)
     )
@@ -465,7 +466,7 @@ def test_whatever_is_written_nothing_is_sent_unchecked_or_under_two_ids(seed: in
     case = fold(CASE, enumerate(log))
     assert len(case.log) + len(case.refused) == len(log)
     for (version, addressee), found in case.reports.items():
-        own = [one for one in case.log if (one["version"], one["addressee"]) == (version, addressee)]
+        own = [one for one in case.log if (one["case_version"], one["addressee"]) == (version, addressee)]
         _is_sound(own, found)
 
 
