@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.definition.indicators import UNRESOLVED
+from schemas.definition.reporting import ALWAYS
 from schemas.definition.written import as_yaml, breakdown_written, following_written, in_one_line
 from schemas.markdown import code, row, table_head
 
@@ -64,11 +65,12 @@ _PAIR_COLUMNS = (
     "Exposures",
     "Users told apart by",
 )
+_REPORT_COLUMNS = ("Report", "Why", "Of", "Kind", "To", "By", "Deadlines", "How it came about", "Checked by")
 _AGE = " (the age reached in the registration's year)"
 
 
 def derived_catalogue(definition: RegistryDefinition) -> Iterator[str]:
-    """The lines about indicators, lists, exposures and monitors; none where the registry declares none."""
+    """The lines about indicators, lists, exposures, monitors and reports; none where the registry declares none."""
     yield from _journey(definition)
     if definition.indicators.cohorts:
         yield from ("", "## Indicators", "")
@@ -79,6 +81,7 @@ def derived_catalogue(definition: RegistryDefinition) -> Iterator[str]:
     yield from _exposures(definition)
     yield from _monitors(definition)
     yield from _pairs(definition)
+    yield from _reports(definition)
 
 
 def _journey(definition: RegistryDefinition) -> Iterator[str]:
@@ -194,6 +197,32 @@ def _pairs(definition: RegistryDefinition) -> Iterator[str]:
                 *(code(one) if one else "" for one in (pairs.exposures, pairs.users)),
             ]
         )
+
+
+def _reports(definition: RegistryDefinition) -> Iterator[str]:
+    if not definition.reporting.rules:
+        return
+    yield from ("", "## Reports", "")
+    yield from table_head(_REPORT_COLUMNS)
+    for name, rule in definition.reporting.rules.items():
+        assessed = ", causality assessed" if rule.causality_required else ""
+        yield row(
+            [
+                code(name),
+                _title(rule.reason),
+                f"`{rule.form}` where {_condition(rule.when)}",
+                rule.kind,
+                ", ".join(rule.addressees),
+                rule.sender,
+                "; ".join(f"{one}: {_when(condition)}" for one, condition in rule.deadlines.items()),
+                f"{rule.report_type or ''}{assessed}",
+                "another person" if rule.four_eyes else "a person",
+            ]
+        )
+
+
+def _when(condition: Condition) -> str:
+    return "always" if condition == ALWAYS else _condition(condition)
 
 
 def _numbers(numbers: Iterable[float]) -> str:

@@ -107,6 +107,12 @@ def recompute(definition: RegistryDefinition, submissions: Iterable[Submission])
     return result
 
 
+def holds_alone(definition: RegistryDefinition, condition: Condition, form: str, fields: Mapping[str, Any]) -> bool:
+    """Whether a condition holds of a registration that stands alone in its journey."""
+    alone = Submission(1, form, "somebody", "1", False, fields)
+    return _Person(definition, "somebody", [alone]).holds(condition, alone)
+
+
 def living(submissions: Sequence[Submission]) -> list[Submission]:
     """Of one person's submissions, the registrations that count: the latest of each id, once opting out allows it."""
     allowed_from = counted_from(submissions)

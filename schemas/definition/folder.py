@@ -22,6 +22,8 @@ from schemas.definition.journey import JourneyRules
 from schemas.definition.mapping import FormMapping
 from schemas.definition.monitors import Monitors
 from schemas.definition.registry import Registry, RegistryDefinition
+from schemas.definition.reporting import Reporting
+from schemas.definition.reporting_checks import reporting_problems
 from schemas.definition.stream_checks import stream_problems
 from schemas.ownership import OWNERSHIP, Ownership, ownership_of
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 Result = TypeVar("Result")
-Declared = TypeVar("Declared", JourneyRules, Indicators, Monitors)
+Declared = TypeVar("Declared", JourneyRules, Indicators, Monitors, Reporting)
 
 BUNDLED = Path(str(files("schemas"))) / "registries"
 MODULES = Path(str(files("schemas"))) / "modules"
@@ -110,6 +112,7 @@ def load_registry(folder: Path) -> RegistryDefinition:
     rules = _declared(problems, JourneyRules, folder / "journey.yaml")
     indicators = _declared(problems, Indicators, folder / "indicators.yaml")
     monitors = _declared(problems, Monitors, folder / "monitors.yaml")
+    reporting = _declared(problems, Reporting, folder / "reporting.yaml")
     path = folder / "coverage.yaml"
     coverage = _attempt(problems, _read_coverage, path) if path.exists() else None
     known = Known(forms, rules)
@@ -118,6 +121,7 @@ def load_registry(folder: Path) -> RegistryDefinition:
         problems += [f"{folder / 'indicators.yaml'}, {one}" for one in indicator_problems(known, indicators)]
         problems += [f"{folder / 'monitors.yaml'}, {one}" for one in monitor_problems(known, monitors)]
         problems += [f"{path}, {one}" for one in coverage_problems(known, coverage)] if coverage else []
+        problems += [f"{folder / 'reporting.yaml'}, {one}" for one in reporting_problems(known, reporting)]
     sound = {name: catalogue for name, catalogue in catalogues.items() if catalogue is not None}
     if not problems:  # of groups and fields that are there
         problems += [f"{folder / 'monitors.yaml'}, {one}" for one in stream_problems(known, monitors, sound)]
@@ -125,7 +129,19 @@ def load_registry(folder: Path) -> RegistryDefinition:
         raise DefinitionError(problems)
     generation = generation_of(forms, rules, indicators, monitors)
     definition = RegistryDefinition(
-        folder, registry, forms, released, sound, mappings, rules, indicators, monitors, generation, coverage, ownership
+        folder,
+        registry,
+        forms,
+        released,
+        sound,
+        mappings,
+        rules,
+        indicators,
+        monitors,
+        generation,
+        coverage,
+        ownership,
+        reporting,
     )
     if problems := [f"{folder / 'registry.yaml'}, {one}" for one in company_problems(definition)]:
         raise DefinitionError(problems)

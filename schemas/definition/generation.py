@@ -1,7 +1,8 @@
 """The generation of a registry's derived values: a hash of everything that decides what they are.
 
 Titles and targets change no value, and neither do certificates, catalogues, mappings, and forms and fields that no
-definition speaks of; so none of them begins a new generation.
+definition speaks of; so none of them begins a new generation. Nor does what is reported (``reporting.yaml``): a report
+is made of a registration as it comes, and of no derived value.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from schemas.definition.companies import Companies
 from schemas.definition.indicators import Indicators
 from schemas.definition.journey import JourneyRules
 from schemas.definition.monitors import Monitors
+from schemas.definition.reporting import Reporting
 from schemas.definition.text import Text
 from schemas.ownership import Ownership
 from schemas.requirements import REQUIREMENTS, RequirementName, Stage
@@ -95,6 +96,7 @@ class RegistryDefinition:
         generation: a hash of all that decides what the derived values are.
         coverage: what the register is held against; None where nothing is declared.
         ownership: whose each product is, day by day.
+        reporting: which registrations go on as reports.
     """
 
     folder: Path
@@ -109,6 +111,7 @@ class RegistryDefinition:
     generation: str = ""
     coverage: Coverage | None = None
     ownership: Ownership = field(default_factory=Ownership)
+    reporting: Reporting = field(default_factory=Reporting)
 
     @property
     def name(self) -> str:
