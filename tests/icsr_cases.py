@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from sinks.agency.icsr.cases import batch_of
 from sinks.agency.icsr.model import (
     Assessment,
     AutopsyCause,
@@ -19,7 +20,6 @@ from sinks.agency.icsr.model import (
     DrugReaction,
     Indication,
     Literature,
-    Message,
     OtherIdentifier,
     Parent,
     ParentCondition,
@@ -62,14 +62,7 @@ def quantity(number: str, unit: str) -> Quantity:
 
 
 def batch(*cases: Case) -> Batch:
-    return Batch(
-        kind="1",
-        number="SE-GULD-BATCH-1",
-        sender="GULD",
-        receiver="AGENCYTEST",
-        transmitted=Moment("20260301101600+0100"),
-        messages=tuple(Message(case.report_id, "GULD", "AGENCYTEST", case.created, case) for case in cases),
-    )
+    return batch_of(cases, "SE-GULD-BATCH-1", "GULD", "AGENCYTEST", Moment("20260301101600+0100"))
 
 
 SMALLEST_REACTION = Reaction(
@@ -235,7 +228,7 @@ FULL = Case(
             matrix=(
                 DrugReaction(
                     0,
-                    (Assessment("Reporter", "Global introspection", "Probable"), Assessment("Sender", None, "Possible")),
+                    (Assessment("Reporter", "Global introspection", "Probable"), Assessment("Us", None, "Possible")),
                     quantity("167", "d"), quantity("14", "d"), "1",
                 ),
                 DrugReaction(1, (Assessment(None, None, "Unlikely"),)),

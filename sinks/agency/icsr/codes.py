@@ -141,3 +141,7 @@ ADVERSE_EVENT = Code("PAT_ADV_EVNT", "2.16.840.1.113883.5.4", "")
 TRIGGER = Code("PORR_TE049016UV", TRIGGERS, "")
 LOW = Code("L", INTERPRETATION, "")
 HIGH = Code("H", INTERPRETATION, "")
+
+MESSAGE_CREATED = Code("1", f"{_LIST}24", "dateOfIcsrMessageCreation")
+LOCAL_NUMBER = Code("2", f"{_LIST}24", "acknowledgementLocalMessageNumber")
+BATCH_TRANSMITTED = Code("3", f"{_LIST}24", "dateOfIcsrBatchTransmission")
