@@ -94,6 +94,19 @@ SMALLEST = Case(
     narrative="A reaction.",
 )
 
+PARENT_OF_FULL = Parent(
+    name="CD", age=quantity("31", "a"), last_menstrual_period=Moment("20251101"), weight=Decimal(64),
+    height=Decimal(171), sex="2",
+    conditions=(ParentCondition(term("10020772"), Moment("2020"), True, NASK, "Mild."),),
+    history="Otherwise well.",
+    past_drugs=(
+        ParentPastDrug(
+            "Parent's drug", Term("MP-2", "1"), None, Moment("2024"), ASKU, term("10039073"), term("10019211")
+        ),
+        ParentPastDrug("Parent's other drug", None, Term("PH-2", "2")),
+    ),
+)  # fmt: skip
+
 FULL = Case(
     report_id="SE-GULD-2",
     created=CREATED,
@@ -164,18 +177,7 @@ FULL = Case(
             True,
             (AutopsyCause(term("10040047"), "Sepsis by autopsy"),),
         ),
-        parent=Parent(
-            name="CD", age=quantity("31", "a"), last_menstrual_period=Moment("20251101"), weight=Decimal(64),
-            height=Decimal(171), sex="2",
-            conditions=(ParentCondition(term("10020772"), Moment("2020"), True, NASK, "Mild."),),
-            history="Otherwise well.",
-            past_drugs=(
-                ParentPastDrug(
-                    "Parent's drug", Term("MP-2", "1"), None, Moment("2024"), ASKU, term("10039073"), term("10019211")
-                ),
-                ParentPastDrug("Parent's other drug", None, Term("PH-2", "2")),
-            ),
-        ),
+        parent=PARENT_OF_FULL,
     ),
     reactions=(
         Reaction(

@@ -179,6 +179,8 @@ def _past_drug(drug: model.PastDrug | model.ParentPastDrug) -> Broken:
 def _death(death: model.Death) -> Broken:
     if death.date is not None and death.autopsy is None:
         yield "D.9.3", "There is a date of death (D.9.1), but not whether an autopsy was done. Say so."
+    elif death.autopsy_causes and death.autopsy is not True:
+        yield "D.9.3", "There are causes of death by autopsy (D.9.4.r) without an autopsy. Say true."
 
 
 def _autopsy_cause(cause: model.AutopsyCause) -> Broken:

@@ -102,7 +102,10 @@ def _section(field: _Field, node: object, path: Path, now: datetime) -> Iterator
 
 
 def _says_nothing(node: object) -> bool:
-    return not any(_is_there(getattr(node, field.name)) for field in _layout(type(node)))
+    """Nothing, where nothing is asked for: what is missing is said element by element."""
+    layout = _layout(type(node))
+    asks = any(part.element.conformance == "mandatory" for field in layout for part in field.parts)
+    return not asks and not any(_is_there(getattr(node, field.name)) for field in layout)
 
 
 def _is_there(value: object) -> bool:

@@ -189,7 +189,7 @@ def _source(event: _Element, source: PrimarySource) -> None:
     entity = _reported_by(relation, codes.SOURCE_REPORT)
     _address(entity, source)
     if isinstance(source.telephone, NullFlavor):
-        add(entity, "telecom", nullFlavor=source.telephone.value)
+        add(entity, "telecom", value="tel:", nullFlavor=source.telephone.value)  # the scheme says whose it is
     elif source.telephone is not None:
         add(entity, "telecom", value=f"tel:{source.telephone}")
     person = _person(entity, source)
