@@ -107,6 +107,34 @@ PARENT_OF_FULL = Parent(
     ),
 )  # fmt: skip
 
+PATIENT_OF_FULL = Patient(
+    name="AB", gp_record="1", specialist_record="22", hospital_record="333", investigation=MSK,
+    birth_date=Moment("19700115"), age=quantity("56", "a"), gestation=quantity("12", "wk"), age_group="5",
+    weight=Decimal("71.5"), height=Decimal(168), sex="2", last_menstrual_period=Moment("202601"),
+    conditions=(
+        Condition(term("10039073"), Moment("2001"), True, MSK, "Seropositive.", True),
+        Condition(term("10020772"), NASK, False, Moment("201912"), None, None),
+        Condition(term("10003553"), None, UNK),
+    ),
+    history="Smoked until 2010.",
+    concomitant_therapies=True,
+    past_drugs=(
+        PastDrug(
+            "Old drug", Term("MP-1", "2025-01"), None, Moment("2015"), Moment("201603"),
+            term("10039073"), term("10019211"),
+        ),
+        PastDrug(UNK, None, Term("PH-1", "1"), NASK, ASKU),
+        PastDrug("Older drug", Term("0071-0220", "2024", "2.16.840.1.113883.6.69")),
+    ),
+    death=Death(
+        Moment("20260226"),
+        (ReportedCause(term("10040047"), "Sepsis"), ReportedCause(term("10035664"))),
+        True,
+        (AutopsyCause(term("10040047"), "Sepsis by autopsy"),),
+    ),
+    parent=PARENT_OF_FULL,
+)  # fmt: skip
+
 FULL = Case(
     report_id="SE-GULD-2",
     created=CREATED,
@@ -152,33 +180,7 @@ FULL = Case(
         sponsor_number="GULD-7",
         kind="3",
     ),
-    patient=Patient(
-        name="AB", gp_record="1", specialist_record="22", hospital_record="333", investigation=MSK,
-        birth_date=Moment("19700115"), age=quantity("56", "a"), gestation=quantity("12", "wk"), age_group="5",
-        weight=Decimal("71.5"), height=Decimal(168), sex="2", last_menstrual_period=Moment("202601"),
-        conditions=(
-            Condition(term("10039073"), Moment("2001"), True, MSK, "Seropositive.", True),
-            Condition(term("10020772"), NASK, False, Moment("201912"), None, None),
-            Condition(term("10003553"), None, UNK),
-        ),
-        history="Smoked until 2010.",
-        concomitant_therapies=True,
-        past_drugs=(
-            PastDrug(
-                "Old drug", Term("MP-1", "2025-01"), None, Moment("2015"), Moment("201603"),
-                term("10039073"), term("10019211"),
-            ),
-            PastDrug(UNK, None, Term("PH-1", "1"), NASK, ASKU),
-            PastDrug("Older drug", Term("0071-0220", "2024", "2.16.840.1.113883.6.69")),
-        ),
-        death=Death(
-            Moment("20260226"),
-            (ReportedCause(term("10040047"), "Sepsis"), ReportedCause(term("10035664"))),
-            True,
-            (AutopsyCause(term("10040047"), "Sepsis by autopsy"),),
-        ),
-        parent=PARENT_OF_FULL,
-    ),
+    patient=PATIENT_OF_FULL,
     reactions=(
         Reaction(
             native_text="Svår huvudvärk", native_language="swe", translation="Severe headache", term=term("10019211"),
@@ -215,7 +217,7 @@ FULL = Case(
                 Dosage(
                     quantity("40", "mg"), quantity("2", "wk"), Moment("20250901"), Moment("202602010800+0100"),
                     quantity("22", "wk"), "LOT-77", "One pen", "solution", Term("11201000", "2020"), "subcutaneous",
-                    Term("20066000", "1"), "intravenous", Term("20045000"),
+                    Term("20066000", "1"), "intravenous", Term("20045000", "1"),
                 ),
                 Dosage(interval=quantity("1", "d"), form=ASKU, route=UNK, parent_route=NASK),
                 Dosage(start=MSK, end=NASK, dose=quantity("1", "{DF}")),

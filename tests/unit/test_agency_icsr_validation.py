@@ -232,12 +232,11 @@ def test_a_rule_that_is_broken_is_found_and_nothing_else(what: str) -> None:
 
 def test_what_is_missing_is_found_where_it_is_missing() -> None:
     second = replace(SMALLEST_REACTION, outcome=None)
-    (finding,) = validate(
-        batch(SMALLEST, replace(SMALLEST, report_id="SE-GULD-4", reactions=(second, second)[:1])), NOW
-    )
+    other = replace(SMALLEST, report_id="SE-GULD-4", reactions=(SMALLEST_REACTION, second))
+    (finding,) = validate(batch(SMALLEST, other), NOW)
     assert finding == Finding(
         "E.i.7",
-        "N.2.r[2] E.i[1]",
+        "N.2.r[2] E.i[2]",
         "Outcome of Reaction / Event at the Time of Last Observation is missing, and every report has it. "
         "Give one of 0, 1, 2, 3, 4, 5.",
     )

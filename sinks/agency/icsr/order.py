@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -78,6 +79,7 @@ _ELEMENTS = {
     (codes.MESSAGE, "receiver"): "N.2.r.3",
     (codes.MESSAGE, "sender"): "N.2.r.2",
     ("controlActProcess", "effectiveTime"): "C.1.2",
+    ("controlActProcess", "subject"): "C.1.2",
     ("investigationEvent", "id"): "C.1.1",
     ("investigationEvent", "text"): "H.1",
     ("investigationEvent", "effectiveTime"): "C.1.4",
@@ -103,24 +105,46 @@ _SECTIONS = {
     codes.LITERATURE_REFERENCE: "C.4.r",
     codes.PARENT: "D.10",
 }
-_HOLDERS = {"player1": "D", "researchStudy": "C.5", "primaryRole": "D", codes.MESSAGE: "C.1", codes.BATCH: "N.1"}
+_HOLDERS = {
+    "player1": "D",
+    "researchStudy": "C.5",
+    "primaryRole": "D",
+    "subjectOf1": "C.3",
+    codes.MESSAGE: "C.1",
+    codes.BATCH: "N.1",
+}
+"""The section of what lies in an element of that name, and in none of the above."""
 
 
 def out_of_order(root: _Element) -> Iterator[Finding]:
-    """Elements that stand after one that they should precede, once for each parent."""
+    """Elements that do not stand where they have to among those around them: the fewest that would have to move."""
     for parent in root.iter(etree.Element):
         name = _name(parent)
         ranks = _ORDER.get(name)
-        highest = -1
-        for child in parent if ranks else ():
-            rank = ranks.get(_name(child), highest) if ranks else highest
-            if rank < highest:
-                element = _ELEMENTS.get((name, _name(child))) or _section(parent)
-                place = f"line {child.sourceline}" if child.sourceline else ""
-                what = f"In {name}, {_name(child)} stands after what it has to precede. Put it in the schemas' order."
-                yield Finding(element, place, what)
-                break
-            highest = rank
+        if ranks is None:
+            continue
+        known = [(rank, child) for child in parent if (rank := ranks.get(_name(child))) is not None]
+        for child in _misplaced(known):
+            element = _ELEMENTS.get((name, _name(child))) or _section(parent)
+            what = f"In {name}, {_name(child)} stands out of order. Put it where the schemas have it."
+            yield Finding(element, f"line {child.sourceline}", what)
+
+
+def _misplaced(ranked: list[tuple[int, _Element]]) -> list[_Element]:
+    """All but a longest part that is in order (patience sorting)."""
+    tops: list[int] = []  # the lowest rank that ends an ordered part of each length, and which element that is
+    ends: list[int] = []
+    before: list[int | None] = []
+    for index, (rank, _) in enumerate(ranked):
+        length = bisect_right(tops, rank)
+        before.append(ends[length - 1] if length else None)
+        tops[length : length + 1], ends[length : length + 1] = [rank], [index]
+    kept = set()
+    last = ends[-1] if ends else None
+    while last is not None:
+        kept.add(last)
+        last = before[last]
+    return [child for index, (_, child) in enumerate(ranked) if index not in kept]
 
 
 def _name(element: _Element) -> str:
