@@ -25,7 +25,7 @@ from sinks.agency.icsr.model import (
 from sinks.agency.icsr.order import out_of_order
 from sinks.agency.icsr.parsing import parse
 from sinks.agency.icsr.reader_drugs import read_drugs
-from sinks.agency.icsr.reader_patient import identity, read_patient, read_reactions, read_study, read_tests
+from sinks.agency.icsr.reader_patient import identified, identity, read_patient, read_reactions, read_study, read_tests
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -67,8 +67,7 @@ def read(data: bytes) -> Reading:
 
 
 def _identifier(at: At, node: _Element | None, root: str, element: str) -> str | None:
-    found = next((one for one in children(node, "id") if one.get("root") == root), None)
-    return at.plain(found, "extension", element)
+    return at.plain(identified(node, root), "extension", element)
 
 
 def _message(at: At, node: _Element) -> Message:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sinks.agency.icsr import codes
 from sinks.agency.icsr.leaves import At, child, children, term, which
 from sinks.agency.icsr.model import Assessment, Dosage, Drug, DrugReaction, Indication, Substance
-from sinks.agency.icsr.reader_patient import identity, part_of_time, product, product_terms, span
+from sinks.agency.icsr.reader_patient import identified, identity, part_of_time, product, product_terms, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _drug(
         substances=tuple(_substance(at.into("G.k.2.3.r", index), one) for index, one in substances),
         country_obtained=at.words(child(supply, "representedOrganization", "addr", "country"), "G.k.2.4"),
         blinded=at.known_truth(_outward(node, codes.BLINDED), "G.k.2.5"),
-        authorisation=at.plain(child(approval, "id"), "extension", "G.k.3.1"),
+        authorisation=at.plain(identified(approval, codes.AUTHORISATION), "extension", "G.k.3.1"),
         authorisation_country=at.plain_code(
             child(approval, "author", "territorialAuthority", "territory", "code"), "G.k.3.2", codes.COUNTRY
         ),

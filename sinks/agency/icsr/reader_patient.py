@@ -39,24 +39,34 @@ def identity(node: _Element) -> str | None:
     return None if found is None else f"{found.get('root')}|{found.get('extension')}"
 
 
+def identified(node: _Element | None, root: str) -> _Element | None:
+    """A node's identifier in a namespace."""
+    return next((one for one in children(node, "id") if one.get("root") == root), None)
+
+
 def read_study(at: At, role: _Element | None) -> Study | None:
     """C.5."""
     node = child(role, "subjectOf1", "researchStudy")
     if node is None:
         return None
-    registrations = enumerate(children(node, "authorization", "studyRegistration"))
+    registrations = enumerate(filter(_is_registered, children(node, "authorization", "studyRegistration")))
     return Study(
         registrations=tuple(_registration(at.into("C.5.1.r", index), one) for index, one in registrations),
         name=at.text(child(node, "title"), "C.5.2"),
-        sponsor_number=at.attribute(child(node, "id"), "extension", "C.5.3"),
+        sponsor_number=at.attribute(identified(node, codes.SPONSOR_NUMBER), "extension", "C.5.3"),
         kind=at.plain_code(child(node, "code"), "C.5.4", codes.STUDY_TYPE),
     )
+
+
+def _is_registered(node: _Element) -> bool:
+    """Regions keep numbers of their own beside, under other roots."""
+    return child(node, "id") is None or identified(node, codes.STUDY_NUMBER) is not None
 
 
 def _registration(at: At, node: _Element) -> StudyRegistration:
     country = child(node, "author", "territorialAuthority", "governingPlace", "code")
     return StudyRegistration(
-        number=at.attribute(child(node, "id"), "extension", "C.5.1.r.1"),
+        number=at.attribute(identified(node, codes.STUDY_NUMBER), "extension", "C.5.1.r.1"),
         country=at.code(country, "C.5.1.r.2", codes.COUNTRY),
     )
 
@@ -94,8 +104,9 @@ def read_patient(at: At, role: _Element | None) -> Patient | None:
 
 
 def _record(at: At, player: _Element | None, root: str, element: str) -> Text | None:
-    nodes = children(player, "asIdentifiedEntity", "id")
-    return at.attribute(next((node for node in nodes if node.get("root") == root), None), "extension", element)
+    entities = children(player, "asIdentifiedEntity")
+    records = (record for entity in entities if (record := identified(entity, root)) is not None)
+    return at.attribute(next(records, None), "extension", element)
 
 
 def _observed(role: _Element | None, what: Code) -> _Element | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Precision = Literal["year", "month", "day", "hour", "minute", "second"]
 PRECISIONS: tuple[Precision, ...] = ("year", "month", "day", "hour", "minute", "second")
 
-_MOMENT = re.compile(r"(\d{4}(?:\d\d){0,5})(\.\d{1,4})?([+-]\d\d(?:\d\d)?)?", re.ASCII)
+_MOMENT = re.compile(r"(\d{4}(?:\d\d){0,5})(\.\d{1,4})?([+-]\d\d(?:[0-5]\d)?)?", re.ASCII)
 _DIGITS = dict(zip(range(4, 15, 2), PRECISIONS, strict=True))
 _FIRST = "00000101000000"
 _FURTHEST = timedelta(hours=14)

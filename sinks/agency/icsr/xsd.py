@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from lxml.etree import _LogEntry
+    from lxml.etree import _Element, _LogEntry
 
 FOLDER = "multicacheschemas"
 """Where in ICH's set the messages' schemas lie."""
@@ -37,11 +37,19 @@ def schema_findings(data: bytes, schema_dir: Path) -> list[Finding]:
         RefusedXMLError: the XML is no batch, or not safe to read.
     """
     schema = _schema(schema_dir / FOLDER / f"{codes.BATCH}.xsd")
-    schema.validate(parse(data, codes.BATCH))
+    root = parse(data, codes.BATCH)
+    schema.validate(root)
     return [
-        Finding("XSD", f"line {error.line}", f"{error.path or '/'} breaks the schema: {error.type_name}.")
+        Finding("XSD", f"line {error.line}", f"{_where(root, error.path)} breaks the schema: {error.type_name}.")
         for error in cast("Iterable[_LogEntry]", schema.error_log)  # the stubs know of no iteration
     ]
+
+
+def _where(root: _Element, path: str | None) -> str:
+    """The names from the root to what a path without names leads to."""
+    found = cast("list[_Element]", root.xpath(path)) if path else [root]
+    names = [etree.QName(node).localname for node in (*found[0].iterancestors(), found[0])]
+    return "/".join([*reversed(names[:-1]), names[-1]])
 
 
 @lru_cache(maxsize=4)
