@@ -13,7 +13,8 @@ from sinks.agency.icsr import model
 from sinks.agency.icsr.findings import Finding
 from sinks.agency.icsr.model import Batch, Case, Drug, Message, Patient, PrimarySource, Sender
 from sinks.agency.icsr.validation import validate
-from sinks.agency.icsr.values import MeddraTerm, Moment, NullFlavor, Quantity, Term
+from sinks.agency.icsr.values import Attachment, MeddraTerm, Moment, NullFlavor, Quantity, Term
+from sinks.agency.icsr.values import TestValue as MeasuredValue
 from tests.icsr_cases import FULL, NOW, SMALLEST, SMALLEST_REACTION, batch, quantity, term
 
 PATIENT = SMALLEST.patient or Patient()
@@ -24,6 +25,10 @@ MSK, UNK, NI = NullFlavor.MSK, NullFlavor.UNK, NullFlavor.NI
 
 def found(case: Case) -> list[tuple[str, str]]:
     return [(finding.element, finding.place) for finding in validate(batch(case), NOW)]
+
+
+def of_case(**changes: Any) -> Case:
+    return replace(SMALLEST, **changes)
 
 
 def of_patient(**changes: Any) -> Case:
@@ -228,6 +233,49 @@ BROKEN: dict[str, tuple[Case, str, str]] = {
 def test_a_rule_that_is_broken_is_found_and_nothing_else(what: str) -> None:
     case, element, place = BROKEN[what]
     assert found(case) == [(element, place)]
+
+
+def with_document(**changes: Any) -> Case:
+    attachment = replace(Attachment(b"a", "text/plain"), **changes)
+    return replace(SMALLEST, literature=(model.Literature("A", attachment),))
+
+
+WRONG: dict[str, tuple[Case, str, str]] = {
+    "a text for a date": (of_patient(birth_date="1970"), "D.2.1", "is not a date"),
+    "a text for a truth": (of_reaction(confirmed="true"), "E.i.8", "is neither true nor false"),
+    "a number for a text": (of_case(narrative=5), "H.1", "is not text"),
+    "a truth for a code": (of_reaction(outcome=True), "E.i.7", "is not text"),
+    "blanks": (replace(SMALLEST, narrative=" \n"), "H.1", "is blank"),
+    "a control character": (replace(SMALLEST, narrative="A\x00B"), "H.1", "control character"),
+    "half a character": (replace(SMALLEST, narrative="A\ud800"), "H.1", "control character"),
+    "no number": (of_patient(weight=Decimal("NaN")), "D.3", "is not a number"),
+    "no end of a number": (of_patient(weight=Decimal("Infinity")), "D.3", "is not a number"),
+    "a negative weight": (of_patient(weight=Decimal(-1)), "D.3", "is negative"),
+    "decimals of a height": (of_patient(height=Decimal("9.5")), "D.4", "has decimals"),
+    "a number with an exponent": (of_patient(weight=Decimal("1E+6")), "D.3", "has 7 characters, of which 6"),
+    "a document without content": (with_document(content=b""), "C.4.r.2", "has no content"),
+    "a document of no type": (with_document(media_type="pdf"), "C.4.r.2", "has no media type"),
+    "a document compressed otherwise": (with_document(compression="GZ"), "C.4.r.2", "another way than DF"),
+    "a language that is none": (of_reaction(native_text="A", native_language="sv"), "E.i.1.1b", "ISO 639-2"),
+    "a unit that is none": (of_dosage(dose=Quantity(Decimal(1), "a tablet")), "G.k.4.r.1b", "is no unit of UCUM"),
+    "a unit of time that is none": (of_patient(age=Quantity(Decimal(1), "years")), "D.2.2b", "not as ICH lists it"),
+    "a MedDRA version that is none": (of_reaction(term=MeddraTerm("10019211", "28")), "E.i.2.1a", "Give it as in 28.0"),
+    "a country in small letters": (of_reaction(country="se"), "E.i.9", "is no country of ISO 3166-1"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_value_that_may_not_stand_there_is_found_with_what_to_do(what: str) -> None:
+    case, element, said = WRONG[what]
+    (finding,) = validate(batch(case), NOW)
+    assert finding.element == element
+    assert said in finding.text
+    assert finding.text.count(". ") >= 1
+
+
+def test_a_negative_result_is_a_result() -> None:
+    value = model.Test(UNK, "Base excess", None, None, MeasuredValue(Decimal("-4.5"), "mmol/L"), None, Decimal(-2))
+    assert found(replace(SMALLEST, tests=(value,))) == []
 
 
 def test_what_is_missing_is_found_where_it_is_missing() -> None:

@@ -40,6 +40,7 @@ _NOT_COVERED = """
 - **C.2.r.2.5** is conditional in ICH's table, but no business rule says on what: it is taken as optional.
 - **C.1.7** may be `NI` only for a case that first came in E2B(R2), which a message does not say: `NI` passes.
 - **D.10.6** is optional in the table and required by the business rules once D.10 is used: it is required then.
+- **D.2.1, D.2.2 and D.2.3**: ICH says that one of them *should* be used, the most precise; several pass.
 - **Terminologies are checked by form only**: MedDRA codes (eight digits, one version in a report), EDQM terms, UCUM
   units of doses and test results, languages of ISO 639-2. MedDRA and the others are licensed to their users.
 - **MPID, PhPID and substance identifiers** have no OID of ICH's yet. They are written with the names that ICH's table

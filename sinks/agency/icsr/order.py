@@ -152,10 +152,12 @@ def _name(element: _Element) -> str:
 
 
 def _section(node: _Element) -> str:
-    """The number of the section in which a node lies."""
-    for ancestor in (node, *node.iterancestors()):
-        found = next((section for what, section in _SECTIONS.items() if is_a(ancestor, what)), None)
-        found = found or _HOLDERS.get(_name(ancestor))
-        if found:
-            return found
-    return "N.1"
+    """The number of the section in which a node lies: at the latest that of the batch."""
+    return next(
+        number
+        for ancestor in (node, *node.iterancestors())
+        for number in (
+            *(number for what, number in _SECTIONS.items() if is_a(ancestor, what)),
+            *filter(None, [_HOLDERS.get(_name(ancestor))]),
+        )
+    )

@@ -44,19 +44,17 @@ def parse(data: bytes, root: str) -> _Element:
     """
     if len(data) > MOST_BYTES:
         raise RefusedXMLError(f"larger than {MOST_BYTES >> 20} MiB: split the batch")
-    first: _Element | None = None
+    started = etree.iterparse(BytesIO(data), events=("start",), **_NEVER)
     try:
-        for count, (_, element) in enumerate(etree.iterparse(BytesIO(data), events=("start",), **_NEVER)):
-            if first is None:
-                first = element
+        for count, (_, element) in enumerate(started):
+            if count == 0:
                 _refuse_another(element, root)
             elif count >= MOST_ELEMENTS:
                 raise RefusedXMLError(f"more than {MOST_ELEMENTS} elements: split the batch")
     except etree.XMLSyntaxError as error:
         raise RefusedXMLError(f"not well-formed XML, or nested or grown beyond measure: line {error.lineno}") from None
-    if first is None:
-        raise RefusedXMLError("not well-formed XML: it is empty")
-    return first
+    whole: _Element = started.root
+    return whole
 
 
 def _refuse_another(element: _Element, root: str) -> None:
