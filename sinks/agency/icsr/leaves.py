@@ -135,10 +135,10 @@ class At:
 
     def number(self, node: _Element | None, element: str, unit: str | None = None) -> Decimal | None:
         """A number; where a unit is given, it must have that."""
-        value = self.plain(node, "value", element)
+        value = self.attribute(node, "value", element)
         if value is None or node is None:
             return None
-        if not _NUMBER.fullmatch(value):
+        if isinstance(value, NullFlavor) or not _NUMBER.fullmatch(value):
             self.say(element, f"{elements()[element].name} is not a number. Give one with digits and a point.")
             return None
         if unit is not None and node.get("unit") != unit:

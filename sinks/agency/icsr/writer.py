@@ -34,6 +34,7 @@ def write(batch: Batch) -> bytes:
 
     Raises:
         ValueError: a text has a character that XML cannot hold.
+        IndexError: a drug is assessed beside a reaction that is not in the report.
     """
     root = etree.Element(f"{{{codes.HL7}}}{codes.BATCH}", nsmap=_NAMESPACES)
     root.set("ITSVersion", "XML_1.0")
