@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sinks.agency.icsr.model import Case
 
 cases = st.integers(0, 2**64 - 1).map(lambda seed: any_case(Random(seed)))
-examples = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+examples = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 @examples
