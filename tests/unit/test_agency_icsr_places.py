@@ -22,6 +22,7 @@ from lxml import etree
 
 from sinks.agency.icsr.elements import elements
 from sinks.agency.icsr.model import Patient
+from sinks.agency.icsr.reader import read
 from sinks.agency.icsr.values import Attachment, Moment, NullFlavor
 from sinks.agency.icsr.writer import write
 from tests.icsr_cases import FULL, PARENT_OF_FULL, SMALLEST, batch
@@ -205,6 +206,17 @@ def test_the_wrappers_are_as_ich_wants_them() -> None:
     event = f"{process}/h:subject/h:investigationEvent"
     assert one(f"{event}/h:code[@codeSystem='2.16.840.1.113883.5.4']/@code") == "PAT_ADV_EVNT"
     assert one(f"{event}/h:statusCode/@code") == "active"
+
+
+def test_versions_of_code_lists_are_said_where_they_are_given() -> None:
+    lists = {"2.16.840.1.113883.3.989.2.1.1.11": "2.0", "2.16.840.1.113883.3.989.2.1.1.19": "1.1"}
+    root = etree.fromstring(write(SENT, lists))
+    said = {(node.get("codeSystem"), node.get("codeSystemVersion")) for node in root.iter() if node.get("codeSystem")}
+    assert {(system, version) for system, version in said if system in lists} == set(lists.items())
+    meddra = {version for system, version in said if system == "2.16.840.1.113883.6.163"}
+    assert meddra == {None, "28.0"}  # a cause or test in words only has no code to say a version of
+    assert {version for system, version in said if system == "2.16.840.1.113883.3.989.2.1.1.2"} == {None}
+    assert read(etree.tostring(root)) == (SENT, [])
 
 
 def test_codes_and_identifiers_are_of_the_systems_in_ichs_table() -> None:

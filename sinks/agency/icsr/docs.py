@@ -46,8 +46,8 @@ _NOT_COVERED = """
 - **MPID, PhPID and substance identifiers** have no OID of ICH's yet. They are written with the names that ICH's table
   of places gives meanwhile (`TBD-MPID` and so on), or with a region's own system where the term names one; read, a
   product code of an unknown system is taken for an MPID.
-- **codeSystemVersion of ICH's own code lists** is not written: the attribute is optional, and FDA's published
-  instances leave most of them out.
+- **codeSystemVersion of ICH's own code lists** is written only for lists whose version the writer is given: the
+  attribute is optional, and FDA's published instances leave most of them out.
 - **Regions' own elements** (FDA, EU, Korea, Japan) are neither written nor read; their presence is no fault.
 - **Attachments** are written as base64, and kept as compressed as they are given.
 - **A message carries one report**, as ICH says. Of a message with several, the first is read, with a finding.

@@ -19,6 +19,8 @@ from sinks.agency.icsr.writer_assessments import add_assessments
 from sinks.agency.icsr.writer_patient import add_patient
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lxml.etree import _Element
 
     from sinks.agency.icsr.codes import Code
@@ -29,8 +31,12 @@ _NAMESPACES: dict[Any, str] = {None: codes.HL7, "xsi": codes.XSI}  # the stubs k
 _REPORTS = uuid5(NAMESPACE_OID, codes.REPORT_ID)
 
 
-def write(batch: Batch) -> bytes:
+def write(batch: Batch, list_versions: Mapping[str, str] | None = None) -> bytes:
     """The batch as UTF-8 XML with a declaration.
+
+    Args:
+        batch: what is sent.
+        list_versions: versions of code lists by their OID, for agencies that want them said beside the codes.
 
     Raises:
         ValueError: a text has a character that XML cannot hold.
@@ -48,6 +54,11 @@ def write(batch: Batch) -> bytes:
         _message(root, message)
     _device(root, "receiver", "RCV", batch.receiver, codes.BATCH_RECEIVER)
     _device(root, "sender", "SND", batch.sender, codes.BATCH_SENDER)
+    if list_versions:
+        for node in root.iter():
+            version = list_versions.get(node.get("codeSystem", ""))
+            if version is not None:
+                node.set("codeSystemVersion", version)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
