@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _LINK = re.compile(r'(?:href|src|data-spec)="([^"]+)"')
 _UNIT = re.compile(r"/clinic/[^/]+")
-_ONE_OF = re.compile(r"/(indicators|variables|lists)/[^/?]+")
+_ONE_OF = re.compile(r"/(indicators|variables|lists|monitors)/[^/?]+")
 _PATIENCE_MS = 180_000
 _PURPOSE = "to see that every link leads somewhere"
 
