@@ -23,7 +23,7 @@ SCREENSHOTS = ROOT / ".guldadra" / "screenshots"
 IDENTITIES = ("sundmark", "nordfalk", "clinic", "registrar", "vigilance", "agency", "admin")
 """The demo's ready identities: two companies, and one of every other role."""
 
-DESKTOP, PHONE, WALL = (1280, 900), (390, 844), (2560, 1440)
+DESKTOP, PHONE = (1280, 900), (390, 844)
 PATIENCE_MS = 60_000  # for a machine that does much else at once
 _BEGINNING_S = 240.0
 _WHOLE_HISTORY_S = 480.0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _LINK = re.compile(r'(?:href|src|data-spec)="([^"]+)"')
 _UNIT = re.compile(r"/clinic/[^/]+")
+_ONE_OF = re.compile(r"/(indicators|variables|lists|monitors)/[^/?]+")
 _PATIENCE_MS = 180_000
 _PURPOSE = "to see that every link leads somewhere"
 
@@ -43,8 +44,8 @@ def sort_of(address: str) -> str:
 
 
 def kind_of(address: str) -> str:
-    """Its sort, whichever registry it is of."""
-    return re.sub(r"^/r/[^/]+", "/r/*", sort_of(address))
+    """Its sort, whichever registry it is of, and whichever of its indicators, forms or lists."""
+    return _ONE_OF.sub(r"/\1/*", re.sub(r"^/r/[^/]+", "/r/*", sort_of(address)))
 
 
 def crawl(request: APIRequestContext, url: str, files: set[str]) -> Found:
@@ -53,7 +54,7 @@ def crawl(request: APIRequestContext, url: str, files: set[str]) -> Found:
     Args:
         request: asks as who has logged in.
         url: of the portal.
-        files: the sorts of files that have been asked for, which stand on the same pages for others; added to.
+        files: the kinds of files that have been asked for, which stand on the same pages for others; added to.
     """
     found, seen = Found(), {"/"}
     waiting = deque([("/", "the start")])
@@ -68,9 +69,10 @@ def crawl(request: APIRequestContext, url: str, files: set[str]) -> Found:
         found.pages.setdefault(sort_of(address), answer.url.removeprefix(url))
         for link in _links(answer.text(), url + address):
             address_of = link.removeprefix(url)
-            known = files if "/files/" in address_of else seen
-            if sort_of(address_of) not in known:
-                known.add(sort_of(address_of))
+            is_file = "/files/" in address_of
+            known, sort = (files, kind_of(address_of)) if is_file else (seen, sort_of(address_of))
+            if sort not in known:
+                known.add(sort)
                 waiting.append((address_of, address))
     return found
 

@@ -27,6 +27,8 @@ async function draw(place) {
     await embed(drawing, spec, { ast: true, actions: false, renderer: "svg", ...without });
     drawing.setAttribute("role", "img");
     drawing.setAttribute("aria-label", place.dataset.says);
+    // one picture with a name: no mark of it, and some are empty, is read out by itself; a table has the numbers
+    drawing.querySelector("svg").setAttribute("aria-hidden", "true");
     place.replaceChildren(drawing);
   } catch {
     const image = new Image(); // as the server draws it
