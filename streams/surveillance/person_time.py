@@ -294,11 +294,10 @@ class _ByDay:
         self._make_room(1, cells)
         start, last = max(self._right, self._first), self._last
         if start < last:
-            at_risk = np.cumsum(self._turns[start:last], axis=0, dtype=np.int64)
-            if start:
-                at_risk += self._time[start] - self._time[start - 1]
-            np.cumsum(at_risk, axis=0, out=at_risk)
-            self._time[start + 1 : last + 1] = self._time[start] + at_risk
+            at_risk = self._time[start] - self._time[start - 1] if start else np.zeros_like(self._time[0])
+            for day in range(start, last):  # row by row they stay in the cache: cumsum down the columns takes 8 times
+                at_risk += self._turns[day]
+                np.add(self._time[day], at_risk, out=self._time[day + 1])
         self._right = last
         return self._time[np.clip(days - FIRST_DAY, 0, last), :cells].astype(np.float64)
 
