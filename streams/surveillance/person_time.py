@@ -174,13 +174,6 @@ class PersonTime:
         # take is many times quicker than an index at taking rows that are short
         return Own(part, unit, stratum, self.time.take(place, axis=0), self.events.take(place, axis=0), is_in)
 
-    def with_outcomes(self) -> NDArray[np.bool_]:
-        """Of each product, by its number, whether it has any first outcome."""
-        product = np.array(self.bins.places.all, dtype=np.int32).reshape(-1, 3)[:, 0]
-        had_one = np.zeros(len(self.bins.products.all), dtype=np.bool_)
-        had_one[product[self.events[: product.size].any(axis=1)]] = True
-        return had_one
-
     def time_on(self, days: Ints, rows: Ints, weight: Floats) -> Floats:
         """Days at risk of some exposures up to each of some days, by cell.
 
