@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,8 +25,8 @@ FIRST_DAY = -3653
 """1960-01-01: what is dated earlier counts as begun then, so that no odd date costs a century of days."""
 
 Name = TypeVar("Name", bound="Hashable")
-_KEY = Struct("<6i?")
 _KEYS = [0, 1, 2, 3, 5, 6, 7]  # the columns that make a kind
+_PLACE_OF = [0, 2, 3]  # and those of these that make a place
 _COLUMNS = ("product", "lot", "unit", "stratum", "place", "start", "stop", "event", "count")
 
 
@@ -196,31 +195,32 @@ class Bins:
         counts = self.column("count")
         counts[rows] += added.astype(np.int32)
         gone = rows[counts[rows] == 0]
-        for row, kind in zip(gone.tolist(), self._table[_KEYS][:, gone].T.tolist(), strict=True):
-            del self._rows[_KEY.pack(*kind)]
-            self._unused[kind[0]].append(row)
+        kinds = self._table[np.ix_(_KEYS, gone)]
+        for row, key, product in zip(gone.tolist(), _keys_of(kinds), kinds[0].tolist(), strict=True):
+            del self._rows[key]
+            self._unused[product].append(row)
         return rows, added
 
-    def _found(self, kinds: Iterable[Bin]) -> list[int]:
+    def _found(self, kinds: Collection[Bin]) -> list[int]:
         """The rows of some kinds, new ones with a count of 0 for those that had none."""
-        found, new, new_rows = [], [], []
-        known, products, lots, units, strata = self._rows, self.products, self.lots, self.units, self.strata
-        places = self.places
-        for product, lot, unit, stratum, start, stop, event in kinds:
-            kind = (products[product], lots[lot], units[unit], strata[stratum], start, stop, event)
-            key = _KEY.pack(*kind)
-            row = known.get(key)
-            if row is None:
-                row = known[key] = self._new_row(kind[0])
-                new_rows.append(row)
-                at = kind[0], kind[2], kind[3]
-                place = places.get(at)
-                new.append((*kind[:4], self._new_place(at) if place is None else place, *kind[4:], 0))
-            found.append(row)
+        if not kinds:
+            return []
+        # column by column, each in one call: most of a back-fill's kinds are new and go through all of this
+        product, lot, unit, stratum, start, stop, event = zip(*kinds, strict=True)
+        named = (self.products, product), (self.lots, lot), (self.units, unit), (self.strata, stratum)
+        columns = np.array([*([*map(names.__getitem__, some)] for names, some in named), start, stop, event], np.int32)
+        known, keys = self._rows, _keys_of(columns)
+        rows = [known.get(key, -1) for key in keys]
+        new = [at for at, row in enumerate(rows) if row < 0]
         if new:
+            kept = columns[:, new]
+            new_rows = [self._new_row(one) for one in kept[0].tolist()]
+            for at, row in zip(new, new_rows, strict=True):
+                rows[at] = known[keys[at]] = row
+            places = [self._place(at) for at in zip(*kept[_PLACE_OF].tolist(), strict=True)]
             self._make_room()
-            self._table[:, new_rows] = np.array(new, dtype=np.int32).T
-        return found
+            self._table[:, new_rows] = np.vstack((kept[:4], places, kept[4:], np.zeros_like(places)))
+        return rows
 
     def _new_row(self, product: int) -> int:
         unused = self._unused.get(product)
@@ -230,7 +230,10 @@ class Bins:
         self._size += 1
         return self._size - 1
 
-    def _new_place(self, at: tuple[int, int, int]) -> int:
+    def _place(self, at: tuple[int, int, int]) -> int:
+        place = self.places.get(at)
+        if place is not None:
+            return place
         product, unit, stratum = at
         place = self.places[at]
         self._places_of[product].extend((place, unit, stratum))
@@ -242,3 +245,10 @@ class Bins:
             wider = np.zeros((len(_COLUMNS), max(self._size, 2 * room)), dtype=np.int32)
             wider[:, :room] = self._table
             self._table = wider
+
+
+def _keys_of(columns: Int32s) -> list[bytes]:
+    """A key for each kind, of the numbers that make it: bytes take a fraction of the memory of a tuple."""
+    whole = np.dtype((np.void, columns.shape[0] * columns.itemsize))
+    keys = np.ascontiguousarray(columns.T).view(whole).ravel()
+    return [bytes(key) for key in keys.tolist()]  # which gives the same object back

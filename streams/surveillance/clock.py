@@ -10,7 +10,7 @@ now, as far as others are, less that year.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from streams.surveillance.bins import OPEN
@@ -81,19 +81,17 @@ class _Reports:
         if not self.total:
             return None
         day = self._day()
-        recent: Counter[int] = Counter()
-        for quarter in range(day // _QUARTER - _QUARTERS + 1, day // _QUARTER + 1):
-            recent.update(self.lags.get(quarter, {}))
-        wanted, so_far = _MOST * recent.total(), 0
-        for lag, count in sorted(recent.items()):
+        quarters = range(day // _QUARTER - _QUARTERS + 1, day // _QUARTER + 1)
+        recent = sorted(one for quarter in quarters for one in self.lags.get(quarter, {}).items())
+        wanted, so_far = _MOST * sum(count for _, count in recent), 0
+        for lag, count in recent:
             so_far += count
             if so_far >= wanted:
                 return lag
         return SILENT  # all was imported
 
-    def through(self) -> int | None:
+    def through(self, lag: int | None) -> int | None:
         """The latest day but one that anything was recorded on, less the lag; None where less than two were."""
-        lag = self.lag()
         return None if lag is None or self.total < 2 else self._day() - lag  # noqa: PLR2004 - the latest but one
 
     def _day(self) -> int:
@@ -116,6 +114,7 @@ class Clock:
     def __init__(self, deaths: frozenset[str]) -> None:
         self._deaths = deaths
         self._units: dict[str, _Reports] = {}
+        self._lag: dict[str, int | None] = {}  # by unit, as its reports, and so followed with them
         self._through: dict[str, int | None] = {}
 
     def take(self, changes: Iterable[Change]) -> dict[Report, int]:
@@ -147,8 +146,7 @@ class Clock:
 
     def lag(self, unit: str) -> int | None:
         """Days within which a unit recorded nine in ten of its operations; None where it has none."""
-        reports = self._units.get(unit)
-        return None if reports is None else reports.lag()
+        return self._lag.get(unit)
 
     def through(self) -> dict[str, int | None]:
         """Each unit's reported-through day; None for all of them where too little is known."""
@@ -174,7 +172,9 @@ class Clock:
 
     def _follow(self, reports: Iterable[Report]) -> None:
         for unit in {report.unit for report in reports}:
-            self._through[unit] = self._units[unit].through()
+            of_unit = self._units[unit]
+            lag = self._lag[unit] = of_unit.lag()
+            self._through[unit] = of_unit.through(lag)
 
 
 def _report(

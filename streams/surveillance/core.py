@@ -11,12 +11,10 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from schemas.subjects import KINDS, subject_of
 from streams.surveillance.bins import net
 from streams.surveillance.corrections import Told
-from streams.surveillance.extent import is_one_of_many, rows_of
+from streams.surveillance.extent import is_one_of_many, used_at
 from streams.surveillance.look import LookAt, seen, stands_as_raised
 from streams.surveillance.other_methods import e_bh_set
 from streams.surveillance.present import together
@@ -134,13 +132,8 @@ def _ended(state: State, monitor: Monitor, moved: set[str], *, every: bool) -> s
     """The subjects with a signal, or near one, that are used by units whose day ended; or all of them."""
     if not moved and not every:
         return set()
-    is_moved = np.array([unit in moved for unit in state.sums.bins.units.all], dtype=np.bool_)
-    return {
-        label
-        for label, known in state.known.items()
-        if (state.live(label) or _is_near(known.looks[-1].point))
-        and (every or is_moved[state.sums.bins.column("unit")[rows_of(state.sums, monitor, label)]].any())
-    }
+    found = {label for label, known in state.known.items() if state.live(label) or _is_near(known.looks[-1].point)}
+    return found if every else used_at(state.sums, monitor, found, moved)
 
 
 def _is_near(last: Point) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from streams.surveillance.bins import OPEN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -82,6 +82,25 @@ def compared_with(sums: PersonTime, monitor: Monitor, label: str) -> Ints:
     return _some(rows, ~np.isin(bins.column("product")[rows], own))
 
 
+def used_at(sums: PersonTime, monitor: Monitor, labels: Iterable[str], units: Collection[str]) -> set[str]:
+    """Those of some subjects that have an exposure at any of some units."""
+    bins = sums.bins
+    is_there = np.array([unit in units for unit in bins.units.all], dtype=np.bool_)
+    rows = is_there[bins.column("unit")] & (bins.column("count") != 0)
+    is_used = np.zeros(len(bins.products.all) + 1, dtype=np.bool_)  # the last is of those never met
+    is_used[bins.column("product")[rows]] = True
+    found = set()
+    for label in labels:
+        subject, products = monitor.members(label)
+        if subject.kind in ("lot", "unit"):
+            is_one = bool(is_there[bins.column("unit")[rows_of(sums, monitor, label)]].any())
+        else:  # all products have been gone through at once, since most subjects are those
+            is_one = any(is_used[bins.products.find(product)] for product in products)
+        if is_one:
+            found.add(label)
+    return found
+
+
 def is_one_of_many(sums: PersonTime, monitor: Monitor, label: str) -> bool:
     """Whether a family or company has two products in use, a lot's product two lots; else a stream of it is no other's.
 
@@ -104,10 +123,15 @@ def days_by(sums: PersonTime, rows: Rows) -> tuple[Ints, Ints]:
     That is the day of an outcome, or up to which one of their units has reported. Both are 0 where there are none.
     """
     bins, (row, part, parts) = sums.bins, rows
-    stop = np.where(bins.column("event")[row] == 1, bins.column("stop")[row], _NEVER)
-    first, last = np.full(parts, OPEN, dtype=np.int64), np.full(parts, _NEVER, dtype=np.int64)
-    np.minimum.at(first, part, bins.column("start")[row])
-    np.maximum.at(last, part, np.maximum(stop, sums.through_by_unit()[bins.column("unit")[row]]))
+    start, stop = bins.column("start")[row], np.where(bins.column("event")[row] == 1, bins.column("stop")[row], _NEVER)
+    known = np.maximum(stop, sums.through_by_unit()[bins.column("unit")[row]])
+    if parts == 1:  # as most often; the way of many takes several times as long
+        first = np.array([start.min(initial=OPEN)], dtype=np.int64)
+        last = np.array([known.max(initial=_NEVER)], dtype=np.int64)
+    else:
+        first, last = np.full(parts, OPEN, dtype=np.int64), np.full(parts, _NEVER, dtype=np.int64)
+        np.minimum.at(first, part, start)
+        np.maximum.at(last, part, known)
     return np.where(first == OPEN, 0, first), np.where(last == _NEVER, 0, last)
 
 

@@ -105,12 +105,14 @@ def e_bh_set(sums: PersonTime, monitor: Monitor, alpha: float = 0.05) -> frozens
         alpha: false discovery rate, between 0 and 1.
     """
     bins = sums.bins
-    used = np.bincount(bins.column("product"), weights=bins.column("count"), minlength=len(bins.products.all)) > 0
-    products = [product for product, is_used in zip(bins.products.all, used.tolist(), strict=True) if is_used]
+    product, many = bins.column("product"), len(bins.products.all)
+    used = np.bincount(product, bins.column("count"), many) > 0
+    with_outcome = np.bincount(product, bins.column("count") * bins.column("event"), many) > 0
+    products = [bins.products.all[one] for one in np.flatnonzero(used).tolist()]
     if not products:
         return frozenset()
     # one without an outcome has an E of 1 at most, and only 1/alpha counts
-    had_one = {product for product in products if sums.own(product).events.any()}
+    had_one = [bins.products.all[one] for one in np.flatnonzero(with_outcome).tolist()]
     compared = [some.compared for some in together(sums, monitor, sorted(had_one))]
     found = np.concatenate([np.empty((0, 2)), *(np.stack((one.observed, one.expected), axis=1) for one in compared)])
     of_those = dict(zip(sorted(had_one), log_e(found[:, 0], found[:, 1]).tolist(), strict=True))

@@ -12,10 +12,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from scipy.sparse import csc_matrix
 
 from schemas.subjects import subject_of
 from streams.surveillance.expected import Comparison, Experience, compare, hazard_of
 from streams.surveillance.extent import days_by, rows_by
+from streams.surveillance.intervals import INTERVALS
 from streams.surveillance.units import unit_factors
 
 if TYPE_CHECKING:
@@ -154,22 +156,19 @@ class _Group:
     def products(self, labels: Sequence[str]) -> _Held:
         """Products, families and companies, against all others."""
         cells, many = self._sums.cells, len(labels)
-        own = [self._sums.own(*self._monitor.members(label)[1]) for label in labels]
-        shared = [one.shared for one in own]
-        time, events = (_by_cell(own, [getattr(one, part) for one in own], cells) for part in ("time", "events"))
+        own = self._sums.own(*(self._monitor.members(label)[1] for label in labels))
+        shared = own.shared
+        time, events = _by_cell(own, own.time, many, cells), _by_cell(own, own.events, many, cells)
         in_time, in_events = time, events
-        if any(its is not one for its, one in zip(shared, own, strict=True)):
-            in_time, in_events = (
-                _by_cell(shared, [getattr(one, part) for one in shared], cells) for part in ("time", "events")
-            )
+        if shared is not own:
+            in_time, in_events = (_by_cell(shared, what, many, cells) for what in (shared.time, shared.events))
         others = Experience(self._all.time - in_time, self._all.events - in_events)
         factors = np.ones((many, self._unit_events.size))
         weighed = time
         if self._monitor.baseline.kind == "contemporary" and cells:
-            found = zip(shared, _whole(hazard_of(others)), strict=True)
-            factors = np.array([unit_factors(*self._without(*one), self._monitor.unit_shape) for one in found])
-            of_places = zip(own, factors, strict=True)
-            weighed = _by_cell(own, [one.time * factor[one.unit][:, None] for one, factor in of_places], cells)
+            found = zip(*self._without(shared, _whole(hazard_of(others))), strict=True)
+            factors = np.array([unit_factors(*one, self._monitor.unit_shape) for one in found])
+            weighed = _by_cell(own, own.time, many, cells, factors[own.part, own.unit])
         held = _Held(time, weighed, events, others, others.time.sum(axis=1), factors)
         self._known |= {label: (held, row) for row, label in enumerate(labels)}
         return held
@@ -202,19 +201,26 @@ class _Group:
         others = Experience(self._all.time - time, self._all.events - events)
         return _Held(time, time, events, others, others.time.sum(axis=1), np.ones((at.size, len(units.all))))
 
-    def _without(self, own: Own, hazard: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """First outcomes of all but some products, by unit, and how many their hazard expects there.
+    def _without(self, own: Own, hazards: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """First outcomes of all but some subjects' products, by unit, and how many their hazards expect there.
 
         Args:
-            own: those products', as far as others are compared with them.
-            hazard: of the others, a day, by cell.
+            own: what those products have, as far as others are compared with them.
+            hazards: of the others, a day: a row for each subject, by cell.
+
+        Returns:
+            A row for each subject, a column for each unit.
         """
-        more = hazard - self._hazard
-        cells = np.flatnonzero(more)  # the hazard is that of all wherever the products have not been
-        due = self._due + np.einsum("cu,c->u", self._time[cells], more[cells])
-        np.subtract.at(due, own.unit, (own.time * hazard[own.cell]).sum(axis=1))
-        events = self._unit_events.copy()
-        np.subtract.at(events, own.unit, own.events.sum(axis=1))
+        due = np.empty((len(hazards), self._due.size), dtype=np.int64)
+        for row, more in enumerate(hazards - self._hazard):
+            cells = np.flatnonzero(more)  # the hazard is that of all wherever the products have not been
+            due[row] = self._due + np.einsum("cu,c->u", self._time.take(cells, axis=0), more[cells])
+        place = own.part * due.shape[1] + own.unit
+        strata = self._sums.cells // INTERVALS
+        hazard = hazards.reshape(-1, INTERVALS).take(own.part * strata + own.stratum, axis=0)
+        np.subtract.at(due.reshape(-1), place, np.einsum("pi,pi->p", own.time, hazard, dtype=np.int64))
+        events = np.tile(self._unit_events, (len(hazards), 1))
+        np.subtract.at(events.reshape(-1), place, own.events.sum(axis=1, dtype=np.int64))
         return events.astype(np.float64), due / _FINE
 
 
@@ -223,11 +229,22 @@ def _whole(hazard: Floats) -> NDArray[np.int64]:
     return found
 
 
-def _by_cell(own: Sequence[Own], what: Sequence[NDArray[np.int32] | Floats], cells: int) -> Floats:
-    """The sums of something that each has at its places, by cell: a row for each."""
-    sizes = [one.cell.size for one in own]
-    row = np.repeat(np.arange(len(own)) * cells, sizes)
-    cell = np.concatenate([one.cell.ravel() for one in own])
-    weight = np.concatenate([one.ravel() for one in what])
-    found = np.bincount(row + cell, weight, len(own) * cells)
-    return found.reshape(len(own), cells).astype(np.float64, copy=False)
+def _by_cell(own: Own, what: NDArray[np.int32], many: int, cells: int, weight: Floats | None = None) -> Floats:
+    """The sums of something that subjects have at their places, by cell: a row for each.
+
+    Args:
+        own: the places.
+        what: a row for each, a column for each interval.
+        many: how many subjects there are.
+        cells: how many cells there are.
+        weight: what each place counts; 1 where left out.
+    """
+    size = own.part.size
+    strata = cells // INTERVALS
+    # a matrix that adds each place's row to that of its subject and stratum: one pass, where bincount takes several
+    to_strata = csc_matrix(
+        (np.ones(size) if weight is None else weight, own.part * strata + own.stratum, np.arange(size + 1)),
+        shape=(many * strata, size),
+    )
+    found: Floats = (to_strata @ what.astype(np.float64)).reshape(many, cells)
+    return found

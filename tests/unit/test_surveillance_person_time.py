@@ -90,7 +90,7 @@ def test_a_product_that_is_left_out_is_in_no_comparator_and_comes_back() -> None
     sums.add({kind("B"): 1, kind("B", stop=1_004, event=True): 1})
     sums.report({"U": 1_020})
     assert (sums.unit_time.sum(), sums.unit_events.sum()) == (20, 0)
-    assert sums.own("B").time.sum() == 3 * 20 + 5 + 4  # its own is kept up
+    assert sums.own(("B",)).time.sum() == 3 * 20 + 5 + 4  # its own is kept up
     sums.leave_out(set())
     assert (sums.unit_time.sum(), sums.unit_events.sum()) == (20 + 69, 2)
     assert sums.compared_on(np.array([1_010]))[0].sum() == 10 + 39
