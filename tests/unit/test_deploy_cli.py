@@ -43,6 +43,8 @@ COMMANDS = {
     "reactions": "A signal is a reason to read the reports, no proof",
     "trace": "whom this unit has to call",
     "review": "a log that is never edited",
+    "report": "see to who reads over your shoulder",
+    "report read": "or an agency did not take it",
     "notice": "opens lists of carriers to call",
     "counts": "only counts, never rows",
     "coverage": "by the declared definitions",

@@ -57,6 +57,20 @@ def parse(data: bytes, root: str) -> _Element:
     return whole
 
 
+def message_of(data: bytes) -> str:
+    """Which message it begins as: the name of its root element, whatever comes after it.
+
+    Raises:
+        RefusedXMLError: it does not begin as XML does.
+    """
+    started = etree.iterparse(BytesIO(data), events=("start",), **_NEVER)
+    try:
+        _, element = next(started)
+    except (etree.XMLSyntaxError, StopIteration):
+        raise RefusedXMLError("not well-formed XML from its first line on") from None
+    return etree.QName(element).localname
+
+
 def _refuse_another(element: _Element, root: str) -> None:
     info = element.getroottree().docinfo
     if info.internalDTD is not None or info.externalDTD is not None:
