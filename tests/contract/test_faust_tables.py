@@ -11,7 +11,7 @@ import asyncio
 import os
 import signal
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,14 +67,31 @@ def counter(kafka: KafkaConfig, tmp_path: Path) -> Counter:
     return Counter(kafka, tmp_path)
 
 
+_TRIES = 8  # stock recovery hangs now and then, and the quicker a process begins, the more often
+_TRY_S = 20.0
+
+
 def go_on(counter: Counter, until: Callable[[], bool], what: str) -> None:
-    """Have a process count until something holds; another one where it hangs, as stock recovery now and then does."""
-    for patience_s in (20, 20, 60):
+    """Have a process count until something holds; another one where it hangs."""
+    for _ in range(_TRIES):
         with counter.process(), suppress(AssertionError):
-            wait_for(until, what, patience_s)
+            wait_for(until, what, _TRY_S)
         if until():
             return
     raise AssertionError(f"still waiting: {what}")
+
+
+@contextmanager
+def with_a_message_in_hand(counter: Counter) -> Iterator[int]:
+    """A process that is frozen at its first message; another one where it hangs before."""
+    for _ in range(_TRIES):
+        with counter.process(freezes=True) as one:
+            with suppress(AssertionError):
+                wait_for(lambda one=one: is_frozen(one.pid), "the first message to be in hand", _TRY_S)
+            if is_frozen(one.pid):
+                yield one.pid
+                return
+    raise AssertionError("still waiting: the first message to be in hand")
 
 
 def test_stock_a_worker_killed_before_its_commit_has_a_message_counted_twice(
@@ -92,11 +109,10 @@ def test_stock_a_worker_that_lost_its_partition_writes_its_table_behind_its_succ
     kafka: KafkaConfig, counter: Counter
 ) -> None:
     send(kafka, counter.messages, [(None, b"1")])
-    with counter.process(freezes=True) as stalled:
-        wait_for(lambda: is_frozen(stalled.pid), "the first message to be in hand")
+    with with_a_message_in_hand(counter) as stalled:
         send(kafka, counter.messages, [(None, b"2"), (None, b"3")])
         go_on(counter, lambda: counter.counts() == [1, 2, 3], "its successor")
-        os.kill(stalled.pid, signal.SIGCONT)
+        os.kill(stalled, signal.SIGCONT)
         wait_for(lambda: len(counter.counts()) > 3, "what it had in hand")
     assert counter.counts()[:4] == [1, 2, 3, 1], "whoever recovers now has one of three"
 
