@@ -67,7 +67,7 @@ def counter(kafka: KafkaConfig, tmp_path: Path) -> Counter:
     return Counter(kafka, tmp_path)
 
 
-_TRIES = 8  # stock recovery hangs now and then, and the quicker a process begins, the more often
+_TRIES = 8  # stock recovery hangs now and then
 _TRY_S = 20.0
 
 
