@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from deploy.observe import read_health
@@ -24,6 +25,8 @@ INTAKE_GROUP = "guldadra-intake"
 LOAD_GROUP = "guldadra-load"
 LOAD_DERIVED_GROUP = "guldadra-load-derived"
 _ANSWER_S = 30.0
+_LOOK_AGAIN_S = 0.1
+_NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 class Place(NamedTuple):
@@ -262,10 +265,18 @@ def committed_by(kafka: KafkaConfig, group: str, places: Iterable[Place]) -> dic
 
 
 def _ends(kafka: KafkaConfig, places: Sequence[Place]) -> dict[Place, int]:
+    """The ends of partitions; of one that has just been made, or whose leader has just gone, once it has a leader."""
     if not places:
         return {}
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client leaves it untyped
     admin = AdminClient(dict(kafka))  # kept: its answers come only while it lives
     wanted = {TopicPartition(topic, partition): latest for topic, partition in places}
-    asked = admin.list_offsets(wanted, request_timeout=_ANSWER_S)
-    return {Place(place.topic, place.partition): future.result().offset for place, future in asked.items()}
+    deadline = time.monotonic() + _ANSWER_S
+    while True:
+        asked = admin.list_offsets(wanted, request_timeout=_ANSWER_S)
+        try:
+            return {Place(place.topic, place.partition): future.result().offset for place, future in asked.items()}
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_LEADER or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_AGAIN_S)
