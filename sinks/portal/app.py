@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -193,7 +192,7 @@ async def _listener(asked: Asked = through("feed")) -> Listener:
     company, portal = asked.person.company, asked.portal
 
     def may_have(registry: str) -> bool:
-        definition, today = portal.definitions.get(registry), datetime.fromtimestamp(portal.now(), UTC).date()
+        definition, today = portal.definitions.get(registry), portal.moment.date()
         companies = definition.registry.companies if definition is not None else None
         return companies is not None and companies.contract(company, today) is not None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sinks.clickhouse.queries.access_log import Reading, write_reading
@@ -27,7 +26,7 @@ def write_down(asked: Asked, *, about: str, people: int, area: str = "", purpose
     person = asked.person
     units = (f"{registry}/{unit}" for registry, unit in person.units)
     reading = Reading(
-        read_at=datetime.fromtimestamp(asked.portal.now(), UTC),
+        read_at=asked.portal.moment,
         subject=person.subject,
         name=person.name,
         role=person.role,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from sinks.portal.identity import PUBLIC
@@ -182,6 +183,11 @@ class Portal:
     certificates: Mapping[tuple[str, str], Certified] = field(default_factory=dict)
     endpoints: Endpoints | None = None
     reporting: Kept[Reporting | None] = field(default_factory=lambda: Kept(_REPORTING_S))
+
+    @property
+    def moment(self) -> datetime:
+        """The same now as a time of day, in UTC."""
+        return datetime.fromtimestamp(self.now(), UTC)
 
 
 @dataclass(frozen=True, slots=True)

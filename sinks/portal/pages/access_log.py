@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
@@ -30,7 +30,7 @@ def router() -> APIRouter:
 
 def _access(asked: Asked) -> Page:
     t = asked.texts
-    today = datetime.fromtimestamp(asked.portal.now(), UTC).date()
+    today = asked.portal.moment.date()
     try:
         since = datetime.strptime(asked.one("since") or str(today - timedelta(days=_DAYS)), "%Y-%m-%d").date()  # noqa: DTZ007 - a day
     except ValueError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -143,7 +143,7 @@ def _table(asked: Asked, carriers: Sequence[Carrier]) -> Table:
         ]
         for one in carriers
     ]  # fmt: skip
-    delete_by = datetime.fromtimestamp(asked.portal.now(), UTC).date() + timedelta(days=_FILE_KEPT_DAYS)
+    delete_by = asked.portal.moment.date() + timedelta(days=_FILE_KEPT_DAYS)
     return Table("carriers", t("Carriers"), columns, rows, file_name=f"carriers-delete-by-{delete_by}")
 
 
@@ -271,7 +271,7 @@ def _list(asked: Asked) -> Page:
         *(Column(one, one) for one in found.columns),
     ]
     rows = [[one.registration_id, one.day, one.form, *one.shown] for one in found.entries]
-    delete_by = datetime.fromtimestamp(asked.portal.now(), UTC).date() + timedelta(days=_FILE_KEPT_DAYS)
+    delete_by = asked.portal.moment.date() + timedelta(days=_FILE_KEPT_DAYS)
     table = Table(name, title, columns, rows, file_name=f"{name}-delete-by-{delete_by}")
     return Page(
         title,

@@ -5,7 +5,6 @@ Pages, forms and the API ask here, so that none of them knows more than another.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -91,7 +90,7 @@ def own_notices(asked: Asked, entitled: Entitled) -> list[Notice]:
 
 def keep_reading(asked: Asked, subjects: Iterable[str], channel: str = "page") -> None:
     """Keep that somebody of the company was shown signals or notices: it is aware of them from the first time on."""
-    at = datetime.fromtimestamp(asked.portal.now(), UTC)
+    at = asked.portal.moment
     company = company_code(asked.person.company)
     record_reading(
         asked.client, asked.definition.name, company, subjects, at=at, channel=channel, by=asked.person.subject

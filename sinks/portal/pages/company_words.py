@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sinks.clickhouse.queries.company_database.entitled import NotEntitledError, entitle
@@ -30,7 +29,7 @@ def entitled_of(asked: Asked) -> Entitled:
     Raises:
         AskError: it has no contract in force, or nothing of its own.
     """
-    today = datetime.fromtimestamp(asked.portal.now(), UTC).date()
+    today = asked.portal.moment.date()
     try:
         return entitle(asked.definition, asked.person.company, today)
     except NotEntitledError as error:

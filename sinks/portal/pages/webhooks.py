@@ -6,7 +6,6 @@ is decided by `sinks.feeds`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
@@ -215,7 +214,7 @@ def _register(asked: Asked, said: Mapping[str, str]) -> Response:
             said["company"],
             said["url"],
             by=asked.person.name,
-            at=_now(asked),
+            at=asked.portal.moment,
             from_start=said["since"] == "start",
         )
     except CannotBeRegisteredError as error:
@@ -262,7 +261,7 @@ def _ask_again(asked: Asked, webhook: str, event: str) -> None:
     _own(asked, webhook)
     write_down(asked, about=f"{webhook}: dead letters sent again", people=0)
     try:
-        again = replay(asked.client, webhook, _now(asked), [event] if event else ())
+        again = replay(asked.client, webhook, asked.portal.moment, [event] if event else ())
     except NoSuchWebhookError as error:
         raise AskError(str(error)) from error
     if event and not again:
@@ -287,7 +286,3 @@ def _own(asked: Asked, webhook: str) -> None:
         raise NotFoundError from error
     if found.registry != asked.definition.name:
         raise NotFoundError
-
-
-def _now(asked: Asked) -> datetime:
-    return datetime.fromtimestamp(asked.portal.now(), UTC)
