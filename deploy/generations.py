@@ -10,12 +10,13 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.logbook import LogError
 from deploy.observe import wait_until
-from deploy.status import committed_by, derived_group, ends_of
+from deploy.status import committed_by, ends_of
 from schemas import topics
 from schemas.codec import NotARegistrationError, decode_event, is_version_of
 from schemas.topics import journeys_changelog, surveillance_changelog
 from sinks.clickhouse.former_signals import set_signals_aside, stated_generations
 from sinks.clickhouse.generations import progress
+from sinks.clickhouse.loaders import signals_group
 from streams.hearing import Hearer
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def signals_behind(kafka: KafkaConfig, registry: str, generation: str, *, group:
     watched = committed_by(kafka, surveillance_group(registry, generation), ends)
     if all(watched[place] < 0 for place in ends if place.topic == exposures):
         return None
-    loaded = committed_by(kafka, derived_group(group), ends)
+    loaded = committed_by(kafka, signals_group(group), ends)
     reached = {place: (watched if place.topic == exposures else loaded)[place] for place in ends}
     return sum(max(0, end - max(reached[place], 0)) for place, end in ends.items())
 
@@ -122,7 +123,7 @@ def signals_are_in(
     registry, generation = definition.name, definition.generation
     steps = (
         (topics.exposures(registry), surveillance_group(registry, generation)),
-        (topics.signals(registry), derived_group(group)),
+        (topics.signals(registry), signals_group(group)),
     )
     try:
         return all(_catches_up(kafka, topic, reader, patience_s) for topic, reader in steps)
@@ -177,7 +178,7 @@ def begin_surveillance(settings: Settings, registry: str, generation: str) -> No
         return
     topic = topics.signals(registry)
     if _has_signals(kafka, topic, generation) and not _catches_up(
-        kafka, topic, derived_group(settings.group), _LOADER_S
+        kafka, topic, signals_group(settings.group), _LOADER_S
     ):
         raise LogError(
             f"what surveillance of {registry} kept of generation {generation} is lost, so its signals must be set "

@@ -25,11 +25,12 @@ from deploy.logbook import begin_epoch, begin_feeds, make_topics
 from deploy.observe import read_health, wait_until
 from deploy.ports import HOST, stable_ports
 from deploy.settings import PREFIX, Settings, SettingsError
-from deploy.status import LOAD_GROUP, lags
+from deploy.status import lags
 from schemas.company import companies_of
 from schemas.identity import new_key, write_key
 from sinks.clickhouse.archive import highest_epoch
 from sinks.clickhouse.client import connect
+from sinks.clickhouse.loaders import LOAD_GROUP
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.queries.feeds import highest_epoch as highest_feed_epoch
 from sinks.clickhouse.restore import restore

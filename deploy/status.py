@@ -11,7 +11,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from deploy.observe import read_health
 from schemas import topics
-from sinks.clickhouse.loader import derived_topics
+from sinks.clickhouse.loader import derived_topics, signal_topics
+from sinks.clickhouse.loaders import LOAD_GROUP, derived_group, signals_group
 from sinks.clickhouse.status import PartitionStatus, partition_status
 from streams.control import ControlReader
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from streams.control import KafkaConfig
 
 INTAKE_GROUP = "guldadra-intake"
-LOAD_GROUP = "guldadra-load"
-LOAD_DERIVED_GROUP = "guldadra-load-derived"
 _ANSWER_S = 30.0
 _LOOK_AGAIN_S = 0.1
 _NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
@@ -55,7 +54,7 @@ class PartitionAccount:
         partition: its number.
         waiting: submissions that intake has yet to decide on.
         loading: batches and receipts that the loader has yet to load.
-        loading_derived: batches of cells, exposures and lists that it has yet to load.
+        loading_derived: batches of cells, exposures and lists, signals and reviews that it has yet to load.
         decided: submissions with a verdict that ClickHouse knows of; accepted and refused make it up.
         accepted: accepted ones among them.
         refused: refused ones among them.
@@ -194,7 +193,7 @@ def lags(
 
 
 def derived_lags(kafka: KafkaConfig, registries: Mapping[str, int], *, group: str = "") -> dict[str, list[int]]:
-    """What waits for the loader of derived values: messages by registry and partition of the topics.
+    """What waits for the loaders of derived values and of signals: messages by registry and partition of the topics.
 
     Args:
         kafka: the clients' settings.
@@ -205,25 +204,26 @@ def derived_lags(kafka: KafkaConfig, registries: Mapping[str, int], *, group: st
         KafkaException: the broker does not answer.
     """
     existing = AdminClient(dict(kafka)).list_topics(timeout=_ANSWER_S).topics
-    read = {
-        topic: count
-        for name, count in registries.items()
-        for topic in derived_topics(name)
-        if topic in existing  # a log from before they were needed has them after `guldadra topics create`
-    }
-    unloaded = _behind(kafka, derived_group(group), read)
+    unloaded: dict[str, list[int]] = {}
+    for reader, topics_of in ((derived_group(group), derived_topics), (signals_group(group), signal_topics)):
+        read = {
+            topic: count
+            for name, count in registries.items()
+            for topic in topics_of(name)
+            if topic in existing  # a log from before they were needed has them after `guldadra topics create`
+        }
+        unloaded |= _behind(kafka, reader, read)
     return {
         name: [
-            sum(unloaded[topic][partition] for topic in derived_topics(name) if topic in read)
+            sum(
+                unloaded[topic][partition]
+                for topic in (*derived_topics(name), *signal_topics(name))
+                if topic in unloaded
+            )
             for partition in range(count)
         ]
         for name, count in registries.items()
     }
-
-
-def derived_group(group: str) -> str:
-    """The consumer group of cells, exposures and lists beside the one of registrations, where that is named."""
-    return f"{group}-derived" if group else LOAD_DERIVED_GROUP
 
 
 def _behind(kafka: KafkaConfig, group: str, partitions: Mapping[str, int]) -> dict[str, list[int]]:

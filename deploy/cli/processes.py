@@ -123,7 +123,7 @@ def load(
         typer.Option(help="Minutes between two erasures of what persons who opted out have left; 0: never.", min=0),
     ] = 10.0,
 ) -> None:
-    """Load accepted registrations, receipts, cells, exposures and lists into ClickHouse.
+    """Load accepted registrations, receipts, cells, exposures, lists and signals into ClickHouse.
 
     It also erases what does not count any more because a person opted out, and lets readers use a new generation of
     indicators once it has caught up, and all its signals are in where products are watched (`guldadra generations`).
@@ -131,9 +131,8 @@ def load(
     """
     from deploy.generations import signals_are_in
     from deploy.observe import Observed
-    from deploy.status import LOAD_GROUP, derived_group
     from sinks.clickhouse.housekeeping import Housekeeping
-    from sinks.clickhouse.loaders import Loaders
+    from sinks.clickhouse.loaders import LOAD_GROUP, Loaders
 
     settings = start(process=True)
     definitions = settings.definitions(tuple(registries or ()))
@@ -144,7 +143,6 @@ def load(
             definitions,
             stop=stop,
             group=settings.group or LOAD_GROUP,
-            derived_group=derived_group(settings.group),
             instance=settings.instance if settings.static_membership else None,
         )
         housekeeping = Housekeeping(

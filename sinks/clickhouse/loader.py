@@ -52,9 +52,13 @@ def submission_topics(registry: str) -> list[str]:
 
 
 def derived_topics(registry: str) -> list[str]:
-    """What journeys and surveillance write; and the few counts and reviews, which wait for nobody either."""
-    derived = (topics.cells, topics.exposures, topics.lists, topics.signals, topics.counts, topics.reviews)
-    return [topic(registry) for topic in derived]
+    """What journeys write; and the few counts, which wait for nobody either."""
+    return [topic(registry) for topic in (topics.cells, topics.exposures, topics.lists, topics.counts)]
+
+
+def signal_topics(registry: str) -> list[str]:
+    """What surveillance writes, and what people say of it: few, and nobody is to wait for them."""
+    return [topics.signals(registry), topics.reviews(registry)]
 
 
 def feed_topics(definition: RegistryDefinition) -> list[str]:

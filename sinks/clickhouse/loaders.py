@@ -1,4 +1,4 @@
-"""Several loaders in one process: registrations at their pace, what is derived of them, and feeds, at quicker ones."""
+"""Several loaders in one process: registrations at their pace; what is derived of them, signals and feeds, sooner."""
 
 from __future__ import annotations
 
@@ -6,30 +6,42 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from schemas.company import companies_of
-from sinks.clickhouse.loader import Loader, derived_topics, feed_topics, submission_topics
+from sinks.clickhouse.loader import Loader, derived_topics, feed_topics, signal_topics, submission_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
 
+LOAD_GROUP = "guldadra-load"
 _REGISTRATIONS_EVERY_S = 0.5
 _DERIVED_EVERY_S = 0.2  # a change is to be seen within the second that it was made in
+_SIGNALS_EVERY_S = 0.05  # they have come a long way, and must not wait for the many cells and exposures as well
 _FEEDS_EVERY_S = 0.1  # a signal has been loaded once before it comes here
 _SUMS = ("loaded", "lag", "waiting")
+_NAMES = ("registrations", "derived", "signals", "feeds")
+
+
+def derived_group(group: str = "") -> str:
+    """The consumer group of cells, exposures and lists, beside the one of registrations where that is named."""
+    return f"{group or LOAD_GROUP}-derived"
+
+
+def signals_group(group: str = "") -> str:
+    """The consumer group of signals and reviews, likewise."""
+    return f"{group or LOAD_GROUP}-signals"
 
 
 class Loaders:
-    """The loaders of registrations, of derived values and of feeds: together up, together down.
+    """The loaders of registrations, of derived values, of signals and of feeds: together up, together down.
 
     Args:
         kafka: the Kafka clients' settings.
         client: the way to ClickHouse.
         definitions: the registries, by name.
         stop: set it, and all finish what they have in hand.
-        group: the consumer group of registrations and receipts; that of feeds is called after it.
-        derived_group: the consumer group of cells, exposures and lists.
+        group: the consumer group of registrations and receipts; the others' are called after it.
         instance: this process's own name, the same after a restart (static membership); None for none.
     """
 
@@ -41,27 +53,25 @@ class Loaders:
         *,
         stop: threading.Event,
         group: str,
-        derived_group: str,
         instance: str | None = None,
     ) -> None:
         self._stop = stop
         self._failures: list[BaseException] = []
-        self.registrations = Loader(
-            kafka, client, definitions, stop=stop, topics_of=submission_topics,
-            flush_interval_s=_REGISTRATIONS_EVERY_S, group=group, instance=instance,
-        )  # fmt: skip
-        self.derived = Loader(
-            kafka, client, definitions, stop=stop, topics_of=derived_topics,
-            flush_interval_s=_DERIVED_EVERY_S, group=derived_group, instance=instance,
-        )  # fmt: skip
-        self._all = [self.registrations, self.derived]
+        paces: list[tuple[str, Callable[[str], Sequence[str]], float]] = [
+            (group, submission_topics, _REGISTRATIONS_EVERY_S),
+            (derived_group(group), derived_topics, _DERIVED_EVERY_S),
+            (signals_group(group), signal_topics, _SIGNALS_EVERY_S),
+        ]
         if companies_of(definitions.values()):
-            self._all.append(
-                Loader(
-                    kafka, client, definitions, stop=stop, topics_of=lambda name: feed_topics(definitions[name]),
-                    flush_interval_s=_FEEDS_EVERY_S, group=f"{group}-feeds", instance=instance,
-                )
-            )  # fmt: skip
+            paces.append((f"{group}-feeds", lambda name: feed_topics(definitions[name]), _FEEDS_EVERY_S))
+        self._all = [
+            Loader(
+                kafka, client, definitions, stop=stop, topics_of=topics_of,
+                flush_interval_s=every_s, group=member_of, instance=instance,
+            )
+            for member_of, topics_of, every_s in paces
+        ]  # fmt: skip
+        self.registrations = self._all[0]
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Whether all are well, and the facts: numbers summed, and each one's own."""
@@ -72,10 +82,7 @@ class Loaders:
             **{name: sum(one[name] for one in facts) for name in _SUMS},
             "database_up": all(one["database_up"] for one in facts),
             "last_error": next((one["last_error"] for one in facts if one["last_error"]), None),
-            **{
-                name: {fact: one[fact] for fact in _SUMS}
-                for name, one in zip(("registrations", "derived", "feeds"), facts, strict=False)
-            },
+            **{name: {fact: one[fact] for fact in _SUMS} for name, one in zip(_NAMES, facts, strict=False)},
         }
 
     def run(self, *beside: Callable[[], None]) -> None:

@@ -158,7 +158,7 @@ class Site:
         admin = AdminClient(dict(self.kafka))
         groups = {
             "intake": [f"intake-{registry.name}"],
-            "load": [f"load-{registry.name}", f"load-{registry.name}-derived"],
+            "load": [f"load-{registry.name}{kind}" for kind in ("", "-derived", "-signals")],
             "process": [f"guldadra-process-{registry.name}-{registry.generation}"],
             "surveillance": [f"guldadra-surveillance-{registry.name}-{registry.generation}"],
         }

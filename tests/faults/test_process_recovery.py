@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from deploy.status import derived_group
 from schemas import topics
 from schemas.version import epoch_and_offset
 from sinks.clickhouse.erasure import erase
 from sinks.clickhouse.generations import progress
+from sinks.clickhouse.loaders import derived_group
 from tests.deploy_support import run_apart
 from tests.faults.drill import Drill, all_submissions, forget, parts, rounds, said_in, until_live
 from tests.faults.log import PARTITIONS, delete_topics, ends, remake_topics, rewind

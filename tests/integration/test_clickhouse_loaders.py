@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 def loaders(kafka: KafkaConfig, client: Client, definition: RegistryDefinition, stop: threading.Event) -> Loaders:
     quick = {"session.timeout.ms": 3_000, "heartbeat.interval.ms": 500, **kafka}  # Tansu joins no faster than this
     group = f"load-{definition.name}"
-    return Loaders(
-        quick, client, {definition.name: definition}, stop=stop, group=group, derived_group=f"{group}-derived"
-    )
+    return Loaders(quick, client, {definition.name: definition}, stop=stop, group=group)
 
 
 def test_registrations_and_what_is_derived_of_them_are_loaded_side_by_side(
@@ -116,7 +114,7 @@ def test_a_log_from_before_lacks_topics_and_is_told_what_to_do(
     begin_epoch(kafka, definition.name, 4, 0, by="test", reason="a test begins")
     assert derived_lags(kafka, {definition.name: 4}) == {definition.name: [0, 0, 0, 0]}
     stop = threading.Event()
-    with pytest.raises(ReaderNotReadyError, match=f"there is no topic cells.{definition.name}, .*topics create"):
+    with pytest.raises(ReaderNotReadyError, match=f"there is no topic (cells|signals).{definition.name}, .*topics create"):
         loaders(kafka, client, definition, stop).run()
     assert stop.is_set()  # and the loader of registrations has ended with it
 
