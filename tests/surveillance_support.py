@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Producer
@@ -152,9 +153,9 @@ def batch(registry: str, record: Record, generation: str = GENERATION) -> bytes:
         {
             "patient": one.patient, "registration_id": one.registration_id, "opted_out": one.opted_out,
             "before": [] if one.before is None else [one.before._asdict()],
-            "after": [] if one.after is None else [one.after._asdict()],
+            "after": [] if one.after is None else [one.after._asdict()], "version": made,
         }
-        for one in told.changes
+        for one, made in zip_longest(told.changes, told.made)
     ]  # fmt: skip
     said = {"registry": registry, "generation": generation, "group": group, **told.at._asdict(), "changes": changes}
     return encode_event("exposure_batch", {**said, "after": told.part.after, "part": told.part.number})
@@ -186,7 +187,7 @@ def archived(log: Iterable[Batch]) -> list[Archived]:
     """The exposures that stand once these messages are loaded, as each was said to be last."""
     rows: dict[tuple[str, str, str], Archived | None] = {}
     for one in log:
-        for patient, registration_id, _, after, _ in one.changes:
+        for patient, registration_id, _, after, *_ in one.changes:
             row = Archived(one.group, one.partition, one.version, patient, registration_id, after[0]) if after else None
             rows[one.group, patient, registration_id] = row
     return [row for row in rows.values() if row]

@@ -62,7 +62,8 @@ class AnchorCode:
     def found_exposure(self, group: str, state: str) -> str:
         """The statement that has found an exposure in a state."""
         if self.alone:
-            return f"exposures[{group!r}].append(who(patient, a[{ID}]) + NOTHING_BEFORE + {state} + NO_OPT_OUT)"
+            change = f"who(patient, a[{ID}]) + NOTHING_BEFORE + {state} + NO_OPT_OUT + made_by(version)"
+            return f"exposures[{group!r}].append((version, {change}))"
         return f"X[{group!r}, a[{ID}]] = {state}"
 
     def found_entry(self, name: str, form: str, shown: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
-from operator import neg
+from operator import itemgetter, neg
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -40,6 +40,24 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_numbers = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 _decode_counts = msgspec.msgpack.Decoder(dict[int, int]).decode
 _NOTHING = Findings({}, {}, {}, {})
+_VERSION = itemgetter(0)
+_Submissions = tuple[list["Record"], list[int]]
+"""One person's, and their versions."""
+
+
+class _MadeBy(dict[tuple[str, str], int]):
+    """The version by which each exposure, by (group, registration id), is what it is now.
+
+    Args:
+        last: that of those which are not named.
+    """
+
+    def __init__(self, last: int) -> None:
+        super().__init__()
+        self._last = last
+
+    def __missing__(self, _: tuple[str, str]) -> int:
+        return self._last
 
 
 class JourneyCore:
@@ -50,6 +68,7 @@ class JourneyCore:
         self._generation = definition.generation
         self._records = Records(definition)
         self._evaluation = compile_evaluation(definition, self._records)
+        self._has_exposures = bool(definition.monitors.groups)
         self._opt_out = self._records.form_at(OPT_OUT) if OPT_OUT in definition.forms else -1
 
     def step(self, batches: Sequence[Mapping[str, Any]], after: int, read: Read) -> Step:
@@ -73,24 +92,46 @@ class JourneyCore:
         patients = list(submissions)
         keys = [JOURNEY + patient.encode() for patient in patients]
         for patient, key, before in zip(patients, keys, read(keys), strict=True):
-            its = submissions[patient]
+            its, versions = submissions[patient]
             if before is None and len(its) == 1 and (record := its[0])[DAY] is not None and record[FORM] != opt_out:
                 step.writes[key] = kept_alone(record)
-                alone[record[FORM]](record, patient, *into)
+                alone[record[FORM]](record, patient, versions[0], *into)
                 continue
             journey = journey_of(before)
             found = evaluate(journey.records) if journey.records else _NOTHING
+            made = self._made_by(before, its, versions)
             emptied = journey.take(its, opt_out)
             now = evaluate(journey.records) if journey.records else _NOTHING
             step.writes[key] = kept(journey)
-            changes.add(patient, found, now, anew=emptied, ever_out=bool(journey.opt_outs))
+            changes.add(patient, found, now, made, anew=emptied, ever_out=bool(journey.opt_outs))
         cells = [*_added(changes.cells, read, step.writes), *_counted(changes.counts, read, step.writes)]
         step.outputs.extend(self._messages(partition, after, step.version, cells, changes))
         return step
 
-    def _sort(self, batches: Sequence[Mapping[str, Any]], step: Step) -> dict[str, list[Record]]:
+    def _made_by(self, before: bytes | None, its: Sequence[Record], versions: Sequence[int]) -> _MadeBy:
+        """Which of one person's submissions made each exposure what it is with all of them: the last to change it.
+
+        Args:
+            before: what is kept of the journey.
+            its: the submissions, in their order.
+            versions: theirs.
+        """
+        made = _MadeBy(versions[-1])
+        if len(its) > 1 and self._has_exposures:
+            evaluate, journey = self._evaluation.journey, journey_of(before)
+            was = evaluate(journey.records).exposures if journey.records else {}
+            for one, version in zip(its, versions, strict=True):
+                emptied = journey.take([one], self._opt_out)
+                now = evaluate(journey.records).exposures if journey.records else {}
+                for identity in was.keys() | now.keys():
+                    if emptied or was.get(identity) != now.get(identity):
+                        made[identity] = version
+                was = now
+        return made
+
+    def _sort(self, batches: Sequence[Mapping[str, Any]], step: Step) -> dict[str, _Submissions]:
         """The new submissions by patient, each patient's in order."""
-        by_patient: dict[str, list[Record]] = {}
+        by_patient: dict[str, _Submissions] = {}
         readers = self._records.readers
         for place, batch in enumerate(batches):
             first = version_of(batch["epoch"], 0)
@@ -108,9 +149,11 @@ class JourneyCore:
                 else:
                     patient = submission["patient"]
                     if patient in by_patient:
-                        by_patient[patient].append(record)
+                        records, versions = by_patient[patient]
+                        records.append(record)
+                        versions.append(version)
                     else:
-                        by_patient[patient] = [record]
+                        by_patient[patient] = [record], [version]
                     step.registrations += 1
                 step.version = version
         return by_patient
@@ -128,7 +171,8 @@ class JourneyCore:
         if changes.entries:
             for value in _encoded("list_batch", origin, "entries", changes.entries):
                 yield Output(topics.lists(self._registry), None, value, partition)
-        for group, changed in changes.exposures.items():
+        for group, by_version in changes.exposures.items():
+            changed = [made for _, made in sorted(by_version, key=_VERSION)]
             of_group = {**origin, "group": group, "after": after}
             for part, some in enumerate(_parts(changed)):
                 value = encode_event("exposure_batch", {**of_group, "part": part, "changes": some})
@@ -143,23 +187,24 @@ class _Changes:
     Attributes:
         cells: by cell, the numbers to add, as they came.
         counts: by cell, what to add to its buckets.
-        exposures: by group, the changes, each as its bytes in an ``ExposureBatch``.
+        exposures: by group, the changes: the version of each, and its bytes in an ``ExposureBatch``.
         entries: the list entries that changed, each as ``ListBatch`` has its fields.
     """
 
     def __init__(self) -> None:
         self.cells: defaultdict[CellKey, list[tuple[int, ...]]] = defaultdict(list)
         self.counts: defaultdict[CellKey, defaultdict[int, int]] = defaultdict(partial(defaultdict, int))
-        self.exposures: defaultdict[str, list[bytes]] = defaultdict(list)
+        self.exposures: defaultdict[str, list[tuple[int, bytes]]] = defaultdict(list)
         self.entries: list[tuple[Any, ...]] = []
 
-    def add(self, patient: str, before: Findings, now: Findings, *, anew: bool, ever_out: bool) -> None:
+    def add(self, patient: str, before: Findings, now: Findings, made: _MadeBy, *, anew: bool, ever_out: bool) -> None:
         """Take the difference between what a journey came to and what it comes to.
 
         Args:
             patient: whose.
             before: what it came to.
             now: what it comes to.
+            made: by which submission each exposure is what it is now.
             anew: whether the person has opted out in between. What is known of a person leaves anew then, also
                 where it is as it was: readers leave out whatever has a version from before.
             ever_out: whether the person has ever opted out.
@@ -178,7 +223,7 @@ class _Changes:
         if before.counted or now.counted:
             self._count(before.counted, now.counted)
         if before.exposures or now.exposures:
-            self._expose(patient, before.exposures, now.exposures, anew=anew, ever_out=ever_out)
+            self._expose(patient, before.exposures, now.exposures, made, anew=anew, ever_out=ever_out)
         if before.listed or now.listed:
             self._list(patient, before, now, anew=anew)
 
@@ -199,6 +244,7 @@ class _Changes:
         patient: str,
         before: Mapping[tuple[str, str], bytes],
         now: Mapping[tuple[str, str], bytes],
+        made: _MadeBy,
         *,
         anew: bool,
         ever_out: bool,
@@ -208,7 +254,9 @@ class _Changes:
             if was != state or anew:
                 group, registration_id = identity
                 out = anew if state is None else ever_out
-                self.exposures[group].append(change(patient, registration_id, was, state, opted_out=out))
+                version = made[identity]
+                value = change(patient, registration_id, was, state, version, opted_out=out)
+                self.exposures[group].append((version, value))
 
     def _list(self, patient: str, before: Findings, now: Findings, *, anew: bool) -> None:
         for identity in before.listed.keys() | now.listed.keys():

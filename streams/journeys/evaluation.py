@@ -54,11 +54,11 @@ class Evaluation(NamedTuple):
     Attributes:
         journey: what a journey comes to; it takes the records in their order.
         alone: by the place of its form, what a journey of one record comes to; adds it to the changes at once:
-            ``f(record, patient, cells, counts, exposures, entries)``.
+            ``f(record, patient, version, cells, counts, exposures, entries)``.
     """
 
     journey: Callable[[list[Record]], Findings]
-    alone: tuple[Callable[[Record, str, Any, Any, Any, Any], None], ...]
+    alone: tuple[Callable[[Record, str, int, Any, Any, Any, Any], None], ...]
 
 
 def compile_evaluation(definition: RegistryDefinition, records: Records) -> Evaluation:
@@ -117,7 +117,7 @@ class _Writer:
                 unit = self._code.role(form, "unit", "a")
                 lines += [f"unit = {unit}", self._anchor.found_entry(UNRESOLVED, form, "()")]
             lines += self._of_form(form)
-        with self._source.block(f"def alone_{place}(a, patient, cells, counts, exposures, entries):"):
+        with self._source.block(f"def alone_{place}(a, patient, version, cells, counts, exposures, entries):"):
             self._source.add(f"F = ({', '.join('(a,)' if one == place else 'NONE' for one in forms)},)")
             self._source.add(f"T = ({'NOTHING, ' * len(forms)})")
             for name, fact in sorted(self._definition.journey.persons.items()):

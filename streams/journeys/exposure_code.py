@@ -43,8 +43,11 @@ class ExposureCode:
             return [*product, f"    {self._anchor.found_exposure(name, state)}"]
         if may_end is None:  # as for a journey of one registration
             who = self._anchor.once(f"who(patient, a[{ID}]) + NOTHING_BEFORE", exposure)
-            rest = self._anchor.once(f"{since} + OPEN_STILL + recorded(({recorded}, None)) + NO_OPT_OUT", exposure)
-            return [*product, f"    exposures[{name!r}].append({who} + product_and_lot((product, {lot})) + {rest})"]
+            rest = self._anchor.once(
+                f"{since} + OPEN_STILL + recorded(({recorded}, None)) + NO_OPT_OUT + made_by(version)", exposure
+            )
+            found = f"{who} + product_and_lot((product, {lot})) + {rest}"
+            return [*product, f"    exposures[{name!r}].append((version, {found}))"]
         of_outcome = ("" if outcomes is None else str(outcomes.form), "r")
         specific = "False" if exposure.specific is None else code.expression(exposure.specific, *of_outcome)
         unknown = "False" if exposure.unknown is None else code.expression(exposure.unknown, *of_outcome)

@@ -1,8 +1,8 @@
 """The bytes of exposures, in pieces: most of them come again and again, and those of one registration share most.
 
 An ``ExposureChange`` is Avro, so its bytes are those of its fields one after another: who; the state before, if any;
-the state after, if any; whether the person opted out. A state is a product, where and when it began, what became of
-it, and when that was recorded.
+the state after, if any; whether the person opted out; which submission made it so. A state is a product, where and when
+it began, what became of it, and when that was recorded.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class _Known(dict[tuple[Any, ...], bytes]):
 _BATCH = json.loads((files("schemas") / "events" / "exposure_batch.avsc").read_text(encoding="utf-8"))["fields"]
 _CHANGE = _fields_of(_BATCH, "changes")
 _STATE = _fields_of(_CHANGE, "after")
+_write_version = compile_writer({"type": "record", "name": "Made", "fields": _CHANGE[-1:]})
 _write_who = compile_writer({"type": "record", "name": "Who", "fields": _CHANGE[:2]})
 _where = _Known(_STATE[2:5])
 _start = _Known(_STATE[5:6])
@@ -63,12 +64,17 @@ NOTHING_BEFORE = _END + _ONE
 """Between who it is and the state of one that begins."""
 
 NO_OPT_OUT = _END + _FALSE
-"""Behind the state of one that is."""
+"""Behind the state of one that is; the version comes after it."""
 
 
 def who(patient: str, registration_id: str) -> bytes:
     """All before the states."""
     return _write_who((patient, registration_id))
+
+
+def made_by(version: int) -> bytes:
+    """The end of a change: the submission that made it."""
+    return _write_version((version,))
 
 
 def since(unit: str, side: str, by: tuple[str, ...], start: int) -> bytes:
@@ -101,7 +107,9 @@ def course(
     ]
 
 
-def change(patient: str, registration_id: str, before: bytes | None, after: bytes | None, *, opted_out: bool) -> bytes:
+def change(
+    patient: str, registration_id: str, before: bytes | None, after: bytes | None, version: int, *, opted_out: bool
+) -> bytes:
     """A whole change, of states as above; None where there is none."""
     return b"".join(
         (
@@ -109,5 +117,6 @@ def change(patient: str, registration_id: str, before: bytes | None, after: byte
             _END if before is None else _ONE + before + _END,
             _END if after is None else _ONE + after + _END,
             _TRUE if opted_out else _FALSE,
+            _write_version((version,)),
         )
     )

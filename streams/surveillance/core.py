@@ -16,6 +16,7 @@ from streams.surveillance.bins import net
 from streams.surveillance.corrections import Told
 from streams.surveillance.extent import is_one_of_many, used_at
 from streams.surveillance.look import LookAt, seen, stands_as_raised
+from streams.surveillance.middle import is_near
 from streams.surveillance.other_methods import e_bh_set
 from streams.surveillance.present import together
 from streams.surveillance.state import Known, State
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from streams.surveillance.bins import Bin, Change
-    from streams.surveillance.evidence import Point
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.signals import Signal, Version
-
-_NEAR = 0.75  # of the threshold of watch: without an outcome of its own no subject comes so far in a day
 
 
 class Step(NamedTuple):
@@ -132,9 +130,5 @@ def _ended(state: State, monitor: Monitor, moved: set[str], *, every: bool) -> s
     """The subjects with a signal, or near one, that are used by units whose day ended; or all of them."""
     if not moved and not every:
         return set()
-    found = {label for label, known in state.known.items() if state.live(label) or _is_near(known.looks[-1].point)}
+    found = {label for label in state.known if state.live(label) or is_near(state, label)}
     return found if every else used_at(state.sums, monitor, found, moved)
-
-
-def _is_near(last: Point) -> bool:
-    return last.statistic >= _NEAR * last.watch

@@ -47,6 +47,11 @@ class Told:
                 elif (what := _corrected(before, after)) is not None:
                     self._was_corrected(change, before, what)
 
+    @property
+    def gone(self) -> set[str]:
+        """The subjects of whose exposures somebody has opted out, or come back to them."""
+        return self._out.keys() | self._back.keys()
+
     def opted_out(self, label: str) -> OptedOut | None:
         """Who has opted out of a subject's exposures or come back to them; None where nobody has."""
         if label not in self._out and label not in self._back:
@@ -78,7 +83,7 @@ class Told:
         return self._monitor.labels(exposure.product, exposure.lot, exposure.unit)
 
     def _is(self, change: Change, before: Exposure | None, after: Exposure) -> None:
-        if after.first_outcome is not None and (before is None or before.first_outcome is None):
+        if is_first_outcome(change):
             self.touched.update(self._subjects(after))
         if change.opted_out:
             self._come_back(change, before, after)
@@ -109,6 +114,12 @@ class Told:
             if had_outcome and (after is None or after.first_outcome is None or subject not in now):
                 self.taken.add(subject)
         self.touched.update(now, self._subjects(before))
+
+
+def is_first_outcome(change: Change) -> bool:
+    """Whether an exposure has an outcome now, and had none."""
+    before, after = change.before, change.after
+    return after is not None and after.first_outcome is not None and (before is None or before.first_outcome is None)
 
 
 def _corrected(before: Exposure, after: Exposure | None) -> str | None:

@@ -87,7 +87,7 @@ class PairWatch:
         name, versions = self.watched.monitor.name, self.state.versions
         writes: dict[bytes, bytes | None] = {}
         stated: list[PairStated] = []
-        for at, changes, part in messages:
+        for at, changes, part, _ in messages:
             place = Reached(at.version, part)
             if not take_in(versions, self._parts, place, monitor=name, partition=at.partition):
                 continue

@@ -6,6 +6,8 @@ was.
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.surveillance import core
@@ -23,11 +25,12 @@ from streams.surveillance.kept import (
     version_record,
 )
 from streams.surveillance.message import message_of
+from streams.surveillance.middle import may_decide
 from streams.surveillance.state import Known
 from streams.surveillance.stepping_back import Before
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from streams.surveillance.bins import Change
     from streams.surveillance.core import Step
@@ -53,11 +56,28 @@ class Told(NamedTuple):
         at: up to which submissions of which partition.
         changes: of exposures of the group.
         part: where it stands among the messages that are up to there.
+        made: the version of the submission that made each change, in their order; none where that was not told.
     """
 
     at: Version
     changes: Sequence[Change]
     part: Part = Part()
+    made: Sequence[int] = ()
+
+    def submissions(self) -> Iterator[Submission]:
+        """The changes of each submission."""
+        if len(self.made) != len(self.changes) or not self.made:
+            yield Submission(self.at, self.changes)
+            return
+        for version, some in groupby(zip(self.made, self.changes, strict=True), key=itemgetter(0)):
+            yield Submission(self.at._replace(version=version), [change for _, change in some])
+
+
+class Submission(NamedTuple):
+    """One submission, and what it changed of the group's exposures."""
+
+    at: Version
+    changes: Sequence[Change]
 
 
 class Taken(NamedTuple):
@@ -86,7 +106,7 @@ class Watch:
         self.clock = Clock(watched.deaths)
         self.clock.put(kept.reports)
         self._confirmed = frozenset(kept.confirmed)
-        self._parts = dict(kept.parts)
+        self._versions, self._parts = dict(kept.versions), dict(kept.parts)
         self._messages = {label: stated.messages for label, stated in kept.stated.items()}
         self.state: State = core.restored(
             kept.bins,
@@ -103,8 +123,9 @@ class Watch:
     def take(self, messages: Sequence[Told], said: Mapping[str, bool] | None = None) -> Taken:
         """Take some messages about the group, in their order; those that are in already are left out.
 
-        They are one step, for many come at once and most raise nothing. Where they raise a level, they are taken again
-        one by one: when it could first be known does not depend on what happens to come together.
+        Many submissions come at once and most decide nothing, so they are taken as one step. Where they raise a level,
+        or may have within, they are taken in two halves, down to one by one: what is decided, and by which submission
+        it could first be known, does not depend on what happens to come together.
 
         Args:
             messages: at least one.
@@ -115,56 +136,67 @@ class Watch:
             CannotGoOnError: one begins before what is known, or speaks of what was never told. Nothing is known for
                 sure then: begin anew from what was kept.
         """
-        said = said or {}
-        if len(messages) == 1:
-            return self._take(messages, said)[0]
-        before = Before(self.state, self.clock)
-        parts, confirmed, counts = dict(self._parts), self._confirmed, dict(self._messages)
-        taken, changes = self._take(messages, said)
-        if not any(_raises(one.signal) for one in taken.stated):
-            return taken
-        before.again(changes)
-        self._parts, self._confirmed, self._messages = parts, confirmed, counts
-        one_by_one = [self._take([told], said)[0] for told in messages]
-        writes = dict(record for one in one_by_one for record in one.writes.items())
-        return Taken(writes, tuple(stated for one in one_by_one for stated in one.stated))
-
-    def _take(self, messages: Sequence[Told], said: Mapping[str, bool]) -> tuple[Taken, Sequence[Change]]:
-        """Take messages as one step; what it came to, and the changes that were new."""
-        messages = [told for told in messages if self._follows(told)]
-        if not messages:
-            return Taken({}, ()), ()
-        changes = [self.watched.seen(change) for told in messages for change in told.changes]
-        news = {label: on for label, on in said.items() if (label in self._confirmed) != on}
+        new = [told for told in messages if self._follows(told)]
+        if not new:
+            return Taken({}, ())
+        monitor = self.watched.monitor.group
+        news = {label: on for label, on in (said or {}).items() if (label in self._confirmed) != on}
         self._confirmed ^= news.keys()
+        writes = dict(confirmed_record(monitor, label, confirmed=on) for label, on in news.items())
+        stated: list[Stated] = []
+        seen = self.watched.seen
+        submissions = [one._replace(changes=[*map(seen, one.changes)]) for told in new for one in told.submissions()]
+        for taken in self._steps(submissions):
+            writes |= taken.writes
+            stated += taken.stated
+        for partition in {told.at.partition: None for told in new}:
+            self.state.versions[partition] = self._versions[partition]
+            at = reached(self._versions, self._parts, partition)
+            writes |= [version_record(monitor, partition, at)]
+        return Taken(writes, tuple(stated))
+
+    def _steps(self, submissions: Sequence[Submission]) -> Iterator[Taken]:
+        """Take submissions in as few steps as decide the same as one by one."""
+        changes = [change for one in submissions for change in one.changes]
+        at = submissions[-1].at
+        if len(submissions) == 1:
+            yield self._step(changes, at)
+            return
+        if not may_decide(self.state, self.watched.monitor, changes):
+            before, messages = Before(self.state, self.clock), dict(self._messages)
+            taken = self._step(changes, at)
+            if not any(_raises(one.signal) for one in taken.stated):
+                yield taken
+                return
+            before.again(changes)
+            self._messages = messages
+        middle = len(submissions) // 2
+        yield from self._steps(submissions[:middle])
+        yield from self._steps(submissions[middle:])
+
+    def _step(self, changes: Sequence[Change], at: Version) -> Taken:
+        monitor = self.watched.monitor.group
         reports = self.clock.take(changes)
         step = core.step(
             self.state,
             self.watched.monitor,
             changes,
-            messages[-1].at,
+            at,
             through=self.clock.through(),
             left_out=self._left_out(),
         )
         if min(step.bins.values(), default=0) < 0:
-            raise NeverToldError(self.watched.monitor.group)
+            raise NeverToldError(monitor)
         stated = tuple(self._state(signal) for signal in step.signals)
-        monitor = self.watched.monitor.group
-        partitions = {told.at.partition: None for told in messages}
         writes = self._writes(step, stated)
         writes |= dict(report_record(monitor, report, number) for report, number in reports.items())
-        writes |= dict(confirmed_record(monitor, label, confirmed=on) for label, on in news.items())
-        writes |= dict(
-            version_record(monitor, partition, reached(self.state.versions, self._parts, partition))
-            for partition in partitions
-        )
-        return Taken(writes, stated), changes
+        return Taken(writes, stated)
 
     def _follows(self, told: Told) -> bool:
         """Whether a message is not in yet; from now on it is."""
         (partition, version), monitor = told.at, self.watched.monitor.group
         at = Reached(version, told.part)
-        return take_in(self.state.versions, self._parts, at, monitor=monitor, partition=partition)
+        return take_in(self._versions, self._parts, at, monitor=monitor, partition=partition)
 
     def _left_out(self) -> frozenset[str]:
         """What is declared, and all products of a product, family or company under a confirmed signal.

@@ -76,7 +76,7 @@ def forgotten(archived: Iterable[Archived], log: Iterable[Batch], groups: Collec
     together: dict[tuple[int, int, str], list[tuple[Any, ...]]] = {}
     for one in stood:
         changes = together.setdefault((one.version, one.partition, one.group), [])
-        changes.append((one.patient, one.registration_id, (), (one.state,), False))
+        changes.append((one.patient, one.registration_id, (), (one.state,), False, None))
     for (version, partition, group), changes in sorted(together.items(), key=lambda one: one[0]):
         told = first.get((group, partition))
         # of the version that the log begins in the middle of, all parts before are in

@@ -194,7 +194,8 @@ class Surveillance:
 
 def _told(batch: Batch) -> Told:
     at, part = Version(batch.partition, batch.version), Part(batch.after, batch.part)
-    return Told(at, [_change(*one) for one in batch.changes], part)
+    made = [batch.version if version is None else version for *_, version in batch.changes]
+    return Told(at, [_change(*one) for one in batch.changes], part, made)
 
 
 def _change(
@@ -203,6 +204,7 @@ def _change(
     before: tuple[tuple[Any, ...], ...],
     after: tuple[tuple[Any, ...], ...],
     opted_out: bool,
+    _: int | None,
 ) -> Change:
     return Change(
         patient,

@@ -118,15 +118,16 @@ class History:
             taken = list(islice(registered, size))
             if not taken:
                 return
-            after, version = version, version + len(taken)
-            changed: dict[int, tuple[bool, bool]] = {}  # whether it was known before, and whether it has ended now
+            after = version
+            changed: dict[int, tuple[bool, bool, int]] = {}  # was it known before, has it ended now, by which version
             for hip, is_end in taken:
-                was, _ = changed.get(hip, (is_end, False))
-                changed[hip] = (was, is_end)
+                version += 1
+                was, *_ = changed.pop(hip, (is_end, False, -1))
+                changed[hip] = (was, is_end, version)
             yield [self._message(generation, group, after, version, changed) for group in GROUPS]
 
     def _message(
-        self, generation: str, group: str, after: int, version: int, changed: dict[int, tuple[bool, bool]]
+        self, generation: str, group: str, after: int, version: int, changed: dict[int, tuple[bool, bool, int]]
     ) -> bytes:
         return encode_event(
             "exposure_batch",
@@ -145,8 +146,9 @@ class History:
                         "before": [self._state(group, hip, ended=False)] if was else [],
                         "after": [self._state(group, hip, ended=ended)],
                         "opted_out": False,
+                        "version": made,
                     }
-                    for hip, (was, ended) in changed.items()
+                    for hip, (was, ended, made) in changed.items()
                 ],
             },
         )

@@ -114,7 +114,9 @@ def test_a_log_from_before_lacks_topics_and_is_told_what_to_do(
     begin_epoch(kafka, definition.name, 4, 0, by="test", reason="a test begins")
     assert derived_lags(kafka, {definition.name: 4}) == {definition.name: [0, 0, 0, 0]}
     stop = threading.Event()
-    with pytest.raises(ReaderNotReadyError, match=f"there is no topic (cells|signals).{definition.name}, .*topics create"):
+    with pytest.raises(
+        ReaderNotReadyError, match=f"there is no topic (cells|signals).{definition.name}, .*topics create"
+    ):
         loaders(kafka, client, definition, stop).run()
     assert stop.is_set()  # and the loader of registrations has ended with it
 

@@ -13,6 +13,7 @@ from streams.journeys.exposure_pieces import (
     OPEN_STILL,
     change,
     course,
+    made_by,
     product_and_lot,
     recorded,
     since,
@@ -67,20 +68,20 @@ def test_pieces_are_what_the_schemas_own_writer_writes(began: Began, opted_out: 
                 one = product_and_lot((product, lot)) + since(*began) + became + recorded((18_270, -1))
                 said_of_it = state(product, lot, began, said, (18_270, -1))
                 for before, after in ((None, one), (one, one), (one, None)):
-                    pieces.append(change("pseudonym", "operation-1", before, after, opted_out=opted_out))
+                    pieces.append(change("pseudonym", "operation-1", before, after, 1 << 48 | 7, opted_out=opted_out))
                     states = {
                         "before": [] if before is None else [said_of_it],
                         "after": [] if after is None else [said_of_it],
                     }
                     named.append({**states, "patient": "pseudonym", "registration_id": "operation-1",
-                                  "opted_out": opted_out})  # fmt: skip
+                                  "opted_out": opted_out, "version": 1 << 48 | 7})  # fmt: skip
     assert written(pieces) == written(named)
 
 
 def test_what_begins_is_a_change_with_nothing_before() -> None:
     one = product_and_lot(("C", "L")) + since(*BEGUN[0]) + OPEN_STILL + recorded((1, None))
-    whole = who("p", "r") + NOTHING_BEFORE + one + NO_OPT_OUT
-    assert whole == change("p", "r", None, one, opted_out=False)
+    whole = who("p", "r") + NOTHING_BEFORE + one + NO_OPT_OUT + made_by(7)
+    assert whole == change("p", "r", None, one, 7, opted_out=False)
 
 
 def test_what_differs_in_one_piece_alone_is_not_mixed_up() -> None:
@@ -96,7 +97,7 @@ def test_what_differs_in_one_piece_alone_is_not_mixed_up() -> None:
         for when in ((18_270, None), (18_271, None), (18_271, 18_270)):
             one = product_and_lot(("C", "L")) + since(*began) + OPEN_STILL + recorded(when)
             named = {
-                "patient": "p", "registration_id": "r", "before": [], "opted_out": False,
+                "patient": "p", "registration_id": "r", "before": [], "opted_out": False, "version": 7,
                 "after": [state("C", "L", began, OPEN, when)],
             }  # fmt: skip
-            assert written([change("p", "r", None, one, opted_out=False)]) == written([named])
+            assert written([change("p", "r", None, one, 7, opted_out=False)]) == written([named])

@@ -35,7 +35,9 @@ STATE: dict[str, Any] = {
 }  # fmt: skip
 BATCH = {
     "registry": "hip", "generation": "g", "partition": 1, "version": 77, "group": "cup", "after": 70, "part": 2,
-    "changes": [{"patient": "p", "registration_id": "r", "before": [], "after": [STATE], "opted_out": False}],
+    "changes": [
+        {"patient": "p", "registration_id": "r", "before": [], "after": [STATE], "opted_out": False, "version": 75},
+    ],
 }  # fmt: skip
 
 
@@ -47,7 +49,7 @@ def test_tuples_are_named_as_the_schema_orders_them() -> None:
     change = PRESENT["fields"][-1]["type"]["items"]
     before, after = (field["type"]["items"] for field in change["fields"] if field["name"] in {"before", "after"})
     assert names(PRESENT) == list(Batch._fields)
-    assert names(change) == list(Change._fields)
+    assert names(change) == [*Change._fields, "version"]
     assert names(before) == names(after) == list(Exposure._fields)
 
 
@@ -55,6 +57,7 @@ def test_tuples_are_named_as_the_schema_orders_them() -> None:
     ("version", "place"),
     [
         ("exposure_batch.avsc", (70, 2)),
+        ("released/exposure_batch.4.avsc", (70, 2)),
         *((f"released/exposure_batch.{number}.avsc", (None, 0)) for number in (1, 2, 3)),
     ],
 )
@@ -66,9 +69,10 @@ def test_every_version_is_read_in_the_present_order(version: str, place: tuple[i
 
     read = Batch._make(decode_event_as_tuples("exposure_batch", message))
 
-    (_, _, before, after, _) = read.changes[0]
+    (_, _, before, after, _, made) = read.changes[0]
     state = decode_event("exposure_batch", message)["changes"][0]["after"][0]
     assert (read.group, read.version, before, (read.after, read.part)) == ("cup", 77, (), place)
+    assert made == (75 if version == "exposure_batch.avsc" else None)
     assert Exposure._make(after[0])._asdict() == {**state, "by": ("F", "55-64")}
 
 
