@@ -9,7 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.codec import decode_event
 from schemas.definition.form import OPT_OUT
+from schemas.topics import exposures
+from streams.step import Step
 from tests.journey_histories import PATIENTS, histories
 from tests.journey_registries import NAMES, registry
 from tests.journey_support import Worker, batches_of
@@ -85,3 +88,39 @@ def test_what_was_said_last_of_a_registration_changes_nothing_when_it_is_said_ag
     worker.step(batches_of(name, again))
     assert worker.loader.shown() == before
     assert recompute(registry(name), [*submissions, *again]) == before
+
+
+@settings(quick, max_examples=150)
+@given(data=st.data())
+def test_each_exposure_is_said_to_be_made_by_the_submission_that_makes_it_so_when_they_come_one_by_one(
+    data: st.DataObject,
+) -> None:
+    name = "implants"
+    submissions = data.draw(histories(name))
+    known = data.draw(st.integers(0, len(submissions)))
+    one_by_one, together = Worker(name), Worker(name)
+    for worker in (one_by_one, together):
+        worker.step(batches_of(name, submissions[:known]))
+    steps = [one_by_one.step(batches_of(name, [one])) for one in submissions[known:]]
+    changed_last = {exposure: version for step in steps for exposure, version in changed_by(step)}
+    found = changed_by(together.step(batches_of(name, submissions[known:])))
+    # what is in the end as it was before is told of one by one alone
+    assert found == [(exposure, changed_last[exposure]) for exposure, _ in found]
+    assert [version for _, version in sorted(found, key=lambda one: one[0][0])] == [
+        version for group in sorted({exposure[0] for exposure, _ in found}) for version in in_order(found, group)
+    ]
+
+
+def changed_by(step: Step) -> list[tuple[tuple[str, str, str], int]]:
+    """The exposures that a step changed, with the version that each is said to be made by, as they are told."""
+    batches = [decode_event("exposure_batch", one.value) for one in step.outputs if one.topic == exposures("implants")]
+    return [
+        ((batch["group"], change["patient"], change["registration_id"]), change["version"])
+        for batch in batches
+        for change in batch["changes"]
+    ]
+
+
+def in_order(found: list[tuple[tuple[str, str, str], int]], group: str) -> list[int]:
+    """The versions of a group, rising."""
+    return sorted(version for exposure, version in found if exposure[0] == group)

@@ -13,12 +13,15 @@ import pytest
 
 from streams.surveillance.bins import Bin, Change, Exposure
 from streams.surveillance.core import Step, restored, step
+from streams.surveillance.declared import Watched
 from streams.surveillance.evidence import hindsight
 from streams.surveillance.expected import Baseline
+from streams.surveillance.following import Part
 from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Monitor
 from streams.surveillance.signals import Signal, Version
 from streams.surveillance.state import State
+from streams.surveillance.watch import Told, Watch
 
 _IMPLANTS = {6 * implant: None for implant in range(30)} | {12: 112, 36: 141, 66: 161, 90: 200, 120: 212}
 _EXPECTED = [
@@ -98,6 +101,41 @@ def test_published_all_at_once_it_is_raised_once_and_hindsight_says_on_which_day
     assert [point.statistic for point in signal.hindsight[:-1]] == pytest.approx(
         [row[3] for row in _EXPECTED], abs=1e-6
     )
+
+
+def among_others() -> list[Change]:
+    """The same history with all that clinics register beside it: an operation of each every day."""
+    found = [(day, change.registration_id, change) for day, change in history(CLINICS)]
+    for day in range(400):
+        for clinic in CLINICS:
+            other = Exposure("OTHER", "", clinic, "left", ("F",), day, None, "", 0, None, recorded=day)
+            found.append((day, f"q{day}-{clinic}", Change(f"q{day}-{clinic}", f"q{day}-{clinic}", None, other)))
+    return [change for *_, change in sorted(found, key=lambda one: one[:2])]
+
+
+@pytest.mark.parametrize("gathered", [1, 5, 50, 1_000])
+@pytest.mark.parametrize("in_a_transaction", [1, 5, 50, 300, 10_000])
+def test_it_is_at_watch_by_the_second_and_at_alarm_by_the_third_whatever_comes_together(
+    in_a_transaction: int, gathered: int
+) -> None:
+    changes = among_others()
+    second, third = (
+        version
+        for version, change in enumerate(changes)
+        if change.before is not None and change.registration_id in ("r6", "r11")
+    )
+    told = [
+        Told(Version(0, min(at + in_a_transaction, len(changes)) - 1), changes[at : at + in_a_transaction],
+             Part(at - 1), range(at, min(at + in_a_transaction, len(changes))))
+        for at in range(0, len(changes), in_a_transaction)
+    ]  # fmt: skip
+    watch = Watch(Watched(monitor(), "cups", specific=False, deaths=frozenset(), left_out=frozenset()))
+    for at in range(0, len(told), gathered):
+        watch.take(told[at : at + gathered])
+    levels = watch.state.signals["INTEROP"].levels
+    assert [(one.level, one.known.at, one.known.point.observed) for one in levels] == [
+        ("watch", Version(0, second), 2), ("alarm", Version(0, third), 3),
+    ]  # fmt: skip
 
 
 def test_who_gets_the_product_while_it_is_at_alarm_is_seen_at_once() -> None:
