@@ -8,6 +8,7 @@ path: it decides, and is never changed. Hindsight is worked out anew beside it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from streams.surveillance.bins import Bin, Change
+    from streams.surveillance.levels import Level
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.signals import Signal, Version
 
@@ -43,6 +45,21 @@ class Step(NamedTuple):
     signals: tuple[Signal, ...]
     bins: dict[Bin, int]
     looks: dict[str, Known]
+
+
+@dataclass(slots=True)
+class Unseen:
+    """What the steps of one moment have left for the last of them to look at.
+
+    Attributes:
+        places: the products, lots and units of which anything is new.
+        moved: the units whose day has ended.
+        every: whether others are held against other products now.
+    """
+
+    places: frozenset[tuple[str, str, str]] = frozenset()
+    moved: frozenset[str] = frozenset()
+    every: bool = False
 
 
 def restored(
@@ -71,8 +88,10 @@ def step(
     *,
     through: Mapping[str, int | None],
     left_out: Collection[str] = frozenset(),
+    unseen: Unseen | None = None,
+    is_last: bool = True,
 ) -> Step:
-    """Take the changes of one message.
+    """Take the changes of one message, or of some submissions.
 
     Args:
         state: what was known. It is taken over: the step changes it and gives it back.
@@ -82,7 +101,11 @@ def step(
         through: reported-through days of units, at least of those where it is another than before, None where none is
             known any more; none after that of deaths, since those not yet known to be dead would count as at risk.
         left_out: all products that no other is compared with: declared classes, confirmed signals.
+        unseen: of the steps before that are sent together with this one.
+        is_last: whether it is the last of those. Another one looks only at what may be decided now; what is to be seen
+            of all others is seen once.
     """
+    unseen = unseen or Unseen()
     sums = state.sums
     told = Told(changes, monitor)
     stood = {label for label in told.corrections if stands_as_raised(state, monitor, label)}
@@ -90,11 +113,17 @@ def step(
     state.versions[at.partition] = max(at.version, state.versions.get(at.partition, at.version))
     moved = sums.report(through)
     others_changed = sums.leave_out(left_out)
+    unseen.moved |= moved
+    unseen.every |= others_changed
+    unseen.places = frozenset(told.with_places_of(unseen.places))
     signals = []
     looks = {}
-    looked_at = _looked_at(state, monitor, told, _ended(state, monitor, moved, every=others_changed))
+    looked_at = _touched(state, monitor, told) | _ended(state, monitor, moved, every=others_changed)
+    if is_last:
+        looked_at |= _alarmed(state, monitor, told, unseen)
     rejected = cache(lambda: e_bh_set(sums, monitor))  # of the whole catalogue, so only where a level is raised
-    for some in together(sums, monitor, looked_at):
+    in_order = sorted(looked_at, key=lambda label: (KINDS.index(subject_of(label).kind), label))
+    for some in together(sums, monitor, in_order):
         for place, one in enumerate(seen(state, monitor, some, told)):
             label = some.labels[place]
             look = LookAt(state, monitor, label, some.present(place), one, at=at, told=told, rejected=rejected)
@@ -110,25 +139,29 @@ def step(
     return Step(state, tuple(signals), numbers, looks)
 
 
-def _looked_at(state: State, monitor: Monitor, told: Told, ended: set[str]) -> list[str]:
-    """The subjects to look at, kind by kind; one that is no other's than its product's is not looked at."""
-    touched = {label for label in told.touched if label in state.known or is_one_of_many(state.sums, monitor, label)}
-    found = touched | _alarmed(state, told) | ended
-    return sorted(found, key=lambda label: (KINDS.index(subject_of(label).kind), label))
-
-
-def _alarmed(state: State, told: Told) -> set[str]:
-    """The subjects at alarm of which anything is new: who carries one now is to be seen at once."""
-    return {
-        label
-        for label, signal in state.signals.items()
-        if signal.level == "alarm" and signal.state != "withdrawn" and told.is_new(label)
-    }
+def _touched(state: State, monitor: Monitor, told: Told) -> set[str]:
+    """The subjects of which something is said; one that is no other's than its product's is not looked at."""
+    return {label for label in told.touched if label in state.known or is_one_of_many(state.sums, monitor, label)}
 
 
 def _ended(state: State, monitor: Monitor, moved: set[str], *, every: bool) -> set[str]:
-    """The subjects with a signal, or near one, that are used by units whose day ended; or all of them."""
+    """The subjects that a level may be raised of and that are used by units whose day ended; or all of them."""
     if not moved and not every:
         return set()
-    found = {label for label in state.known if state.live(label) or is_near(state, label)}
+    found = {label for label in state.known if is_near(state, label) or _level(state, label) == "watch"}
     return found if every else used_at(state.sums, monitor, found, moved)
+
+
+def _alarmed(state: State, monitor: Monitor, told: Told, unseen: Unseen) -> set[str]:
+    """The subjects at alarm of which anything is new, since who carries one now is to be seen; or whose day ended."""
+    alarmed = {label for label in state.signals if _level(state, label) == "alarm"}
+    new = {label for label in alarmed if told.is_new(label)}
+    if unseen.every or not unseen.moved:
+        return alarmed if unseen.every else new
+    return new | used_at(state.sums, monitor, alarmed - new, unseen.moved)
+
+
+def _level(state: State, label: str) -> Level | None:
+    """The level of the signal that a subject has; None where none stands."""
+    signal = state.live(label)
+    return None if signal is None else signal.level

@@ -47,6 +47,11 @@ class Told:
                 elif (what := _corrected(before, after)) is not None:
                     self._was_corrected(change, before, what)
 
+    def with_places_of(self, others: Iterable[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+        """Let what was said before these changes be said as well; returns where anything is new now."""
+        self._places.update(others)
+        return self._places
+
     @property
     def gone(self) -> set[str]:
         """The subjects of whose exposures somebody has opted out, or come back to them."""

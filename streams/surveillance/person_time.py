@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.integer]
 
 _NEVER = -OPEN  # the reported-through day of a unit of which none is known
+_EVERY = slice(None)
 
 
 class Own(NamedTuple):
@@ -315,8 +316,9 @@ class _ByDay:
     def _make_room(self, days: int, cells: int) -> None:
         if days > self._turns.shape[0]:
             days *= 2  # days come one by one; those that have not come take no memory
-        self._turns = _roomy(self._turns, days, cells, unused=self._first)
-        self._time = _roomy(self._time, days, cells, unused=self._first)
+        used = slice(min(self._first, self._last + 1), self._last + 2)
+        self._turns = _roomy(self._turns, days, cells, used=used)
+        self._time = _roomy(self._time, days, cells, used=used)
 
 
 def _accumulate(array: NDArray[Any], row: Ints, column: Ints, what: Ints) -> None:
@@ -325,22 +327,23 @@ def _accumulate(array: NDArray[Any], row: Ints, column: Ints, what: Ints) -> Non
     np.add.at(array.reshape(-1), place, what.astype(array.dtype))
 
 
-def _roomy(array: NDArray[Any], rows: int, columns: int, *, unused: int = 0) -> NDArray[Any]:
+def _roomy(array: NDArray[Any], rows: int, columns: int, *, used: slice = _EVERY) -> NDArray[Any]:
     """The array with room for so many rows and columns, and some to spare where it had to grow.
 
     Args:
         array: as it was.
         rows: how many there must be.
         columns: likewise.
-        unused: so many of the first rows are zeros; not copied, they take no memory.
+        used: all other rows are zeros; not copied, they take no memory.
     """
     old_rows, old_columns = array.shape
     if rows <= old_rows and columns <= old_columns:
         return array
     shape = (
         old_rows if rows <= old_rows else rows + rows // 4,
-        old_columns if columns <= old_columns else columns + columns // 4,
+        old_columns if columns <= old_columns else columns + columns // 2,
     )
     wider = np.zeros(shape, dtype=array.dtype)
-    wider[unused:old_rows, :old_columns] = array[unused:]
+    some = slice(*used.indices(old_rows))
+    wider[some, :old_columns] = array[some]
     return wider

@@ -33,9 +33,9 @@ class Before:
         self._left_out = state.sums.left_out
 
     def again(self, changes: Sequence[Change]) -> None:
-        """Let it be known as it was, after a step of these changes."""
+        """Let it be known as it was, after a step of these changes; also a second time."""
         state, sums = self._state, self._state.sums
-        state.known, state.signals, state.versions = self._known, self._signals, self._versions
+        state.known, state.signals, state.versions = dict(self._known), dict(self._signals), dict(self._versions)
         sums.leave_out(self._left_out)
         sums.report({**dict.fromkeys(self._clock.through()), **self._through})
         sums.add({kind: -number for kind, number in net(changes).items()})

@@ -6,6 +6,7 @@ was.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +26,7 @@ from streams.surveillance.kept import (
     version_record,
 )
 from streams.surveillance.message import message_of
-from streams.surveillance.middle import may_decide
+from streams.surveillance.middle import Ahead
 from streams.surveillance.state import Known
 from streams.surveillance.stepping_back import Before
 
@@ -123,9 +124,9 @@ class Watch:
     def take(self, messages: Sequence[Told], said: Mapping[str, bool] | None = None) -> Taken:
         """Take some messages about the group, in their order; those that are in already are left out.
 
-        Many submissions come at once and most decide nothing, so they are taken as one step. Where they raise a level,
-        or may have within, they are taken in two halves, down to one by one: what is decided, and by which submission
-        it could first be known, does not depend on what happens to come together.
+        Many submissions come at once and most decide nothing, so as many are taken as one step as decide the same as
+        one by one: what is decided, and by which submission it could first be known, does not depend on what happens
+        to come together.
 
         Args:
             messages: at least one.
@@ -157,24 +158,24 @@ class Watch:
 
     def _steps(self, submissions: Sequence[Submission]) -> Iterator[Taken]:
         """Take submissions in as few steps as decide the same as one by one."""
-        changes = [change for one in submissions for change in one.changes]
-        at = submissions[-1].at
-        if len(submissions) == 1:
-            yield self._step(changes, at)
-            return
-        if not may_decide(self.state, self.watched.monitor, changes):
+        ahead, unseen = Ahead(self.watched.monitor, [one.changes for one in submissions]), core.Unseen()
+        start = 0
+        while start < len(submissions):
+            end = start + ahead.undecided(self.state, start)
             before, messages = Before(self.state, self.clock), dict(self._messages)
-            taken = self._step(changes, at)
-            if not any(_raises(one.signal) for one in taken.stated):
-                yield taken
-                return
-            before.again(changes)
-            self._messages = messages
-        middle = len(submissions) // 2
-        yield from self._steps(submissions[:middle])
-        yield from self._steps(submissions[middle:])
+            while True:
+                changes = [change for one in submissions[start:end] for change in one.changes]
+                left = replace(unseen)
+                taken = self._step(changes, submissions[end - 1].at, left, is_last=end == len(submissions))
+                if end - start == 1 or not any(_raises(one.signal) for one in taken.stated):
+                    break
+                before.again(changes)  # nobody came near a level, and yet one was reached: by which submission?
+                self._messages = dict(messages)
+                end = start + (end - start) // 2
+            yield taken
+            start, unseen = end, left
 
-    def _step(self, changes: Sequence[Change], at: Version) -> Taken:
+    def _step(self, changes: Sequence[Change], at: Version, unseen: core.Unseen, *, is_last: bool) -> Taken:
         monitor = self.watched.monitor.group
         reports = self.clock.take(changes)
         step = core.step(
@@ -184,6 +185,8 @@ class Watch:
             at,
             through=self.clock.through(),
             left_out=self._left_out(),
+            unseen=unseen,
+            is_last=is_last,
         )
         if min(step.bins.values(), default=0) < 0:
             raise NeverToldError(monitor)
