@@ -103,7 +103,8 @@ def create_app(
 ) -> FastAPI:
     """The application.
 
-    ``app.state.end_streams`` ends all streams at once, for a process that ends: they would else hold it up.
+    ``app.state.end_streams`` ends all streams at once, and whatever is under way beside the requests, for a process
+    that ends: they would else hold it up.
 
     Args:
         portal: its surroundings.
@@ -134,7 +135,12 @@ def create_app(
                 same_site="lax",
                 https_only=choices.https,
             ),
-            Middleware(Limits, a_minute=choices.requests_a_minute, log_ins_a_minute=choices.log_ins_a_minute),
+            Middleware(
+                Limits,
+                a_minute=choices.requests_a_minute,
+                log_ins_a_minute=choices.log_ins_a_minute,
+                streams=choices.streams,
+            ),
         ],
     )
     app.state.portal = portal
@@ -146,6 +152,7 @@ def create_app(
     def end_streams() -> None:
         hub.close()
         news.close()
+        portal.pages.close()
 
     app.state.end_streams = end_streams
     for routes in (login.router(), live.router(), *(module.router() for module in _MODULES), *more):

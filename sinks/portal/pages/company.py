@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def router() -> APIRouter:
     """The route of the overview."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/company", "company", _overview)
+    add_page(routes, "/r/{registry}/company", "company", _overview, renewed=True)
     return routes
 
 

@@ -32,7 +32,7 @@ _CONTROLLERS = frozenset({"registrar", "vigilance"})
 def router() -> APIRouter:
     """The question's route."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/question", "question", _question)
+    add_page(routes, "/r/{registry}/question", "question", _question, renewed=True)
     return routes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -10,19 +11,23 @@ from starlette.responses import Response
 
 from sinks.portal.charts.drawing import png_of, svg_of
 from sinks.portal.guard import NotFoundError, through
+from sinks.portal.kept import Found
 from sinks.portal.pages.files import csv_of
 from sinks.portal.pages.layout import show_page
 from sinks.portal.portal import Asked  # noqa: TC001 - FastAPI reads the signature at run time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from fastapi import APIRouter
 
     from sinks.portal.pages.pieces import Page
 
 
-def add_page(routes: APIRouter, path: str, area: str, make: Callable[[Asked], Page]) -> None:
+_OLD_S = 2.0
+
+
+def add_page(routes: APIRouter, path: str, area: str, make: Callable[[Asked], Page], *, renewed: bool = False) -> None:
     """Serve a page.
 
     Args:
@@ -30,21 +35,40 @@ def add_page(routes: APIRouter, path: str, area: str, make: Callable[[Asked], Pa
         path: its address; ``{registry}`` and ``{unit}`` in it are checked by the table of access.
         area: the row of that table.
         make: the page of a request; run in a thread of its own, since it asks the database.
+        renewed: whether it may be given as it was made last, with since when, while it is made anew. Not where the
+            reading of it is written down, nor of what is near to persons.
     """
 
+    def made(asked: Asked) -> Found[Page]:
+        return asked.portal.pages.get(_all_that_it_depends_on(asked), lambda: make(asked))
+
+    def new(asked: Asked) -> Found[Page]:
+        return Found(make(asked), 0.0)
+
+    find = made if renewed else new
+
     async def page(asked: Asked = through(area)) -> Response:
-        return show_page(asked, await run_in_threadpool(make, asked))
+        found = await run_in_threadpool(find, asked)
+        since = asked.portal.moment - timedelta(seconds=found.age_s) if found.age_s > _OLD_S else None
+        return show_page(asked, found.value, since)
 
     async def file(piece: str, kind: str, asked: Asked = through(area)) -> Response:
-        return await run_in_threadpool(_piece, asked, make, piece, kind)
+        return await run_in_threadpool(lambda: _piece(find(asked).value, piece, kind))
 
     routes.add_api_route(path, page, methods=["GET"], include_in_schema=False)
     routes.add_api_route(f"{path.rstrip('/')}/files/{{piece}}.{{kind}}", file, methods=["GET"], include_in_schema=False)
 
 
-def _piece(asked: Asked, make: Callable[[Asked], Page], name: str, kind: str) -> Response:
+def _all_that_it_depends_on(asked: Asked) -> Hashable:
+    """Of what a page is: the same for all who may see the same, in one language, on one day."""
+    person, url = asked.person, asked.request.url
+    path = url.path.partition("/files/")[0]
+    bound_to = (person.role, person.company, person.units, person.registries)
+    return path, url.query, asked.language, asked.purpose, bound_to, asked.portal.moment.date()
+
+
+def _piece(page: Page, name: str, kind: str) -> Response:
     """A chart or table of a page as a file."""
-    page = make(asked)
     chart, table = page.chart(name), page.table(name)
     if kind == "csv" and table is not None:
         headers = {"content-disposition": f'attachment; filename="{table.file_name or name}.csv"'}
