@@ -47,6 +47,9 @@ class NoDatabase:
         """Nothing."""
         return []
 
+    def insert(self, *_: Any) -> None:
+        """Kept nowhere."""
+
 
 @dataclass
 class Voices:

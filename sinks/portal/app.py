@@ -144,7 +144,7 @@ def create_app(
         ],
     )
     app.state.portal = portal
-    app.state.sessions = Sessions(choices.session_s, portal.now)
+    app.state.sessions = Sessions(portal.client, choices.session_s, portal.now)
     app.state.bearer = login.Bearer(choices.provider, provider)
     app.state.oauth = login.oauth(choices.provider, provider)
     app.state.news = news = live.News(portal.client)
