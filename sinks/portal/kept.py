@@ -63,10 +63,12 @@ class Found(Generic[Value]):
     Attributes:
         value: it.
         age_s: seconds since it began to be found out.
+        is_new: whether it was found out for whoever asks, and not before.
     """
 
     value: Value
     age_s: float
+    is_new: bool
 
 
 @dataclass(slots=True)
@@ -132,7 +134,7 @@ class Renewed(Generic[Value]):
             if is_first or one.value is None or self._clock() - one.since > self._longest_s:
                 self._find(one, find)
             # else somebody else has found it out meanwhile
-            return Found(one.value, self._clock() - one.since)  # type: ignore[arg-type] # found
+            return Found(one.value, self._clock() - one.since, is_new=True)  # type: ignore[arg-type] # found
         finally:
             one.lock.release()
 
@@ -148,7 +150,7 @@ class Renewed(Generic[Value]):
         if age > one.took * (1 + self._rest) and not one.renewed:
             one.renewed = True
             self._renewing.submit(self._renew, one, key, find)
-        return Found(one.value, age)
+        return Found(one.value, age, is_new=False)
 
     def _renew(self, one: _Standing[Value], key: Hashable, find: Callable[[], Value]) -> None:
         try:

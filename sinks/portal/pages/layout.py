@@ -59,7 +59,7 @@ def show_page(asked: Asked, page: Page, since: datetime | None = None) -> HTMLRe
     Args:
         asked: who asks.
         page: it.
-        since: when it was made, where that was not just now.
+        since: when it was made, where that was not for whoever asks.
     """
     return show(asked, "page.html", page=page, since=since, status=page.status, headers=page.headers)
 

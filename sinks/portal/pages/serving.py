@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from sinks.portal.pages.pieces import Page
 
 
-_OLD_S = 2.0
-
-
 def add_page(routes: APIRouter, path: str, area: str, make: Callable[[Asked], Page], *, renewed: bool = False) -> None:
     """Serve a page.
 
@@ -43,13 +40,13 @@ def add_page(routes: APIRouter, path: str, area: str, make: Callable[[Asked], Pa
         return asked.portal.pages.get(_all_that_it_depends_on(asked), lambda: make(asked))
 
     def new(asked: Asked) -> Found[Page]:
-        return Found(make(asked), 0.0)
+        return Found(make(asked), 0.0, is_new=True)
 
     find = made if renewed else new
 
     async def page(asked: Asked = through(area)) -> Response:
         found = await run_in_threadpool(find, asked)
-        since = asked.portal.moment - timedelta(seconds=found.age_s) if found.age_s > _OLD_S else None
+        since = None if found.is_new else asked.portal.moment - timedelta(seconds=found.age_s)
         return show_page(asked, found.value, since)
 
     async def file(piece: str, kind: str, asked: Asked = through(area)) -> Response:
