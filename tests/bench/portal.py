@@ -9,6 +9,7 @@ import asyncio
 import re
 import statistics
 import time
+from datetime import date, timedelta
 from itertools import cycle, islice
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -51,9 +52,8 @@ _PAGES = {
                   "monitors/cup", "compliance", "signals", "access", "question?form=primary_operation&by=sex"),
     "vigilance": ("signals", "indicators", "monitors/construct", "published", "question?form=reoperation&by=reason"),
 }  # fmt: skip
-_HALF_YEAR = """
-SELECT toString(addMonths(middle, -6)), toString(middle)
-FROM (SELECT toDate(quantileExact(0.5)(occurred_on)) AS middle FROM DB.measurement)
+_MIDDLE = """
+SELECT toDate(quantileExact(0.5)(occurred_on)) FROM DB.measurement
 """
 _QUESTION = (
     "form=measurement&where=test:eq:sbp&where=value:gt:150&also=event&also_where=event:event:eq:diabetes"
@@ -206,19 +206,20 @@ def _question(site: Site, figures: Figures) -> None:
     site.publish(registry, source, mapping, wait=False)
     until(lambda: site.archived(registry) >= RECORDS, _DONE_S, "the records are not loaded", every_s=1.0)
     _multiply(site, registry)
-    ((first, last),) = site.rows(registry, _HALF_YEAR)
+    ((middle,),) = site.rows(registry, _MIDDLE)
     _, address = _portal(site, registry)
-    query = _QUESTION.format(first=first, last=last)
-    for took in asyncio.run(_ask(address, f"/r/{registry.name}/question?{query}")):
+    for took in asyncio.run(_ask(address, f"/r/{registry.name}/question", date.fromisoformat(str(middle)))):
         figures.note("portal: a question to 10 million measurements, ms", 1000 * took, "< 1,000")
 
 
-async def _ask(address: str, path: str) -> list[float]:
+async def _ask(address: str, path: str, middle: date) -> list[float]:
+    """How long each takes of as many questions, each of another half year, so that none is known from before."""
     client = await _logged_in(address, "registrar")
     found = []
-    for _ in range(_ASKED):
+    for day in range(_ASKED):
+        first, last = (middle + timedelta(days=day - before) for before in (182, 0))
         began = time.monotonic()
-        (await client.get(path)).raise_for_status()
+        (await client.get(f"{path}?{_QUESTION.format(first=first, last=last)}")).raise_for_status()
         found.append(time.monotonic() - began)
     return found
 

@@ -35,7 +35,7 @@ def visitor() -> Iterator[Browser]:
         return Page(f"{asked.unit} for {asked.person.name}", [Section(tables=[table])], live="hip")
 
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/clinic/{unit}/counted", "clinic", make, renewed=True)
+    add_page(routes, "/r/{registry}/clinic/{unit}/counted", "clinic", make, renewed="for all")
     pages: Renewed[Page] = Renewed(0.0, rest=1e9)
     people = (
         Person("k", "Karin", "clinic", units=frozenset({("hip", "U01")})),

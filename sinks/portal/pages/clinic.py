@@ -45,8 +45,8 @@ _CHARTS_AT_ONCE = 6
 def router() -> APIRouter:
     """The clinic's routes."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/clinic/{unit}", "clinic", _clinic, renewed=True)
-    add_page(routes, "/r/{registry}/clinic/{unit}/over-time", "clinic", _over_time, renewed=True)
+    add_page(routes, "/r/{registry}/clinic/{unit}", "clinic", _clinic, renewed="for all")
+    add_page(routes, "/r/{registry}/clinic/{unit}/over-time", "clinic", _over_time, renewed="for all")
     return routes
 
 

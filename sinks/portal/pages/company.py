@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def router() -> APIRouter:
     """The route of the overview."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/company", "company", _overview, renewed=True)
+    add_page(routes, "/r/{registry}/company", "company", _overview, renewed="for all")
     return routes
 
 

@@ -34,7 +34,7 @@ _REGIONS: Mapping[str, str] = {WHOLE_COUNTRY: marked("the country"), OTHER_REGIO
 def router() -> APIRouter:
     """The routes of a company's reports."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/company/reports", "company", _reports, renewed=True)
+    add_page(routes, "/r/{registry}/company/reports", "company", _reports, renewed="for all")
     return routes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from sinks.portal.pages.pieces import Page
 
 
-def add_page(routes: APIRouter, path: str, area: str, make: Callable[[Asked], Page], *, renewed: bool = False) -> None:
+def add_page(
+    routes: APIRouter,
+    path: str,
+    area: str,
+    make: Callable[[Asked], Page],
+    *,
+    renewed: Literal["no", "for all", "for each"] = "no",
+) -> None:
     """Serve a page.
 
     Args:
@@ -32,17 +39,18 @@ def add_page(routes: APIRouter, path: str, area: str, make: Callable[[Asked], Pa
         path: its address; ``{registry}`` and ``{unit}`` in it are checked by the table of access.
         area: the row of that table.
         make: the page of a request; run in a thread of its own, since it asks the database.
-        renewed: whether it may be given as it was made last, with since when, while it is made anew. Not where the
-            reading of it is written down, nor of what is near to persons.
+        renewed: whether it may be given as it was made last, with since when, while it is made anew: to all who may see
+            the same, or, where that it is read may have to be written down, to the same person. Never of carriers.
     """
 
     def made(asked: Asked) -> Found[Page]:
-        return asked.portal.pages.get(_all_that_it_depends_on(asked), lambda: make(asked))
+        whose = asked.person.subject if renewed == "for each" else ""
+        return asked.portal.pages.get((whose, _all_that_it_depends_on(asked)), lambda: make(asked))
 
     def new(asked: Asked) -> Found[Page]:
         return Found(make(asked), 0.0, is_new=True)
 
-    find = made if renewed else new
+    find = new if renewed == "no" else made
 
     async def page(asked: Asked = through(area)) -> Response:
         found = await run_in_threadpool(find, asked)
