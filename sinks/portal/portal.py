@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sinks.clickhouse.client import Client
     from sinks.clickhouse.queries.carriers import Carrier
     from sinks.clickhouse.queries.company_database.reporting import Reporting
+    from sinks.clickhouse.queries.opt_outs import Mark
     from sinks.feeds.registering import Endpoints
     from sinks.portal.identity import Person
     from sinks.portal.pages.pieces import Page
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Language = Literal["sv", "en"]
 _REPORTING_S = 60.0
+_OPT_OUTS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ class Portal:
         endpoints: how companies' endpoints are registered; None where they are not registered here.
         certificates: by registry and monitor, what its certificate says; a monitor that is not there has none.
         pages: pages that take long to make, as they were made last.
+        opt_outs: by registry, the mark of its opt-outs: with another mark no page is given as it was.
     """
 
     definitions: Mapping[str, RegistryDefinition]
@@ -188,6 +191,7 @@ class Portal:
     endpoints: Endpoints | None = None
     reporting: Kept[Reporting | None] = field(default_factory=lambda: Kept(_REPORTING_S))
     pages: Renewed[Page] = field(default_factory=Renewed)
+    opt_outs: Kept[Mark] = field(default_factory=lambda: Kept(_OPT_OUTS_S))
 
     @property
     def moment(self) -> datetime:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi import APIRouter
 
 from sinks.portal.identity import Person
-from sinks.portal.kept import Renewed
+from sinks.portal.kept import Kept, Renewed
 from sinks.portal.pages.pieces import Column, Page, Section, Table
 from sinks.portal.pages.serving import add_page
-from tests.portal_support import Browser, browser, portal
+from tests.portal_support import Browser, NoDatabase, browser, portal
 from tests.support import bundled
 
 if TYPE_CHECKING:
@@ -25,8 +26,22 @@ OTHERS = "/r/hip/clinic/U02/counted"
 AS_OF = "The numbers are as of 2001-09-09 01:46:"
 
 
+class OptOuts(NoDatabase):
+    """A database that knows how many have opted out, and nothing else."""
+
+    said = 0
+
+    def rows(self, query: str, *_: Any) -> list[tuple[Any, ...]]:
+        return [(self.said, self.said)] if "`opt_out_log`" in query else []
+
+
 @pytest.fixture
-def visitor() -> Iterator[Browser]:
+def opt_outs() -> OptOuts:
+    return OptOuts()
+
+
+@pytest.fixture
+def visitor(opt_outs: OptOuts) -> Iterator[Browser]:
     """Pages whose numbers count how often they were made; each is kept, and none is renewed meanwhile."""
     made = count(1)
 
@@ -43,7 +58,8 @@ def visitor() -> Iterator[Browser]:
         Person("b", "Bo", "clinic", units=frozenset({("hip", "U01"), ("hip", "U02")})),
         Person("r", "Rolf", "registrar", registries=frozenset({"hip"})),
     )
-    yield browser(portal({"hip": bundled("hip")}, ready=people, pages=pages), more=[routes])
+    made_with = replace(portal({"hip": bundled("hip")}, opt_outs, ready=people, pages=pages), opt_outs=Kept(0.0))
+    yield browser(made_with, more=[routes])
     pages.close()
 
 
@@ -82,3 +98,10 @@ def test_each_question_language_and_purpose_has_its_own(visitor: Browser) -> Non
     assert [number(visitor, page) for page in pages] == ["1", "2", "3", "4", "1", "2"]
     shown = visitor.get(f"{PAGE}?lang=sv").text
     assert "Siffrorna är per 2001-09-09" in shown
+
+
+def test_nothing_that_was_made_before_somebody_opted_out_is_given(visitor: Browser, opt_outs: OptOuts) -> None:
+    visitor.log_in("k")
+    assert [number(visitor) for _ in range(2)] == ["1", "1"]
+    opt_outs.said = 1
+    assert [number(visitor) for _ in range(2)] == ["2", "2"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from sinks.clickhouse.queries.opt_outs import read_mark
 from sinks.portal.charts.drawing import png_of, svg_of
 from sinks.portal.guard import NotFoundError, through
 from sinks.portal.kept import Found
@@ -65,11 +66,12 @@ def add_page(
 
 
 def _all_that_it_depends_on(asked: Asked) -> Hashable:
-    """Of what a page is: the same for all who may see the same, in one language, on one day."""
-    person, url = asked.person, asked.request.url
+    """What makes a page another one: whose data, what is asked, the language, the day, and that somebody opts out."""
+    person, url, registry = asked.person, asked.request.url, asked.definition.name
+    opt_outs = asked.portal.opt_outs.get(registry, lambda: read_mark(asked.client, registry))
     path = url.path.partition("/files/")[0]
     bound_to = (person.role, person.company, person.units, person.registries)
-    return path, url.query, asked.language, asked.purpose, bound_to, asked.portal.moment.date()
+    return path, url.query, asked.language, asked.purpose, bound_to, asked.portal.moment.date(), opt_outs
 
 
 def _piece(page: Page, name: str, kind: str) -> Response:
