@@ -122,8 +122,7 @@ def _reporting(asked: Asked, definition: RegistryDefinition) -> Iterator[Fact]:
     t = asked.texts
     if definition.coverage is None:
         return
-    rows = [one for one in read_compliance(asked.client, definition).rows if one.unit == asked.unit]
-    for row in rows:
+    for row in read_compliance(asked.client, definition, unit=asked.unit).rows:
         about = t("last recorded on %(day)s", day=t.day(row.last_recorded))
         if row.state in {"silent", "never reported"}:
             yield Fact(
