@@ -111,6 +111,7 @@ class Renewed(Generic[Value]):
         self._lock = threading.Lock()
         self._standing: OrderedDict[Hashable, _Standing[Value]] = OrderedDict()
         self._renewing = ThreadPoolExecutor(1, "renewing")
+        self._closed = False
 
     def get(self, key: Hashable, find: Callable[[], Value]) -> Found[Value]:
         """The value of a key.
@@ -139,7 +140,9 @@ class Renewed(Generic[Value]):
             one.lock.release()
 
     def close(self) -> None:
-        """Renew nothing any more; for a process that ends."""
+        """Renew nothing any more; for a process that ends. What is kept is still given."""
+        with self._lock:
+            self._closed = True
         self._renewing.shutdown(wait=False, cancel_futures=True)
 
     def _given(self, one: _Standing[Value], key: Hashable, find: Callable[[], Value]) -> Found[Value] | None:
@@ -147,7 +150,7 @@ class Renewed(Generic[Value]):
         age = self._clock() - one.since
         if one.value is None or one.took < self._worth_s or age > self._longest_s:
             return None
-        if age > one.took * (1 + self._rest) and not one.renewed:
+        if age > one.took * (1 + self._rest) and not one.renewed and not self._closed:
             one.renewed = True
             self._renewing.submit(self._renew, one, key, find)
         return Found(one.value, age, is_new=False)

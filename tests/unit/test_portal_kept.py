@@ -154,3 +154,13 @@ def test_many_who_wait_for_the_same_are_given_one_finding() -> None:
         assert [one.result(10).value for one in answers] == [7] * 8
     pages.close()
     assert len(times) == 1
+
+
+def test_who_asks_while_the_process_ends_is_given_what_there_is(renewed: Callable[..., Renewed[int]]) -> None:
+    slow = Slow(2.0)
+    pages = renewed(slow, longest_s=60.0)
+    assert pages.get("company", slow.find).value == 1
+    pages.close()
+    slow.now = 1_011.0
+    assert [pages.get("company", slow.find).value for _ in range(2)] == [1, 1]
+    assert pages.get("clinic", slow.find).value == 2
