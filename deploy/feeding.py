@@ -19,7 +19,7 @@ from deploy.observe import STUCK_AFTER_S
 from deploy.settings import SettingsError
 from schemas import topics
 from schemas.codec import NotARegistrationError, UnknownVersionError, decode_event, is_version_of
-from schemas.company import companies_of, makers
+from schemas.company import companies_of, is_under_contract, makers
 from schemas.review import review_faults
 from sinks.feeds.deliverer import Deliverer, Sending
 from sinks.feeds.delivery import Patience
@@ -197,10 +197,16 @@ class Feeding:
 
 def deliverer_of(settings: Settings, client: Client) -> Deliverer:
     """The deliverer, as the settings want it."""
+    definitions = settings.definitions()
+
+    def may_have(company: str, registry: str) -> bool:
+        return registry in definitions and is_under_contract(definitions[registry], company, _today())
+
     patience = Patience(settings.webhook_first_wait_s, given_up_after=timedelta(hours=settings.webhook_hours))
     return Deliverer(
         client,
         lambda webhook: read_secrets(secret_path(settings.keys, webhook)),
+        may_have,
         Sending(patience, loopback=settings.webhook_loopback),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _KEEP_OPEN_S = 5
 _LAST_REQUESTS_S = 10
+_TURN_S = 0.0005
+"""How long a thread that makes a page may keep the others from theirs, those of quick pages and the server's loop."""
 
 
 def serve(settings: Settings, *, ready: Sequence[Person] = ()) -> None:
@@ -40,6 +43,7 @@ def serve(settings: Settings, *, ready: Sequence[Person] = ()) -> None:
         SettingsError: one is wrong or missing; the message names it.
         DatabaseError: the database does not answer.
     """
+    sys.setswitchinterval(_TURN_S)
     choices = choices_of(settings, ready)
     definitions = settings.definitions()
     with settings.clickhouse() as client:

@@ -11,6 +11,7 @@ from schemas.definition.monitors import BETWEEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import date
 
     from schemas.definition.registry import RegistryDefinition
 
@@ -67,6 +68,13 @@ def companies_of(definitions: Iterable[RegistryDefinition]) -> dict[str, str]:
     if problems:
         raise DefinitionError(sorted(set(problems)))
     return dict(sorted(found.items()))
+
+
+def is_under_contract(definition: RegistryDefinition, company: str, day: date) -> bool:
+    """Whether a contract of the registry with a company, by its code, is in force on a day."""
+    companies = definition.registry.companies
+    contracts = companies.contracts if companies is not None else ()
+    return any(one.holds_on(day) and company_code(one.company) == company for one in contracts)
 
 
 def makers(definition: RegistryDefinition, product: str) -> frozenset[str]:

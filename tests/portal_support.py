@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 
 from sinks.portal.app import create_app
 from sinks.portal.identity import Person
+from sinks.portal.kept import Renewed
 from sinks.portal.portal import Choices, Portal
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from schemas.definition.registry import RegistryDefinition
+    from sinks.portal.pages.pieces import Page
     from sinks.portal.portal import Provider, Told
 
 NOW = 1_000_000_000
@@ -46,6 +49,9 @@ class NoDatabase:
     def rows(self, *_: Any, **__: Any) -> list[tuple[Any, ...]]:
         """Nothing."""
         return []
+
+    def insert(self, *_: Any) -> None:
+        """Kept nowhere."""
 
 
 @dataclass
@@ -94,6 +100,7 @@ def portal(
     ready: Sequence[Person] = tuple(PEOPLE.values()),
     provider: Provider | None = None,
     voice: Voices | None = None,
+    pages: Renewed[Page] | None = None,
     **choices: Any,
 ) -> Portal:
     """A portal over registries and a database, or none."""
@@ -104,6 +111,7 @@ def portal(
         Choices(**{"requests_a_minute": 100_000, **decided, **choices}),
         lambda: NOW,
         voice,
+        pages=Renewed(math.inf) if pages is None else pages,  # each is made anew, so that a test sees what it did
     )
 
 

@@ -26,7 +26,7 @@ from sinks.feeds.event import CONTENT_TYPE
 from sinks.feeds.signing import NoSecretError, signed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sinks.clickhouse.client import Client
     from sinks.clickhouse.queries.webhooks import Due, Webhook
@@ -69,6 +69,8 @@ class Deliverer:
     Args:
         client: the way to the database.
         secrets: the secrets of an endpoint, by its id; raises ``NoSecretError``.
+        may_have: whether a company, by its code, may have what a registry tells it, now. While it may not, its events
+            wait: those of before too.
         sending: how events are sent.
         now: the clock.
         chance: draws a number from 0 to 1, which spreads the waits.
@@ -78,6 +80,7 @@ class Deliverer:
         self,
         client: Client,
         secrets: Callable[[str], list[str]],
+        may_have: Callable[[str, str], bool],
         sending: Sending | None = None,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -85,6 +88,8 @@ class Deliverer:
     ) -> None:
         self._client = client
         self._secrets = secrets
+        self._may_have = may_have
+        self._withheld: frozenset[str] = frozenset()
         self._sending = sending or Sending()
         self._now = now
         self._chance = chance
@@ -96,7 +101,8 @@ class Deliverer:
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Whether the database is up, and the facts; an endpoint that takes nothing is no fault of this process."""
-        facts = {"process": "deliver", "sent": self.sent, "endpoints": len(self._at_work), "lag": 0}
+        endpoints = {"endpoints": len(self._at_work), "withheld": len(self._withheld)}
+        facts = {"process": "deliver", "sent": self.sent, **endpoints, "lag": 0}
         return self.database_up, {**facts, "undelivered": sum(self._left.values()), "last_error": self.last_error}
 
     async def run(self) -> None:
@@ -110,7 +116,7 @@ class Deliverer:
             try:
                 while True:
                     try:
-                        found = {one.id: one for one in await asyncio.to_thread(read_webhooks, self._client)}
+                        found = self._entitled(await asyncio.to_thread(read_webhooks, self._client))
                     except DatabaseError as error:
                         self._database_away(error)
                         await asyncio.sleep(_BACKOFF_S)
@@ -131,6 +137,18 @@ class Deliverer:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _entitled(self, webhooks: Iterable[Webhook]) -> dict[str, Webhook]:
+        """By id, the endpoints that may be sent to now."""
+        every = {one.id: one for one in webhooks}
+        found = {name: one for name, one in every.items() if self._may_have(one.company, one.registry)}
+        withheld = frozenset(every.keys() - found.keys())
+        for name in sorted(withheld - self._withheld):
+            one = every[name]
+            log.warning("nothing is sent to an endpoint: the registry has no contract in force with its company",
+                        webhook=name, company=one.company, registry=one.registry)  # fmt: skip
+        self._withheld = withheld
+        return found
 
     async def _serve(self, webhook: Webhook, http: httpx2.AsyncClient) -> None:
         while True:

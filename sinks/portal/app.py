@@ -18,7 +18,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the signat
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from schemas.company import company_code
+from schemas.company import company_code, is_under_contract
 from sinks.clickhouse.errors import DatabaseError
 from sinks.clickhouse.generations import GenerationError
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
@@ -103,7 +103,8 @@ def create_app(
 ) -> FastAPI:
     """The application.
 
-    ``app.state.end_streams`` ends all streams at once, for a process that ends: they would else hold it up.
+    ``app.state.end_streams`` ends all streams at once, and whatever is under way beside the requests, for a process
+    that ends: they would else hold it up.
 
     Args:
         portal: its surroundings.
@@ -134,11 +135,16 @@ def create_app(
                 same_site="lax",
                 https_only=choices.https,
             ),
-            Middleware(Limits, a_minute=choices.requests_a_minute, log_ins_a_minute=choices.log_ins_a_minute),
+            Middleware(
+                Limits,
+                a_minute=choices.requests_a_minute,
+                log_ins_a_minute=choices.log_ins_a_minute,
+                streams=choices.streams,
+            ),
         ],
     )
     app.state.portal = portal
-    app.state.sessions = Sessions(choices.session_s, portal.now)
+    app.state.sessions = Sessions(portal.client, choices.session_s, portal.now)
     app.state.bearer = login.Bearer(choices.provider, provider)
     app.state.oauth = login.oauth(choices.provider, provider)
     app.state.news = news = live.News(portal.client)
@@ -146,6 +152,7 @@ def create_app(
     def end_streams() -> None:
         hub.close()
         news.close()
+        portal.pages.close()
 
     app.state.end_streams = end_streams
     for routes in (login.router(), live.router(), *(module.router() for module in _MODULES), *more):
@@ -189,16 +196,15 @@ def _beside(hub: Hub) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
 
 async def _listener(asked: Asked = through("feed")) -> Listener:
     """The company whose machine it is; of each registry it has what it is told while a contract with it is in force."""
-    company, portal = asked.person.company, asked.portal
+    company, portal = company_code(asked.person.company), asked.portal
 
     def may_have(registry: str) -> bool:
-        definition, today = portal.definitions.get(registry), portal.moment.date()
-        companies = definition.registry.companies if definition is not None else None
-        return companies is not None and companies.contract(company, today) is not None
+        definition = portal.definitions.get(registry)
+        return definition is not None and is_under_contract(definition, company, portal.moment.date())
 
     if not any(map(may_have, portal.definitions)):
         raise RefusedError(Refused("contract"))
-    return Listener(company_code(company), may_have)
+    return Listener(company, may_have)
 
 
 def _with_answers(app: FastAPI) -> None:

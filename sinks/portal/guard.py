@@ -98,6 +98,9 @@ async def person_asking(request: Request) -> Person:
         scheme, _, token = request.headers["authorization"].partition(" ")
         bearer: Callable[[str], Awaitable[Person]] = request.app.state.bearer
         return await bearer(token if scheme.lower() == "bearer" else "")
+    if "person" in request.session:
+        sessions: Sessions = request.app.state.sessions
+        await sessions.hear()
     return person_of_session(request)
 
 
@@ -107,7 +110,7 @@ def brings_token(request: Request) -> bool:
 
 
 def person_of_session(request: Request) -> Person:
-    """Who has logged in with this browser."""
+    """Who has logged in with this browser, as far as is known without asking the database."""
     sessions: Sessions = request.app.state.sessions
     return sessions.person(request.session)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ _ALWAYS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 _LOGGING_IN = ("/login", "/auth")
+_WITHOUT_END = ("/live/", "/api/v1/feed")
 _MOST_BYTES = 2 << 20
 _OF_PROXIES = ("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
 
@@ -148,7 +150,7 @@ def _is_loopback(host: str) -> bool:
 
 
 class Limits:
-    """Refuses those who ask too much: 429, and when to come again.
+    """Refuses those who ask too much, or follow too much at once: 429, and when to come again.
 
     Whoever tries tokens is counted by address too: each token is another one that asks.
 
@@ -156,10 +158,13 @@ class Limits:
         app: what answers.
         a_minute: by person or token, by address of those not logged in.
         log_ins_a_minute: the same of log-ins, and of tokens that are refused by address.
+        streams: how many answers without an end each of them may have open at once.
     """
 
-    def __init__(self, app: ASGIApp, *, a_minute: int, log_ins_a_minute: int) -> None:
+    def __init__(self, app: ASGIApp, *, a_minute: int, log_ins_a_minute: int, streams: int) -> None:
         self._app = app
+        self._streams = streams
+        self._open: Counter[str] = Counter()
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._usual = RateLimitItemPerMinute(a_minute)
         self._log_in = RateLimitItemPerMinute(min(a_minute, log_ins_a_minute))
@@ -171,7 +176,8 @@ class Limits:
             return
         token, address = GivenHeaders(scope=scope).get("authorization"), str((scope.get("client") or ("",))[0])
         item = self._log_in if scope["path"].startswith(_LOGGING_IN) else self._usual
-        may = self._limiter.hit(item, _who(scope, token, address))
+        who = _who(scope, token, address)
+        may = self._limiter.hit(item, who)
         if not may or (token is not None and not self._limiter.test(self._log_in, _REFUSED, address)):
             refusal = _refusal(scope, 429, "Too many requests", "Come again in a minute.", {"retry-after": "60"})
             await refusal(scope, receive, send)
@@ -182,7 +188,21 @@ class Limits:
                 self._limiter.hit(self._log_in, _REFUSED, address)
             await send(message)
 
-        await self._app(scope, receive, counted)
+        if not scope["path"].startswith(_WITHOUT_END):
+            await self._app(scope, receive, counted)
+            return
+        if self._open[who] >= self._streams:
+            said = f"{self._streams} streams are open already. Close one, and come again."
+            refusal = _refusal(scope, 429, "Too many streams", said, {"retry-after": "60"})
+            await refusal(scope, receive, send)
+            return
+        self._open[who] += 1
+        try:
+            await self._app(scope, receive, counted)
+        finally:
+            self._open[who] -= 1
+            if not self._open[who]:
+                del self._open[who]
 
 
 _REFUSED = "refused token"

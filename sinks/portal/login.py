@@ -89,7 +89,7 @@ async def _ready(request: Request) -> Response:
     for person in portal.choices.ready:
         if person.subject == form.get("subject"):
             claims = {**person.as_claims(), "auth_time": int(portal.now())}
-            return _begin(request, claims, safe_path(str(form.get("next", ""))))
+            return await _begin(request, claims, safe_path(str(form.get("next", ""))))
     raise NotFoundError
 
 
@@ -109,7 +109,7 @@ async def _callback(request: Request) -> Response:
         )
         request.session.clear()
         raise RefusedError(Refused("log in")) from error
-    return _begin(request, person.as_claims(), onwards)
+    return await _begin(request, person.as_claims(), onwards)
 
 
 async def _logout(request: Request) -> Response:
@@ -117,6 +117,7 @@ async def _logout(request: Request) -> Response:
     ensure_ours(request, await request.form())
     sessions: Sessions = request.app.state.sessions
     sessions.end(request.session)
+    await sessions.tell()
     return RedirectResponse("/", 303)
 
 
@@ -186,10 +187,11 @@ class Bearer:
             return self._keys
 
 
-def _begin(request: Request, claims: Mapping[str, Any], onwards: str) -> Response:
+async def _begin(request: Request, claims: Mapping[str, Any], onwards: str) -> Response:
     """A new session: nothing of the one before is kept."""
     sessions: Sessions = request.app.state.sessions
     sessions.begin(request.session, claims)
+    await sessions.tell()
     return RedirectResponse(onwards, 303)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from sinks.portal.identity import PUBLIC
-from sinks.portal.kept import Kept
+from sinks.portal.kept import Kept, Renewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from sinks.clickhouse.client import Client
     from sinks.clickhouse.queries.carriers import Carrier
     from sinks.clickhouse.queries.company_database.reporting import Reporting
+    from sinks.clickhouse.queries.opt_outs import Mark
     from sinks.feeds.registering import Endpoints
     from sinks.portal.identity import Person
+    from sinks.portal.pages.pieces import Page
     from sinks.portal.texts import Texts
 
 Language = Literal["sv", "en"]
 _REPORTING_S = 60.0
+_OPT_OUTS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Choices:
         smallest: the fewest people that a company is shown in a cell.
         requests_a_minute: by person, or by address of those not logged in.
         log_ins_a_minute: likewise; also how many refused tokens an address may bring.
+        streams: likewise, how many pages may be followed, and feeds listened to, at once by one process.
         session_s: how long a log-in lasts.
     """
 
@@ -71,6 +75,7 @@ class Choices:
     smallest: int = 5
     requests_a_minute: int = 600
     log_ins_a_minute: int = 30
+    streams: int = 50
     session_s: int = 8 * 3600
 
     def __post_init__(self) -> None:
@@ -172,6 +177,8 @@ class Portal:
         reporting: by registry, what companies' rates rest on: it changes slowly, and stands on every page of theirs.
         endpoints: how companies' endpoints are registered; None where they are not registered here.
         certificates: by registry and monitor, what its certificate says; a monitor that is not there has none.
+        pages: pages that take long to make, as they were made last.
+        opt_outs: by registry, the mark of its opt-outs: with another mark no page is given as it was.
     """
 
     definitions: Mapping[str, RegistryDefinition]
@@ -183,6 +190,8 @@ class Portal:
     certificates: Mapping[tuple[str, str], Certified] = field(default_factory=dict)
     endpoints: Endpoints | None = None
     reporting: Kept[Reporting | None] = field(default_factory=lambda: Kept(_REPORTING_S))
+    pages: Renewed[Page] = field(default_factory=Renewed)
+    opt_outs: Kept[Mark] = field(default_factory=lambda: Kept(_OPT_OUTS_S))
 
     @property
     def moment(self) -> datetime:

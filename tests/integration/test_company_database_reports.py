@@ -18,7 +18,7 @@ from sinks.clickhouse.queries.company_database.funnel import funnel
 from sinks.clickhouse.queries.company_database.hospitals import read_hospitals
 from sinks.clickhouse.queries.company_database.invoice import InvoiceLine, read_invoice
 from sinks.clickhouse.queries.company_database.lots import lots_shown, read_lots
-from sinks.clickhouse.queries.company_database.market import MarketShare, read_market
+from sinks.clickhouse.queries.company_database.market import MarketShare, read_markets
 from sinks.clickhouse.queries.company_database.reporting import read_reporting
 from sinks.clickhouse.queries.company_database.safety import OTHER_REGIONS, WHOLE_COUNTRY, read_safety
 from tests.clickhouse_support import insert, receipt
@@ -70,11 +70,11 @@ def test_the_market_share_is_of_months_in_which_others_may_be_compared_with(hip:
     after = put_in(hip, after, 70, CUP01=2, CUP05=6, CUP08=4, CUP11=4)  # March: 2 of 16
     put_in(hip, after, 100, CUP02=3, CUP05=9, CUP08=9)  # April: two others
     hip.load()
-    assert read_market(hip.client, hip.entitled(), "cup", until=until(120)) == [
+    assert read_markets(hip.client, hip.entitled(), ["cup"], until=until(120))["cup"] == [
         MarketShare(date(2001, 1, 1), 12, 8 / 34, None, ("2001-02",)),
         MarketShare(date(2001, 4, 1), 3, None, "too few other companies have any", ("2001-04",)),
     ]
-    (year,) = read_market(hip.client, hip.entitled(), "cup", per="year", until=until(120))
+    (year,) = read_markets(hip.client, hip.entitled(), ["cup"], per="year", until=until(120))["cup"]
     assert year == MarketShare(date(2001, 1, 1), 15, 8 / 34, None, ("2001-02", "2001-04"))
 
 
@@ -84,7 +84,7 @@ def test_before_it_changed_hands_a_product_is_in_its_owner_s_share(hip: Hip) -> 
     put_in(hip, after, before + 1, CUP16=2, CUP18=6, CUP05=5, CUP08=4, CUP11=3)
     hip.load()
     tornquist = hip.entitled("Tornquist Rosell")
-    shares = read_market(hip.client, tornquist, "cup", until=until(0))
+    shares = read_markets(hip.client, tornquist, ["cup"], until=until(0))["cup"]
     assert [(one.first_day.month, one.own, one.share) for one in shares] == [(4, 2, 2 / 20), (7, 8, 8 / 20)]
     assert [line.pieces for line in read_invoice(hip.client, tornquist, 2000).lines if line.kind == "cup"] == [4, 6]
 
@@ -294,7 +294,7 @@ def test_the_reporting_lag_stands_beside_the_rates(hip: Hip) -> None:
 
 def test_an_empty_register_has_nothing_to_tell(hip: Hip) -> None:
     entitled = hip.entitled()
-    assert read_market(hip.client, entitled, "cup") == []
+    assert read_markets(hip.client, entitled, ["cup"]) == {"cup": []}
     assert read_lots(hip.client, entitled, "cup") == []
     assert read_safety(hip.client, entitled, ("cup",)) == []
     assert read_hospitals(hip.client, entitled, "CUP01") == []

@@ -302,3 +302,5 @@ def test_those_to_be_asked_stand_first_the_longest_silence_before_all(hip: Hip) 
     rows = read_compliance(hip.client, hip.definition, until=_UNTIL).rows
     assert [row.unit for row in rows[:3]] == ["U05", "U06", "U07"]
     assert {row.state for row in rows[3:]} == {"never reported"}
+    for one in (rows[0], rows[1], rows[-1]):
+        assert read_compliance(hip.client, hip.definition, until=_UNTIL, unit=one.unit).rows == (one,)

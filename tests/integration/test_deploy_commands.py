@@ -204,8 +204,9 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
 
     before = guldadra("migrate", name, "--status")
     assert before.code == 0
-    platform, *own = before.out.splitlines()
-    assert platform.startswith("guldadra 0001 feeds: ")  # the platform's own, which the stack has applied
+    feeds, sessions, *own = before.out.splitlines()
+    assert feeds.startswith("guldadra 0001 feeds: ")  # the platform's own, which the stack has applied
+    assert sessions.startswith("guldadra 0002 ended_sessions: ")
     assert own == [
         f"guldadra_{name} {number:04d} {what}: not applied"
         for number, what in enumerate(

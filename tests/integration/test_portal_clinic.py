@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -211,6 +212,20 @@ def test_the_controller_goes_through_the_readings(visitor: Browser, registry: Re
     shown = visitor.get(f"/r/{registry.name}/access", params={"since": "2001-01-01"})
     assert "for the review" in shown.text
     assert visitor.get(f"/r/{registry.name}/access", params={"since": "soon"}).status_code == 400
+
+
+def test_it_is_told_when_the_readings_were_last_gone_through(
+    client: Client, visitor: Browser, registry: RegistryDefinition
+) -> None:
+    carriers(visitor, registry)  # which is no going through
+    client.command(f"DELETE FROM `guldadra_{registry.name}`.access_log WHERE area = 'access log'")
+    visitor.log_in("r")
+    first, second = (visitor.get(f"/r/{registry.name}/access").text for _ in range(2))
+    assert re.search(r'class="alarming"><dt>last gone through</dt><dd>never<', first)
+    gone = re.search(r"<div ><dt>last gone through</dt><dd>([^<]+)</dd><dd class=.about.>([^<]+)<", second)
+    assert gone is not None, second
+    # NOW is 1,000,000,000 seconds after 1970
+    assert gone.groups() == ("2001-09-09 01:46:40", "by Rolf; to be done every 31 days")
 
 
 def test_a_list_or_unit_that_is_not_there(visitor: Browser, registry: RegistryDefinition) -> None:

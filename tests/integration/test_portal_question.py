@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sinks.clickhouse.client import connect
+from sinks.clickhouse.queries.access_log import read_readings
 from sinks.portal.identity import Person
 from tests.clickhouse_support import AcceptedLog, insert, migrated
 from tests.portal_support import NOW, Browser, browser, portal
@@ -58,6 +59,20 @@ def test_the_answer_has_the_people_behind_it_and_hides_small_rows_of_others(visi
 def test_the_controllers_people_see_all_of_their_registry(visitor: Browser) -> None:
     rows = page(visitor, "form=measurement&by=unit", "r", files="/files/answer.csv").splitlines()
     assert [row.split(",")[-1] for row in rows[1:]] == ["8", "3", "1", "6"]
+
+
+def test_it_is_written_down_where_the_controllers_people_are_shown_few_persons(visitor: Browser) -> None:
+    name = visitor.headers["x-registry"]
+    client = visitor.app.state.portal.client  # type: ignore[attr-defined] # of the application
+    for who, query in (("r", "where=value:gt:151&by=unit"), ("r", "where=value:gt:100"), ("k", "by=unit")):
+        page(visitor, f"form=measurement&{query}", who)
+    # above 151 there are six, all at C04; and of what a clinic is shown nothing is written down
+    assert not [one for one in read_readings(client, name) if "gt%3A15" in one.about and "gt%3A150" not in one.about]
+    page(visitor, "form=measurement&where=value:gt:150&by=unit", "r")  # and the one at C03
+    (found,) = [one for one in read_readings(client, name) if "where=value%3Agt%3A150" in one.about]
+    assert (found.subject, found.people, found.area, found.purpose) == ("r", 1, "question", "a question in numbers")
+    assert found.about.startswith(f"/r/{name}/question?form=measurement")
+    assert {one.subject for one in read_readings(client, name)} == {"r"}, "a clinic is shown no few persons"
 
 
 def test_the_form_is_filled_in_with_what_was_asked(visitor: Browser) -> None:

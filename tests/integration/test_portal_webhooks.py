@@ -71,8 +71,8 @@ def rows(visitor: Browser, path: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(found.text)))
 
 
-def endpoint(client: Client, hip: RegistryDefinition) -> Webhook:
-    webhook = new_webhook(client, SUNDMARK, hip.name, "https://machine.example/hook", by="Rolf", at=NOON)
+def endpoint(client: Client, hip: RegistryDefinition, company: str = SUNDMARK) -> Webhook:
+    webhook = new_webhook(client, company, hip.name, "https://machine.example/hook", by="Rolf", at=NOON)
     save(client, webhook)
     return webhook
 
@@ -152,6 +152,16 @@ def test_how_it_stands_with_each_and_dead_letters_are_sent_again(
     assert send(visitor, hip, "retry", retried=webhook.id, event=events[0]).status_code == 400, "it was delivered"
     assert send(visitor, hip, "retry", retried=webhook.id, event=events[1]).status_code == 303
     assert [one for one in rows(visitor, f"{page}/files/dead-letters.csv") if one["webhook"] == webhook.id] == []
+
+
+def test_it_is_said_where_nothing_is_sent_for_want_of_a_contract(
+    visitor: Browser, client: Client, hip: RegistryDefinition
+) -> None:
+    of_company = {company: endpoint(client, hip, company).id for company in (SUNDMARK, "skarvik-implants")}
+    stands = {one["webhook"]: one["state"] for one in rows(visitor, f"/r/{hip.name}/webhooks/files/endpoints.csv")}
+    assert {company: stands[webhook] for company, webhook in of_company.items()} == {
+        SUNDMARK: "in use", "skarvik-implants": "nothing is sent: no contract is in force",  # it ran out with 2000
+    }  # fmt: skip
 
 
 def test_endpoints_of_another_registry_and_other_roles_are_out_of_reach(

@@ -125,8 +125,8 @@ class Receiver:
 @contextmanager
 def delivering(client: Client, sending: Sending | None = None, **more: Any) -> Iterator[Deliverer]:
     """A deliverer, in a thread, until it is cancelled."""
-    secrets = more.pop("secrets", lambda _: [SECRET])
-    one = Deliverer(client, secrets, sending or Sending(QUICK, loopback=True, answer_s=5), **more)
+    secrets, may_have = more.pop("secrets", lambda _: [SECRET]), more.pop("may_have", lambda *_: True)
+    one = Deliverer(client, secrets, may_have, sending or Sending(QUICK, loopback=True, answer_s=5), **more)
     loop = asyncio.new_event_loop()
     task = loop.create_task(one.run())
     failures: list[BaseException] = []
@@ -165,6 +165,34 @@ def hook(client: Client, definition: RegistryDefinition) -> Iterator[Callable[..
     yield register
     for one in made:
         remove(client, one.id, "test")
+
+
+def test_nothing_is_sent_while_no_contract_is_in_force_and_then_all_that_waited(
+    client: Client, definition: RegistryDefinition, hook: Callable[..., Webhook]
+) -> None:
+    first, second = companies(definition)
+    told_of: list[tuple[str, str]] = []
+    in_force = {first, second}
+
+    def may_have(company: str, registry: str) -> bool:
+        told_of.append((company, registry))
+        return company in in_force
+
+    with Receiver().open() as receiver, Receiver().open() as others, delivering(client, may_have=may_have) as one:
+        ended = hook(receiver.url)
+        hook(others.url, company=second)
+        put(client, definition, 1)
+        wait_for(lambda: receiver.numbers == [1], "what is told while it is in force")
+        in_force.discard(first)
+        wait_for(lambda: one.health()[1]["withheld"] == 1, "the end of the contract")
+        put(client, definition, 2)
+        put(client, definition, 3, company=second)
+        wait_for(lambda: others.numbers == [3], "what another company is told")
+        assert receiver.numbers == [1]
+        assert [due.delivery.attempts for due in read_due(client, ended)] == [0], "it waits, and was not tried"
+        in_force.add(first)
+        wait_for(lambda: receiver.numbers == [1, 2], "what waited")
+    assert {(first, definition.name), (second, definition.name)} <= set(told_of)
 
 
 def test_what_fails_twice_is_delivered_with_the_third_attempt_signed_and_in_order(

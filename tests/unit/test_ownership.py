@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from schemas.company import is_under_contract
 from schemas.definition.errors import DefinitionError
 from schemas.definition.folder import load_registry
 from tests.unit.registry_folders import UNITS, write_registry
@@ -102,6 +103,15 @@ def test_a_contract_is_in_force_from_and_until_its_days(tmp_path: Path) -> None:
         date(2019, 12, 31): None, date(2020, 1, 1): companies.contracts[0], date(2030, 1, 1): companies.contracts[1],
     }  # fmt: skip
     assert companies.contract("Annan AB", date(2020, 1, 1)) is None
+
+
+def test_a_company_is_known_to_be_under_contract_by_its_code_too(tmp_path: Path) -> None:
+    definition = load_registry(declared(tmp_path, contracts=[CONTRACT]))
+    days = (date(2019, 12, 31), date(2020, 1, 1), date(2024, 12, 31), date(2025, 1, 1))
+    assert [is_under_contract(definition, "ny-ab", day) for day in days] == [False, True, True, False]
+    assert not is_under_contract(definition, "annan-ab", days[1])
+    (parent := tmp_path / "without").mkdir()
+    assert not is_under_contract(load_registry(registry(parent, MERGER)), "ny-ab", days[1]), "nothing is declared"
 
 
 @pytest.mark.parametrize(

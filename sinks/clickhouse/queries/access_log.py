@@ -58,7 +58,7 @@ def write_reading(client: Client, registry: str, reading: Reading) -> None:
 
 
 def read_readings(
-    client: Client, registry: str, *, since: date | None = None, subject: str = "", limit: int = 500
+    client: Client, registry: str, *, since: date | None = None, subject: str = "", area: str = "", limit: int = 500
 ) -> Sequence[Reading]:
     """The latest readings of a registry's data, the last first.
 
@@ -67,6 +67,7 @@ def read_readings(
         registry: whose data.
         since: those of earlier days are left out.
         subject: those of others are left out.
+        area: those of another kind of thing are left out.
         limit: how many at most.
 
     Raises:
@@ -77,7 +78,8 @@ def read_readings(
         f"SELECT {columns} FROM {sql.table(sql.database_of(registry), _TABLE)} FINAL "
         "WHERE read_at >= toDateTime64({since:String}, 3, 'UTC') "
         "AND ({subject:String} = '' OR subject = {subject:String}) "
+        "AND ({area:String} = '' OR area = {area:String}) "
         "ORDER BY read_at DESC LIMIT {limit:UInt32}",
-        {"since": f"{since or '1970-01-01'} 00:00:00", "subject": subject, "limit": limit},
+        {"since": f"{since or '1970-01-01'} 00:00:00", "subject": subject, "area": area, "limit": limit},
     )
     return [Reading(*row) for row in rows]

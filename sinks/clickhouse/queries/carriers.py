@@ -254,12 +254,8 @@ def _query(definition: RegistryDefinition) -> str:
             is_carried OR ({dead} AND carried_until > {{dead_since:Date32}}) AS listed
         FROM
         (
-            SELECT * FROM {sql.table(database, "exposures")} FINAL
-            WHERE generation = {{generation:String}} AND present
-            AND (
-                has({{products:Array(String)}}, product)
-                OR ({{put_in_at:String}} != '' AND unit = {{put_in_at:String}} AND `group` = {{group:String}})
-            )
+            SELECT * FROM ({_as_said_last(database)})
+            WHERE present AND {_OF_IT}
             AND start BETWEEN {{first:Date32}} AND {{last:Date32}} AND {counts(database, "patient", "version")}
             AND (empty({{lots:Array(String)}}) OR has({{lots:Array(String)}}, lot))
         ) AS exposure
@@ -270,6 +266,35 @@ def _query(definition: RegistryDefinition) -> str:
         WHERE {{unit:String}} = '' OR answers = {{unit:String}}
         ORDER BY answers, start, exposure.registration_id, `group`
         SETTINGS join_use_nulls = 0"""
+
+
+_OF_IT = (
+    "(has({products:Array(String)}, product) "
+    "OR ({put_in_at:String} != '' AND unit = {put_in_at:String} AND `group` = {group:String}))"
+)
+
+
+def _as_said_last(database: str) -> str:
+    """The exposures that were ever said to be of it, as they were said to be last.
+
+    What ``FINAL`` would make of all that there is takes some times as long as to look for these few first. Of one unit
+    only what it put in can be wanted, and whom it was said to have taken over.
+    """
+    table, key = sql.table(database, "exposures"), "`group`, patient, registration_id"
+    return f"""
+                SELECT * FROM {table} WHERE generation = {{generation:String}}
+                AND ({key}) IN
+                (
+                    SELECT {key} FROM {table} WHERE generation = {{generation:String}} AND {_OF_IT}
+                    AND (
+                        {{unit:String}} = '' OR unit = {{unit:String}}
+                        OR patient IN (
+                            SELECT patient FROM {sql.table(database, "reviews")}
+                            WHERE kind = '{CARRIER}' AND unit = {{unit:String}}
+                        )
+                    )
+                )
+                ORDER BY version DESC LIMIT 1 BY {key}"""
 
 
 def _told(database: str) -> str:

@@ -78,7 +78,9 @@ class Compliance:
     rows: tuple[ComplianceRow, ...]
 
 
-def read_compliance(client: Client, definition: RegistryDefinition, *, until: date | None = None) -> Compliance:
+def read_compliance(
+    client: Client, definition: RegistryDefinition, *, until: date | None = None, unit: str | None = None
+) -> Compliance:
     """How every unit reports.
 
     Args:
@@ -86,6 +88,7 @@ def read_compliance(client: Client, definition: RegistryDefinition, *, until: da
         definition: the registry.
         until: the day that it is as of; the latest day on which anything was recorded where none is given. Where
             the whole register may have fallen silent, give the day of today.
+        unit: this unit alone; all where None.
 
     Raises:
         NoCoverageError: the registry declares no coverage.
@@ -94,12 +97,10 @@ def read_compliance(client: Client, definition: RegistryDefinition, *, until: da
     counted = Counted(client, definition)
     silence = counted.coverage.silence
     as_of = until or counted.latest_day()
-    daily = {} if as_of is None else counted.daily(as_of, silence.late_after_days)
+    daily = {} if as_of is None else counted.daily(as_of, silence.late_after_days, unit)
     known = _known_to_source(counted)
-    rows = [
-        _row(unit, daily.get(unit, ()), silence, as_of, known.get(unit))
-        for unit in sorted(counted.units.keys() | daily.keys())
-    ]
+    every = sorted(counted.units.keys() | daily.keys()) if unit is None else [unit]
+    rows = [_row(one, daily.get(one, ()), silence, as_of, known.get(one)) for one in every]
     rows.sort(key=lambda row: (_ORDER[row.state], -(row.days or 0)))
     return Compliance(as_of, tuple(rows))
 

@@ -124,19 +124,21 @@ class Counted:
             for unit in sorted(registered.keys() | told.keys())
         }
 
-    def daily(self, until: date, late_after_days: int) -> dict[str, list[Day]]:
-        """What each unit recorded on each day that it recorded anything, earliest first, by (the end of) a day."""
+    def daily(self, until: date, late_after_days: int, unit: str | None = None) -> dict[str, list[Day]]:
+        """What each unit, or one, recorded on each day that it recorded anything, earliest first, by a day's end."""
         journeys = Journeys(self.definition)
         counted = self._counted(journeys, until, every=True)
         found: dict[str, list[Day]] = defaultdict(list)
-        for unit, *told in self.client.rows(
+        of_one = "" if unit is None else "WHERE _unit = {unit:String} "
+        for at, *told in self.client.rows(
             journeys.statement.finish(
                 "SELECT _unit, toDate32(_recorded_on) AS recorded_on, count(), toDate32(max(_on)), "
                 f"countIf(_recorded_on - _on > {int(late_after_days)}) FROM {counted} "
-                "GROUP BY _unit, recorded_on ORDER BY _unit, recorded_on"
-            )
+                f"{of_one}GROUP BY _unit, recorded_on ORDER BY _unit, recorded_on"
+            ),
+            {"unit": unit or ""},
         ):
-            found[unit].append(Day(*told))
+            found[at].append(Day(*told))
         return found
 
     def _counted(self, journeys: Journeys, until: date | None, *, every: bool = False) -> str:

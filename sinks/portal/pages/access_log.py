@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
@@ -15,6 +15,9 @@ from sinks.portal.pages.pieces import Column, Fact, Field, Form, Page, Section, 
 from sinks.portal.pages.serving import add_page
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sinks.clickhouse.queries.access_log import Reading
     from sinks.portal.portal import Asked
 
 _DAYS = 31
@@ -36,6 +39,7 @@ def _access(asked: Asked) -> Page:
     except ValueError as error:
         raise AskError(t("since is a day, such as 2005-01-31.")) from error
     found = read_readings(asked.client, asked.definition.name, since=since, subject=asked.one("who"), limit=_MOST)
+    before = read_readings(asked.client, asked.definition.name, area=asked.area, limit=1)
     write_down(asked, about=f"readings since {since}", people=0)
     by_person = Counter((one.name, one.role, one.bound_to) for one in found)
     persons = Counter[tuple[str, str, str]]()
@@ -54,7 +58,13 @@ def _access(asked: Asked) -> Page:
     return Page(
         t("Who has read what"),
         [
-            Section(forms=[choose], facts=[Fact(t("readings"), t.number(len(found)), t("since %(day)s", day=since))]),
+            Section(
+                forms=[choose],
+                facts=[
+                    Fact(t("readings"), t.number(len(found)), t("since %(day)s", day=since)),
+                    _gone_through(asked, before),
+                ],
+            ),
             Section(
                 tables=[
                     Table(
@@ -105,4 +115,20 @@ def _access(asked: Asked) -> Page:
         lead=t(
             "The controller goes through this at regular intervals, as the law asks. Reading it is written down too."
         ),
+    )
+
+
+def _gone_through(asked: Asked, before: Sequence[Reading]) -> Fact:
+    """When somebody last went through the readings; marked where that is longer ago than it should be."""
+    t = asked.texts
+    title = t("last gone through")
+    if not before:
+        return Fact(title, t("never"), t("to be done every %(days)s days", days=_DAYS), alarming=True)
+    (last,) = before
+    at = last.read_at.replace(tzinfo=UTC)
+    return Fact(
+        title,
+        t.moment(at),
+        t("by %(name)s; to be done every %(days)s days", name=last.name, days=_DAYS),
+        alarming=asked.portal.moment - at > timedelta(days=_DAYS),
     )

@@ -87,7 +87,7 @@ def _of_company(asked: Asked) -> Page:
             Section(
                 t("Where your machines are told"),
                 [t("The registry's controller registers and removes them.")],
-                tables=[endpoints_table(t, endpoints, read_standings(asked.client, registry))],
+                tables=[endpoints_table(asked, endpoints, read_standings(asked.client, registry))],
             ),
         ],
         lead=_lead(asked),

@@ -45,8 +45,8 @@ _CHARTS_AT_ONCE = 6
 def router() -> APIRouter:
     """The clinic's routes."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/clinic/{unit}", "clinic", _clinic)
-    add_page(routes, "/r/{registry}/clinic/{unit}/over-time", "clinic", _over_time)
+    add_page(routes, "/r/{registry}/clinic/{unit}", "clinic", _clinic, renewed="for all")
+    add_page(routes, "/r/{registry}/clinic/{unit}/over-time", "clinic", _over_time, renewed="for all")
     return routes
 
 
@@ -122,8 +122,7 @@ def _reporting(asked: Asked, definition: RegistryDefinition) -> Iterator[Fact]:
     t = asked.texts
     if definition.coverage is None:
         return
-    rows = [one for one in read_compliance(asked.client, definition).rows if one.unit == asked.unit]
-    for row in rows:
+    for row in read_compliance(asked.client, definition, unit=asked.unit).rows:
         about = t("last recorded on %(day)s", day=t.day(row.last_recorded))
         if row.state in {"silent", "never reported"}:
             yield Fact(

@@ -11,7 +11,9 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter
 
+from sinks.clickhouse.queries.company import latest_day
 from sinks.clickhouse.queries.company_database.choice import parse_choice
+from sinks.clickhouse.queries.company_database.market import read_markets
 from sinks.clickhouse.queries.company_database.reading import read_company
 from sinks.portal.pages.company_market import market_chart
 from sinks.portal.pages.company_numbers import failure_cells, failure_columns
@@ -21,9 +23,10 @@ from sinks.portal.pages.pieces import Column, Fact, Link, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sinks.clickhouse.queries.company_database.entitled import Entitled
+    from sinks.clickhouse.queries.company_database.market import MarketShare
     from sinks.clickhouse.queries.company_database.reading import CompanyReading, Row
     from sinks.portal.portal import Asked
     from sinks.portal.texts import Texts
@@ -32,17 +35,16 @@ if TYPE_CHECKING:
 def router() -> APIRouter:
     """The route of the overview."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/company", "company", _overview)
+    add_page(routes, "/r/{registry}/company", "company", _overview, renewed="for all")
     return routes
 
 
 def _overview(asked: Asked) -> Page:
     t, entitled = asked.texts, entitled_of(asked)
-    sections = []
-    for kind in entitled.own:
-        choice = parse_choice({"kind": [kind]}, entitled)
-        reading = read_company(asked.client, entitled, choice, curves=())
-        sections.append(_kind(asked, entitled, reading, kind))
+    every, day = parse_choice({"kind": list(entitled.own)}, entitled), latest_day(asked.client, entitled.definition)
+    reading = read_company(asked.client, entitled, every, curves=(), others=False, until=day)
+    markets = read_markets(asked.client, entitled, list(entitled.own), until=day)
+    sections = [_kind(asked, entitled, reading, kind, markets[kind]) for kind in entitled.own]
     contract = entitled.contract
     until = t.day(contract.last) if contract.last else t("until further notice")
     return Page(
@@ -65,11 +67,14 @@ def _overview(asked: Asked) -> Page:
     )
 
 
-def _kind(asked: Asked, entitled: Entitled, reading: CompanyReading, kind: str) -> Section:
+def _kind(
+    asked: Asked, entitled: Entitled, reading: CompanyReading, kind: str, market: Sequence[MarketShare]
+) -> Section:
     t = asked.texts
     title = t.of(entitled.kinds[kind].title)
-    rows = [row for row in reading.country if row.component is not None]
-    whole = next((row for row in reading.country if row.component is None), None)
+    of_kind = [row for row in reading.country if row.kind == kind]
+    rows = [row for row in of_kind if row.component is not None]
+    whole = next((row for row in of_kind if row.component is None), None)
     facts = list(_facts(t, whole)) if whole is not None else []
     table = Table(
         f"components-{kind}",
@@ -87,7 +92,7 @@ def _kind(asked: Asked, entitled: Entitled, reading: CompanyReading, kind: str) 
         [_component_cells(entitled, row, kind) for row in rows],
         as_of(t, reading),
     )
-    return Section(title, facts=facts, charts=[market_chart(asked, entitled, kind, f"market-{kind}")], tables=[table])
+    return Section(title, facts=facts, charts=[market_chart(asked, market, f"market-{kind}")], tables=[table])
 
 
 def _facts(t: Texts, whole: Row) -> Iterator[Fact]:

@@ -36,7 +36,7 @@ _GROUPED: Mapping[str, str] = {
 def router() -> APIRouter:
     """The route of the comparison."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/company/compare", "company", _compare)
+    add_page(routes, "/r/{registry}/company/compare", "company", _compare, renewed="for all")
     return routes
 
 

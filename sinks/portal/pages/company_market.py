@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sinks.clickhouse.queries.company_database.market import read_market
 from sinks.portal.charts.curves import Step, lines
 from sinks.portal.pages.pieces import Chart, Column, Table
 
 if TYPE_CHECKING:
-    from sinks.clickhouse.queries.company_database.entitled import Entitled
+    from collections.abc import Sequence
+
+    from sinks.clickhouse.queries.company_database.market import MarketShare
     from sinks.portal.portal import Asked
 
 
-def market_chart(asked: Asked, entitled: Entitled, kind: str, name: str) -> Chart:
+def market_chart(asked: Asked, found: Sequence[MarketShare], name: str) -> Chart:
     """Own share of a kind by quarter, with why it is not shown where it is not; under a name of the page's own."""
     t = asked.texts
-    found = read_market(asked.client, entitled, kind)
     rows = [
         [one.first_day, one.own, one.share, t(one.why_not) if one.why_not else "", ", ".join(one.left_out)]
         for one in found

@@ -12,6 +12,7 @@ from sinks.clickhouse.queries.company_database.catalogue_items import read_catal
 from sinks.clickhouse.queries.company_database.choice import FAILURES
 from sinks.clickhouse.queries.company_database.invoice import read_invoice
 from sinks.clickhouse.queries.company_database.lots import read_lots
+from sinks.clickhouse.queries.company_database.market import read_markets
 from sinks.clickhouse.queries.company_database.safety import OTHER_REGIONS, WHOLE_COUNTRY, read_safety
 from sinks.portal.pages.company_market import market_chart
 from sinks.portal.pages.company_reporting import what_rates_rest_on
@@ -22,6 +23,7 @@ from sinks.portal.texts import marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import date
 
     from sinks.clickhouse.queries.company_database.entitled import Entitled
     from sinks.portal.portal import Asked
@@ -32,7 +34,7 @@ _REGIONS: Mapping[str, str] = {WHOLE_COUNTRY: marked("the country"), OTHER_REGIO
 def router() -> APIRouter:
     """The routes of a company's reports."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/company/reports", "company", _reports)
+    add_page(routes, "/r/{registry}/company/reports", "company", _reports, renewed="for all")
     return routes
 
 
@@ -41,31 +43,33 @@ def _reports(asked: Asked) -> Page:
     kind = kind_asked(asked, entitled, asked.one("kind"))
     options = [Option(one, t.of(entitled.kinds[one].title)) for one in entitled.own]
     choose = Form("choose", t("Choose"), [Field("kind", t("kind of implant"), "select", kind, options)], t("Show"))
+    day = latest_day(asked.client, asked.definition)
+    market = read_markets(asked.client, entitled, [kind], until=day)[kind]
     return Page(
         t("Reports"),
         [
             Section(forms=[choose]),
             *what_rates_rest_on(asked, entitled),
-            Section(t("Share of the market"), charts=[market_chart(asked, entitled, kind, "market")]),
+            Section(t("Share of the market"), charts=[market_chart(asked, market, "market")]),
             Section(
                 t("Lots"),
                 [t("A serial number is of one person: it stays with the clinic, which finds its own patients by it.")],
-                tables=[_lots(asked, entitled, kind)],
+                tables=[_lots(asked, entitled, kind, day)],
             ),
             Section(
                 t("Periodic safety report"),
                 [t("Volumes and problems by year and region, for the manufacturer's own report.")],
-                tables=[_safety(asked, entitled, kind)],
+                tables=[_safety(asked, entitled, kind, day)],
             ),
-            Section(t("What is paid"), tables=list(_invoice(asked, entitled))),
-            Section(t("What fits no item of the catalogue"), tables=list(_unknown(asked, entitled))),
+            Section(t("What is paid"), tables=list(_invoice(asked, entitled, day))),
+            Section(t("What fits no item of the catalogue"), tables=list(_unknown(asked, entitled, day))),
         ],
         trail=[Link(asked.person.company, f"/r/{asked.definition.name}/company")],
         notice=t.of(entitled.definition.registry.notice) if entitled.definition.registry.notice else "",
     )
 
 
-def _lots(asked: Asked, entitled: Entitled, kind: str) -> Table:
+def _lots(asked: Asked, entitled: Entitled, kind: str, day: date | None) -> Table:
     t = asked.texts
     rows = [
         [
@@ -78,7 +82,7 @@ def _lots(asked: Asked, entitled: Entitled, kind: str) -> Table:
             one.in_use,
             *(one.failures[failure].number for failure in FAILURES),
         ]
-        for one in read_lots(asked.client, entitled, kind)
+        for one in read_lots(asked.client, entitled, kind, until=day)
     ]
     columns = [
         Column("component", t("component")),
@@ -93,7 +97,7 @@ def _lots(asked: Asked, entitled: Entitled, kind: str) -> Table:
     return Table("lots", t("Lots of own components"), columns, rows)
 
 
-def _safety(asked: Asked, entitled: Entitled, kind: str) -> Table:
+def _safety(asked: Asked, entitled: Entitled, kind: str, day: date | None) -> Table:
     t = asked.texts
     rows = [
         [
@@ -105,7 +109,7 @@ def _safety(asked: Asked, entitled: Entitled, kind: str) -> Table:
             *(one.failures.get(failure, 0) for failure in FAILURES),
             "; ".join(f"{reason or t('not known')} {number}" for reason, number in one.reasons.items()),
         ]
-        for one in read_safety(asked.client, entitled, [kind])
+        for one in read_safety(asked.client, entitled, [kind], until=day)
     ]
     columns = [
         Column("component", t("component")),
@@ -119,9 +123,8 @@ def _safety(asked: Asked, entitled: Entitled, kind: str) -> Table:
     return Table("safety", t("Volumes and problems"), columns, rows)
 
 
-def _invoice(asked: Asked, entitled: Entitled) -> Iterator[Table]:
+def _invoice(asked: Asked, entitled: Entitled, day: date | None) -> Iterator[Table]:
     t = asked.texts
-    day = latest_day(asked.client, asked.definition)
     if day is None:
         return
     try:
@@ -147,9 +150,9 @@ def _invoice(asked: Asked, entitled: Entitled) -> Iterator[Table]:
     yield Table("invoice", title, columns, rows, note)
 
 
-def _unknown(asked: Asked, entitled: Entitled) -> Iterator[Table]:
+def _unknown(asked: Asked, entitled: Entitled, day: date | None) -> Iterator[Table]:
     t = asked.texts
-    found = read_catalogue_items(asked.client, entitled)
+    found = read_catalogue_items(asked.client, entitled, until=day)
     yield Table(
         "unknown",
         t("Registered, and in the catalogue no more"),

@@ -32,7 +32,7 @@ _Place = Literal["county", "region", "unit"]
 def router() -> APIRouter:
     """The page's route."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/coverage", "coverage", _page)
+    add_page(routes, "/r/{registry}/coverage", "coverage", _page, renewed="for all")
     return routes
 
 

@@ -45,7 +45,7 @@ def router() -> APIRouter:
             counts.get(definition.name, lambda: archive.counts(portal.client, definition)),
         )
 
-    add_page(routes, "/r/{registry}/flow", "flow", make)
+    add_page(routes, "/r/{registry}/flow", "flow", make, renewed="for all")
     return routes
 
 

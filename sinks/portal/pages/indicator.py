@@ -54,7 +54,7 @@ _PLACES: tuple[Place, ...] = ("unit", "county", "region")
 def router() -> APIRouter:
     """The page's route."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/indicators/{indicator}", "indicators", _page)
+    add_page(routes, "/r/{registry}/indicators/{indicator}", "indicators", _page, renewed="for all")
     return routes
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def router() -> APIRouter:
     """The page's route."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/indicators", "indicators", _page)
+    add_page(routes, "/r/{registry}/indicators", "indicators", _page, renewed="for all")
     return routes
 
 

@@ -15,7 +15,7 @@ from sinks.portal.texts import HIDDEN, LANGUAGES, NOTHING, marked, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from sinks.portal.pages.pieces import Page
     from sinks.portal.portal import Asked, Language
@@ -53,9 +53,15 @@ def show(
     return response
 
 
-def show_page(asked: Asked, page: Page) -> HTMLResponse:
-    """A page made of pieces."""
-    return show(asked, "page.html", page=page, status=page.status, headers=page.headers)
+def show_page(asked: Asked, page: Page, since: datetime | None = None) -> HTMLResponse:
+    """A page made of pieces.
+
+    Args:
+        asked: who asks.
+        page: it.
+        since: when it was made, where that was not for whoever asks.
+    """
+    return show(asked, "page.html", page=page, since=since, status=page.status, headers=page.headers)
 
 
 def cell_text(t: Texts, column: Column, value: Any) -> str:  # noqa: ANN401 - of the column's kind

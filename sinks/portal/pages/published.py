@@ -42,7 +42,7 @@ _POINTS = 2
 def router() -> APIRouter:
     """The page's route."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/published", "published", _page)
+    add_page(routes, "/r/{registry}/published", "published", _page, renewed="for all")
     return routes
 
 

@@ -1,4 +1,9 @@
-"""The ad-hoc question: asked by choosing, answered with the number of people behind it, and kept as a link."""
+"""The ad-hoc question: asked by choosing, answered with the number of people behind it, and kept as a link.
+
+A clinic is not shown rows about few persons, nor what in the same answer would give them away. Two answers can be
+subtracted: nobody can ask freely and be told exact numbers without that. Companies are not let in here. The
+controller's own people are shown all of their registry; where that is about few persons the reading is written down.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from fastapi import APIRouter
 from sinks.clickhouse.queries.answer import answer
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.question import PLACES, TESTS, TIMES, askable, codes_of, groupable, parse, summable
+from sinks.portal.audit import write_down
 from sinks.portal.pages.pieces import HIDDEN, Column, Fact, Field, Form, Group, Link, Option, Page, Section, Table
 from sinks.portal.pages.serving import add_page
 from sinks.portal.texts import NOTHING, marked
@@ -27,12 +33,13 @@ if TYPE_CHECKING:
 _MORE = 2  # empty conditions to fill in below those that are said
 _IN_TURN = (marked("first by"), marked("then by"), marked("last by"))
 _CONTROLLERS = frozenset({"registrar", "vigilance"})
+_PURPOSE = "a question in numbers"
 
 
 def router() -> APIRouter:
     """The question's route."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/question", "question", _question)
+    add_page(routes, "/r/{registry}/question", "question", _question, renewed="for each")
     return routes
 
 
@@ -63,6 +70,10 @@ def _question(asked: Asked) -> Page:
             title, [Section(warning=str(error)), *_to_ask(asked, definition.forms[chosen], None)], lead, status=400
         )
     link = f"/r/{definition.name}/question?{urlencode(question.as_query())}"
+    persons = [one.people or 0 for one in (found.rows or [found.total])]
+    few = sum(number for number in persons if number < asked.portal.choices.smallest)
+    if few and smallest_of(asked) == 0:  # whoever knows the case may know the person
+        write_down(asked, about=link, people=few, purpose=_PURPOSE)
     return Page(
         title,
         [

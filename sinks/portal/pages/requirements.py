@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def router() -> APIRouter:
     """The page's route."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/compliance", "compliance", _page)
+    add_page(routes, "/r/{registry}/compliance", "compliance", _page, renewed="for all")
     return routes
 
 

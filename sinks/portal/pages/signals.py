@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def router() -> APIRouter:
     """The route of the signals."""
     routes = APIRouter()
-    add_page(routes, "/r/{registry}/signals", "signals", _signals)
+    add_page(routes, "/r/{registry}/signals", "signals", _signals, renewed="for all")
     return routes
 
 

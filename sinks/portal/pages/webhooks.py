@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from schemas.company import companies_of
+from schemas.company import companies_of, is_under_contract
 from sinks.clickhouse.queries.webhooks import (
     NoSuchWebhookError,
     dead_letters,
@@ -55,8 +55,9 @@ def router() -> APIRouter:
     return routes
 
 
-def endpoints_table(t: Texts, endpoints: Sequence[Webhook], standings: Mapping[str, Standing]) -> Table:
-    """Endpoints, and how it stands with each."""
+def endpoints_table(asked: Asked, endpoints: Sequence[Webhook], standings: Mapping[str, Standing]) -> Table:
+    """Endpoints of the registry, and how it stands with each."""
+    t, today = asked.texts, asked.portal.moment.date()
     rows: list[list[Any]] = []
     failing = set()
     for one in endpoints:
@@ -65,8 +66,14 @@ def endpoints_table(t: Texts, endpoints: Sequence[Webhook], standings: Mapping[s
             failing.add(len(rows))
         numbers = (its.delivered, its.waiting, its.dead) if its else (0, 0, 0)
         last = (moment(t, its.tried_at), its.status or None, its.error) if its else (None, None, "")
-        removed = t("removed by %(name)s", name=one.removed_by) if one.removed else t("in use")
-        rows.append([one.id, one.company, one.url, removed, moment(t, one.added_at), one.added_by, *numbers, *last])
+        state = (
+            t("in use")
+            if is_under_contract(asked.definition, one.company, today)
+            else t("nothing is sent: no contract is in force")
+        )
+        if one.removed:
+            state = t("removed by %(name)s", name=one.removed_by)
+        rows.append([one.id, one.company, one.url, state, moment(t, one.added_at), one.added_by, *numbers, *last])
     columns = [
         Column("webhook", t("endpoint")),
         Column("company", t("company")),
@@ -94,7 +101,7 @@ def _page(asked: Asked) -> Page:
         title_of(asked, t("Webhooks")),
         [
             Section(
-                tables=[endpoints_table(t, endpoints, read_standings(asked.client, registry))],
+                tables=[endpoints_table(asked, endpoints, read_standings(asked.client, registry))],
                 forms=_forms(asked, used),
             ),
             Section(

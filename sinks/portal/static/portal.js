@@ -107,12 +107,20 @@ function follow(place) {
       bring(document.querySelector("main > div"), was, fresh);
       was = fresh;
       follows();
+      soon();
     } catch {
       stale();
     }
     waiting = false;
     if (again) { again = false; setTimeout(load, 1000); }
   };
+  // numbers that were worked out a while ago: newer ones are under way, with or without any news
+  let timer = 0;
+  const soon = () => {
+    clearTimeout(timer);
+    if ("old" in was.dataset) timer = setTimeout(load, 5000);
+  };
+  soon();
   const source = new EventSource(place);
   source.addEventListener("open", () => (lost ? load() : follows())); // what came in while it was lost
   source.addEventListener("news", load);

@@ -43,15 +43,15 @@ class MarketShare:
     left_out: tuple[str, ...]
 
 
-def read_market(
+def read_markets(
     client: Client,
     entitled: Entitled,
-    kind: str,
+    kinds: Sequence[str],
     *,
     per: Literal["quarter", "year"] = "quarter",
     until: date | None = None,
-) -> list[MarketShare]:
-    """The company's share of a kind, earliest first; of periods in which anything of the kind was put in.
+) -> dict[str, list[MarketShare]]:
+    """The company's share of each kind, earliest first; of periods in which anything of the kind was put in.
 
     Raises:
         GenerationError: there are no derived values yet, or nobody knows what they mean.
@@ -60,12 +60,19 @@ def read_market(
     definition = readable(client, entitled.definition)
     last_day = until or latest_day(client, definition)
     if last_day is None:
-        return []
+        return {kind: [] for kind in kinds}
     changes = entitled.definition.ownership.changes
-    months: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for code, month, changed, pieces in client.rows(_query(Source(definition, (kind,), last_day, 1), changes)):
+    found: dict[str, dict[int, dict[str, int]]] = {kind: defaultdict(lambda: defaultdict(int)) for kind in kinds}
+    source = Source(definition, tuple(kinds), last_day, 1)
+    for kind, code, month, changed, pieces in client.rows(_query(source, changes)):
         day = changes[changed - 1] if changed else date.min
-        months[month][entitled.definition.ownership.owner(code, day) or ""] += pieces
+        found[kind][month][entitled.definition.ownership.owner(code, day) or ""] += pieces
+    return {kind: _shares(months, entitled, per) for kind, months in found.items()}
+
+
+def _shares(
+    months: Mapping[int, Mapping[str, int]], entitled: Entitled, per: Literal["quarter", "year"]
+) -> list[MarketShare]:
     periods: dict[date, list[int]] = defaultdict(list)
     for month in sorted(months):
         periods[first_day_of(date(month // 12, month % 12 + 1, 1), per)].append(month)
@@ -75,8 +82,8 @@ def read_market(
 def _query(source: Source, changes: Sequence[date]) -> str:
     changed = " + ".join(f"(start >= {date_of(day)})" for day in changes) or "0"
     return (
-        "SELECT product, month, changed, count()\n"
-        f"FROM ({source.cells('true', f'{changed} AS changed')})\nGROUP BY product, month, changed"
+        "SELECT kind, product, month, changed, count()\n"
+        f"FROM ({source.cells('true', f'{changed} AS changed')})\nGROUP BY kind, product, month, changed"
     )
 
 
