@@ -63,7 +63,7 @@ def test_each_step_may_be_sent_and_is_read_as_it_was_written(name: str) -> None:
 @pytest.mark.parametrize(
     ("record", "told"),
     [
-        (step(1, "posted"), "step is none of drafted, returned, checked"),
+        (step(1, "posted"), "step is none of drafted, assigned, returned, checked"),
         (step(1, "checked", id="1"), "id is not a UUID in lower case"),
         (step(1, "checked", case="SE-exempel-1"), "case is no case id (country-organisation-number)"),
         (step(1, "checked", addressee="ministry"), "addressee is none of agency, manufacturer"),
