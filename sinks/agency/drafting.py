@@ -203,7 +203,7 @@ def _to(making: _Making, case: Case, addressee: str) -> Iterator[Record]:
         if not _was_dropped(case, version - 1, addressee, making.facts):
             yield _draft(making, making.place(version, addressee, 1), steps.INITIAL, classes, making.first)
     elif present.type == steps.NULLIFICATION:
-        if present.state in ("drafted", "returned", "checked"):
+        if present.state in ("drafted", "returned", "checked") and present.drafted_by == PLATFORM:
             yield _withdrawal(making.now, case.id, present, "The registration stands again.")
     elif present.state in _GONE:
         if present.facts != making.facts:

@@ -66,7 +66,7 @@ def test_what_comes_twice_or_later_under_an_id_counts_once_and_first(
     other = said(registry, step(3, "drafted", case="SE-EXEMPEL-K2"), epoch=1)
     load(client, registry, other, offset=8)
     assert list(read_steps(client, registry.name, contents=True)) == [(0, drafted), (1, checked), (1 << 48 | 8, *other)]
-    assert list(read_steps(client, registry.name, CASE, contents=True)) == [(0, drafted), (1, checked)]
+    assert list(read_steps(client, registry.name, [CASE], contents=True)) == [(0, drafted), (1, checked)]
 
 
 def test_states_come_of_steps_without_their_contents(client: Client, registry: RegistryDefinition) -> None:

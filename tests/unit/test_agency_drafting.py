@@ -12,6 +12,7 @@ from schemas.report import NOTHING
 from sinks.agency.cases import message_id, step_id
 from sinks.agency.ends import Ends
 from sinks.agency.icsr.reader import read
+from sinks.agency.icsr.values import Moment
 from sinks.agency.outbox import PLATFORM
 from tests.drafting_support import IN_EARNEST, Registered2026, day
 from tests.icsr_facts import ours, theirs
@@ -82,11 +83,11 @@ def test_a_serious_reaction_calls_for_one_report_with_its_facts(person: Register
     (reaction,) = case.reactions
     assert reaction.term is not None
     assert (reaction.native_text, reaction.term.code, reaction.outcome) == ("höga levervärden", "90000006", "2")
-    assert (reaction.hospitalisation, reaction.start and reaction.start.text) == (True, "20260210")
+    assert (reaction.hospitalisation, reaction.start) == (True, Moment("20260210"))
     (drug,) = case.drugs
     assert (drug.role, drug.name, drug.substances[0].name) == ("1", "Alvorix", "alvoritab")
     (dosage,) = drug.dosages
-    assert (dosage.lot, dosage.start and dosage.start.text, drug.matrix[0].recurrence) == ("B-77", "20250502", "1")
+    assert (dosage.lot, dosage.start, drug.matrix[0].recurrence) == ("B-77", Moment("20250502"), "1")
     assert drug.indications[0].text == "ICD-10-SE M05.9"
 
 

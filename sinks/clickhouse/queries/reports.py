@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sinks.clickhouse import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sinks.clickhouse.client import Client
 
@@ -22,14 +22,14 @@ _WHERE_SAID = (
 
 
 def read_steps(
-    client: Client, registry: str, case: str | None = None, *, contents: bool = False
+    client: Client, registry: str, cases: Sequence[str] | None = None, *, contents: bool = False
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each step once, with its version, in the order of the versions.
 
     Args:
         client: the way to ClickHouse.
         registry: whose reports.
-        case: of one case only.
+        cases: only of these; of all where none are named.
         contents: whether what the messages say is wanted too; it is most of the bytes.
 
     Raises:
@@ -41,10 +41,10 @@ def read_steps(
         f"version, {', '.join(map(sql.identifier, _ALWAYS))}, {said}, toUnixTimestamp64Milli(said_at), "
         f"toInt32(learnt_on), {content} AS content"
     )
-    only = "WHERE case = {case:String} " if case is not None else ""
+    only = "WHERE `case` IN {cases:Array(String)} " if cases is not None else ""
     rows = client.rows(
         f"SELECT {columns} FROM {sql.table(sql.database_of(registry), 'reports')} FINAL {only}ORDER BY version",
-        {} if case is None else {"case": case},
+        {} if cases is None else {"cases": list(cases)},
         binary=["content"],
     )
     for version, *values in rows:
