@@ -33,7 +33,7 @@ def _row(one: Standing) -> tuple[str, ...]:
     clock, last = one.clock, one.receipts[-1] if one.receipts else None
     legal = "" if clock is None or clock.binding.legal is None else str(clock.binding.legal)
     return (
-        one.case,
+        one.case.rsplit("-", 1)[-1],
         one.addressee,
         f"{one.report.version} ({one.report.type.replace('_', ' ')})",
         one.report.state,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_TURN_S = 0.1
+_TURN_S = 0.2
 _TELL_EVERY_S = 5.0
 _LOOK_EVERY_S = 0.5  # a file that has not changed between two looks is whole
 _ALL_AGAIN_S = 600.0  # what a replayed dead letter brings lies below what was seen last

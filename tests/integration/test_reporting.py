@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -96,9 +97,14 @@ def test_a_start_again_says_nothing_that_was_said_whether_the_log_or_the_tables_
         if loaded:
             registry.load()
         with registry.running() as again:
-            wait_for(lambda again=again: again.health()[1]["caught_up"], "a whole turn", 20)  # type: ignore[misc]
+            wait_for(partial(caught_up, again), "a whole turn", 20)
             assert again.health()[1]["drafted"] == 0
         assert in_order(registry) == said
+
+
+def caught_up(reporting: Reporting) -> bool:
+    """Whether a whole turn found nothing to do."""
+    return bool(reporting.health()[1]["caught_up"])
 
 
 def in_order(registry: Reported) -> list[dict[str, Any]]:
