@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.reporting import Reporting
 from deploy.settings import AgencySettings, Settings
 from schemas import topics
 from schemas.codec import encode_event
-from schemas.definition.folder import load_registries
 from sinks.agency.finding import cases_of
 from sinks.agency.icsr.acknowledgement import (
     Acknowledgement,
@@ -31,27 +28,18 @@ from tests.drafting_support import day
 from tests.icsr_acknowledgements import write_acknowledgement
 from tests.running import working
 from tests.support import make_log, present_schema, read_events, registration
+from tests.workers import registry_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from schemas.definition.registry import RegistryDefinition
     from sinks.agency.outbox import Case
     from sinks.clickhouse.client import Client
     from streams.control import KafkaConfig
 
-_numbers = count(int(time.time() * 1000) % 1_000_000_000)
-_BUNDLED = Path(__file__).parents[1] / "schemas" / "registries"
 EXAMPLE = {"organisation": "EXEMPEL", "name": "Exempelregistret", "test_sender": "EXTEST", "test_receiver": "AGTEST"}
-
-
-def own_copy(folder: Path, name: str = "biologics") -> RegistryDefinition:
-    """A bundled registry in a folder of a test's own, under a name of its own."""
-    own = f"{name}_{next(_numbers)}"
-    shutil.copytree(_BUNDLED / name, folder / own)
-    path = folder / own / "registry.yaml"
-    path.write_text(path.read_text(encoding="utf-8").replace(f"name: {name}\n", f"name: {own}\n"), encoding="utf-8")
-    return load_registries((folder,))[own]
 
 
 @dataclass
@@ -155,7 +143,7 @@ def reported(
     folder: Path, kafka: KafkaConfig, client: Client, url: str, name: str = "biologics", **agency: Any
 ) -> Reported:
     """A registry of its own, its tables and its log made."""
-    definition = own_copy(folder / "registries", name)
+    definition = registry_folder(folder, name)
     apply(client, {definition.name: definition})
     make_log(kafka, definition)
     gateway = folder / "gateway"
@@ -166,8 +154,3 @@ def reported(
         agency=AgencySettings(**{**EXAMPLE, "gateway": gateway, **agency}),
     )
     return Reported(definition, kafka, client, settings, gateway)
-
-
-def number_of(case: str) -> str:
-    """The last part of a case id."""
-    return case.rsplit("-", 1)[-1]

@@ -17,8 +17,9 @@ from sinks.agency.outbox import PLATFORM
 from sinks.agency.people import Act, checked, sent_by_hand
 from streams.publish.send_events import send_events
 from tests.derived_support import load_derived
-from tests.reporting_support import EXAMPLE, Reported, own_copy, reported
+from tests.reporting_support import EXAMPLE, Reported, reported
 from tests.support import patient, wait_for
+from tests.workers import registry_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,7 +197,7 @@ def test_who_opted_out_before_is_not_reported_and_what_was_drafted_stays(registr
     ],
 )
 def test_identifiers_are_needed_for_what_is_meant(changes: dict[str, Any], told: str, tmp_path: Path) -> None:
-    definition = own_copy(tmp_path)
+    definition = registry_folder(tmp_path, "biologics")
     with pytest.raises(SettingsError) as caught:
         Reporting(Settings(agency=AgencySettings(**{**EXAMPLE, **changes})), definition)
     assert told in str(caught.value)
@@ -204,6 +205,6 @@ def test_identifiers_are_needed_for_what_is_meant(changes: dict[str, Any], told:
 
 def test_nothing_is_run_where_nothing_is_reported_or_nobody_sends(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"hiv_.* reports nothing"):
-        Reporting(Settings(), own_copy(tmp_path, "hiv"))
+        Reporting(Settings(), registry_folder(tmp_path, "hiv"))
     with pytest.raises(SettingsError, match="nobody is said to send reports"):
-        Reporting(Settings(), own_copy(tmp_path))
+        Reporting(Settings(), registry_folder(tmp_path, "biologics"))
