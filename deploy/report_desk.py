@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 from deploy.reporting import ends_of, rules_of
 from deploy.settings import SettingsError
 from schemas import topics
+from sinks.agency import people
 from sinks.agency.finding import NoSuchReportError, cases_of, the_case, the_report
+from sinks.agency.icsr.values import MeddraTerm
 from sinks.agency.outbox import IllegalStepError
 from sinks.agency.people import Act
 from sinks.agency.standing import in_order, standings
 from sinks.clickhouse.queries.reports import read_steps
-from streams.publish.errors import InputError
+from sinks.portal.portal import CannotBeSaidError
+from streams.publish.errors import InputError, PublishError
 from streams.publish.send_events import send_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from deploy.settings import Settings
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from sinks.agency.outbox import Case
     from sinks.agency.standing import Standing
     from sinks.clickhouse.client import Client
+
+_BY_HAND = "received"
 
 
 def standing_of(client: Client, registry: str, settings: Settings, now: datetime | None = None) -> list[Standing]:
@@ -112,3 +117,44 @@ class Desk:
             "report",
             [(str(one["case"]), one) for one in kept],
         )
+
+
+class DeskVoice:
+    """See ``sinks.portal.portal.ReportVoice``.
+
+    Args:
+        settings: as loaded.
+        client: the way to ClickHouse.
+        definitions: the registries.
+    """
+
+    def __init__(self, settings: Settings, client: Client, definitions: Mapping[str, RegistryDefinition]) -> None:
+        self._settings = settings
+        self._client = client
+        self._definitions = definitions
+
+    def act(self, registry: str, case: str, addressee: str, said: Mapping[str, str], *, by: str) -> None:
+        """See ``ReportVoice``."""
+        desk = Desk(self._settings, self._definitions[registry], self._client)
+        try:
+            desk.say(lambda: _step(desk, desk.act(case, addressee, by), said))
+        except (PublishError, SettingsError) as error:
+            raise CannotBeSaidError(str(error)) from error
+
+
+def _step(desk: Desk, act: Act, said: Mapping[str, str]) -> dict[str, Any] | list[dict[str, Any]]:
+    code, _, version = said["meddra"].partition("/")
+    reason = said["reason"]
+    made: Mapping[str, Callable[[], dict[str, Any] | list[dict[str, Any]]]] = {
+        "check": lambda: people.checked(act),
+        "return": lambda: people.returned(act, reason),
+        "assign": lambda: people.assigned(act, said["owner"], reason or None),
+        "code": lambda: people.coded(act, desk.ends, MeddraTerm(code, version)),
+        "withdraw": lambda: people.withdrawn(act, reason),
+        "nullify": lambda: people.nullified(act, desk.ends, reason),
+        "send": lambda: people.sent_by_hand(act),
+        "receipt": lambda: people.answered(
+            act, accepted=True, code=_BY_HAND, reference=said["reference"] or None, reason=reason or None
+        ),
+    }
+    return made[said["act"]]()

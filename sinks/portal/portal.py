@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from sinks.agency.deadlines import Rules
 from sinks.portal.identity import PUBLIC
 from sinks.portal.kept import Kept
 
@@ -128,6 +129,25 @@ class Voice(Protocol):
         """
 
 
+class ReportVoice(Protocol):
+    """Sends what people do with reports to agencies and manufacturers, and waits until the broker has it."""
+
+    def act(self, registry: str, case: str, addressee: str, said: Mapping[str, str], *, by: str) -> None:
+        """What somebody does with the latest version of a case.
+
+        Args:
+            registry: whose report.
+            case: its id.
+            addressee: to whom it goes.
+            said: ``act`` (check, return, assign, code, withdraw, nullify, send, receipt) and, where it needs them,
+                ``reason``, ``owner``, ``meddra`` (code/version), ``reference``.
+            by: who does it.
+
+        Raises:
+            CannotBeSaidError: it breaks a rule, or the broker does not take it.
+        """
+
+
 class Told(NamedTuple):
     """How it stands with one carrier: the carrier as the readings know it, and what is said."""
 
@@ -172,6 +192,8 @@ class Portal:
         reporting: by registry, what companies' rates rest on: it changes slowly, and stands on every page of theirs.
         endpoints: how companies' endpoints are registered; None where they are not registered here.
         certificates: by registry and monitor, what its certificate says; a monitor that is not there has none.
+        report_voice: how people's steps of reports are sent; None where the portal only reads.
+        report_rules: what deadlines of reports depend on.
     """
 
     definitions: Mapping[str, RegistryDefinition]
@@ -183,6 +205,8 @@ class Portal:
     certificates: Mapping[tuple[str, str], Certified] = field(default_factory=dict)
     endpoints: Endpoints | None = None
     reporting: Kept[Reporting | None] = field(default_factory=lambda: Kept(_REPORTING_S))
+    report_voice: ReportVoice | None = None
+    report_rules: Rules = field(default_factory=Rules)
 
     @property
     def moment(self) -> datetime:
