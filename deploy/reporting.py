@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _TURN_S = 0.2
-_TELL_EVERY_S = 5.0
+_TELL_EVERY_S = 15.0
 _LOOK_EVERY_S = 0.5  # a file that has not changed between two looks is whole
 _ALL_AGAIN_S = 600.0  # what a replayed dead letter brings lies below what was seen last
 _PERSONS_AT_ONCE = 200
@@ -114,7 +114,7 @@ class Reporting:
         self._all_again_at = 0.0
         self._told_at = self._looked_at = float("-inf")
         self._last_progress = time.monotonic()
-        self._facts: dict[str, Any] = {"drafted": 0, "sent": 0, "caught_up": False, "stopped": "", "last_error": None}
+        self._facts: dict[str, Any] = {"drafted": 0, "sent": 0, "caught_up": False, "stopped": {}, "last_error": None}
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Whether it moves, and the facts."""
@@ -160,7 +160,8 @@ class Reporting:
             self._reached = {}
             log.info("reporting", registry=name, production=self._desk.ends.production, ways=sorted(gateways))
             while not stop.is_set():
-                self._facts["stopped"] = said.stopped
+                why = said.stopped
+                self._facts["stopped"] = {name: why} if why else {}
                 if not self._facts["stopped"]:
                     self._turn(client, said, office, gateways)
                 self._tell(cases)

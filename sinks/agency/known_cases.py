@@ -36,6 +36,7 @@ class KnownCases:
     def __init__(self) -> None:
         self._cases: dict[str, Case] = {}
         self._heard: set[str] = set()
+        self._open: set[str] = set()
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Take the next step of the log; one that was taken before changes nothing."""
@@ -43,7 +44,9 @@ class KnownCases:
         before = self._cases.get(record["case"], Case(record["case"]))
         after = taken(before, record)
         if after is not before:
-            self._cases[record["case"]] = _lighter(after, record)
+            self._cases[after.id] = _lighter(after, record)
+            waits = any(WAITS_FOR[one.state] is not None for one in after.reports.values())
+            (self._open.add if waits else self._open.discard)(after.id)
 
     def of(self, case: str) -> Case | None:
         """A case; None where nothing was said of it."""
@@ -64,7 +67,8 @@ class KnownCases:
 
     def waiting(self) -> Iterator[Waiting]:
         """The reports that wait for something, those of earlier versions first."""
-        for case in self:
+        for name in sorted(self._open):
+            case = self._cases[name]
             for key in sorted(case.reports):
                 if WAITS_FOR[case.reports[key].state] is not None:
                     yield Waiting(case, case.reports[key])

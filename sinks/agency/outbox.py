@@ -87,8 +87,8 @@ class Report:
         state: what it has come to.
         edition: which draft of it, from 1.
         drafted_by: who drafted that edition.
-        four_eyes: whether another person has to check it.
-        checked_by: who checked it.
+        four_eyes: whether two persons have to have seen it: who drafted it and who checked it, or two who checked it.
+        checked_by: who checked it; of what is still drafted, who checked it first.
         attempts: how often sending of that edition was begun.
         failed: how many of these are known to have come to nothing.
         receipts: what the addressee answered, to earlier editions first.
@@ -269,6 +269,11 @@ def _checked(_: Case, record: Record, present: Report) -> Report:
         raise IllegalStepError(f"checked: {_named(record)} is not whole: {'; '.join(present.findings)}")
     if present.four_eyes and record["by"] == present.drafted_by:
         raise IllegalStepError(f"checked: {_named(record)} needs another person than the one who drafted it")
+    if present.four_eyes and present.drafted_by == PLATFORM:  # which has no eyes: two persons check it
+        if present.checked_by is None:
+            return replace(present, checked_by=record["by"])
+        if present.checked_by == record["by"]:
+            raise IllegalStepError(f"checked: {_named(record)} needs another person than the one who checked it first")
     return replace(present, state="checked", checked_by=record["by"])
 
 

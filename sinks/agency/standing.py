@@ -28,7 +28,7 @@ class Standing:
         addressee: whose side.
         report: the latest version that was not withdrawn; the last withdrawn where all were.
         waits_for: what the latest version waits for: ``coding`` where nobody has coded a reaction, ``completion`` where
-            something else is missing, else as ``WAITS_FOR`` has it.
+            something else is missing, ``second_check`` where one of two has checked it, else as ``WAITS_FOR`` has it.
         clock: what runs; None where all has been told.
         days_left: to the nominal day; None where nothing runs.
         legal_days_left: to the last day that the law allows; None where nothing runs, or the law names none.
@@ -72,6 +72,8 @@ def waits_for(report: Report) -> str | None:
     """What a report waits for."""
     if report.state == "drafted" and report.findings:
         return CODING if any(one.startswith(_CODED) for one in report.findings) else "completion"
+    if report.state == "drafted" and report.checked_by is not None:
+        return "second_check"
     return WAITS_FOR[report.state]
 
 

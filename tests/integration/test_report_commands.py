@@ -9,6 +9,7 @@ import pytest
 
 from sinks.agency.icsr.reader import read
 from tests.deploy_support import Shell
+from tests.drafting_support import day
 from tests.reporting_support import EXAMPLE, Reported, reported
 from tests.support import wait_for
 
@@ -165,3 +166,34 @@ def test_a_late_report_ends_the_list_with_one(shell: Shell, registry: Reported) 
     )
     told = report(shell, registry, "list", code=1)
     assert "2020-01-16" in told
+
+
+@pytest.fixture
+def hip(kafka: KafkaConfig, client: Client, embedded_database: EmbeddedDatabase, tmp_path: Path) -> Reported:
+    return reported(tmp_path / "hip", kafka, client, embedded_database.url, "hip", gateway=None)
+
+
+def test_an_incident_is_checked_by_two_and_goes_to_each_addressee_by_itself(
+    shell: Shell, hip: Reported, tmp_path: Path
+) -> None:
+    shell.set(registries=tmp_path / "hip" / "registries")
+    hip.accept("primary_operation", 1, "p1", occurred_on=day("2020-01-01"), cup_lot="L-5", birth_year=1950)
+    hip.accept("reoperation", 1, "o1", occurred_on=day("2026-02-10"), reason="loosening")
+    drafted(hip, 2)
+    rows = listed(shell, hip)
+    assert {one["addressee"] for one in rows} == {"agency", "manufacturer"}
+    (case,) = {one["case"] for one in rows}
+    assert "say to whom with --to" in report(shell, hip, "check", case, code=2)
+    report(shell, hip, "check", case, "--to", "agency", "--by", "anna")
+    assert {one["addressee"]: one["waits_for"] for one in listed(shell, hip)} == {
+        "agency": "second_check", "manufacturer": "check",
+    }  # fmt: skip
+    assert "another person" in report(shell, hip, "check", case, "--to", "agency", "--by", "anna", code=2)
+    report(shell, hip, "check", case, "--to", "agency", "--by", "berit")
+    hip.load()
+    report(shell, hip, "send", case, "--to", "agency", "--by", "berit")
+    assert {one["addressee"]: one["state"] for one in listed(shell, hip)} == {
+        "agency": "sent", "manufacturer": "drafted",
+    }  # fmt: skip
+    text = report(shell, hip, "show", case, "--to", "manufacturer", "--content")
+    assert "| cup | Falka Duo | Nordfalk Ortopedi |" in text

@@ -50,6 +50,11 @@ def test_what_the_addressee_has_has_no_clock_and_what_it_refused_has_one() -> No
     assert (refused.waits_for, refused.days_left, refused.late) == ("correction", -1, True)
 
 
+def test_of_two_who_have_to_check_it_waits_for_the_second() -> None:
+    found = standing(*way("drafted", "checked", four_eyes=True, by="guldadra")[:1], step(2, "checked", by="anna"))
+    assert found.waits_for == "second_check"
+
+
 def test_an_owner_stays_from_edition_to_edition() -> None:
     records = [*way("drafted", "assigned"), step(3, "drafted", edition=2)]
     assert standing(*records).report.owner == "cecilia"

@@ -23,6 +23,7 @@ WAITS: Mapping[str, str] = {
     "coding": marked("coding"),
     "completion": marked("what is missing"),
     "check": marked("a check"),
+    "second_check": marked("another person's check"),
     "draft": marked("another draft"),
     "sending": marked("sending"),
     "reconciliation": marked("certainty"),
