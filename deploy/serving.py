@@ -11,6 +11,8 @@ import uvicorn
 
 from deploy.certificates import certificates_of
 from deploy.observe import Observed
+from deploy.report_desk import DeskVoice
+from deploy.reporting import rules_of
 from deploy.settings import PREFIX, SettingsError
 from deploy.voice import ReviewVoice
 from sinks.feeds.registering import Endpoints
@@ -57,6 +59,8 @@ def serve(settings: Settings, *, ready: Sequence[Person] = ()) -> None:
             settings.health,
             certified(definitions.values()),
             Endpoints(settings.keys, settings.webhook_loopback),
+            report_voice=DeskVoice(settings, client, definitions),
+            report_rules=rules_of(settings.agency),
         )
         app = create_app(portal)
         server = _Server(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from datetime import date
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,6 +56,26 @@ class ProviderSettings(BaseModel):
     claims: dict[str, str] = Field(default_factory=dict, description="our name of a claim, then the provider's")
 
 
+class AgencySettings(BaseModel):
+    """Who sends reports to the medicines agency, and how; tried out unless it is said to be in earnest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    country: str = Field("SE", pattern=r"^[A-Z]{2}$", description="of the sender")
+    organisation: str = Field(pattern=r"^[A-Z0-9]{1,26}$", description="the sender as case ids name it")
+    name: str = Field(min_length=1, max_length=100, description="the sender's own name (C.3.2)")
+    kind: str = Field("6", pattern=r"^[1-7]$", description="of sender, by ICH's list (C.3.1)")
+    test_sender: str = Field("", max_length=60, description="what the agency calls the sender where it is tried out")
+    test_receiver: str = Field("", max_length=60, description="what the agency is called there")
+    sender: str = Field("", max_length=60, description="what the agency calls the sender in earnest (N.1.3)")
+    receiver: str = Field("", max_length=60, description="what the agency is called in earnest (N.1.4)")
+    production: bool = Field(False, description="whether reports are sent in earnest")
+    gateway: Path | None = Field(None, description="folder that the agency's client watches; without one a dry run")
+    manufacturer_gateway: Path | None = Field(None, description="likewise for manufacturers; without one by hand")
+    since: date | None = Field(None, description="what was to be reported before this day is reported elsewhere")
+    at_once_days: int = Field(3, ge=1, description="days that a care provider gives itself where the law says at once")
+
+
 class Settings(BaseSettings):
     """Every setting of every process, with its default."""
 
@@ -96,6 +117,7 @@ class Settings(BaseSettings):
     group: str = Field("", description="consumer group of intake or loader; empty: the process's own")
     host: str = Field("127.0.0.1", description="address that metrics and health answer on")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0: any free one")
+    agency: AgencySettings | None = Field(None, description="who sends reports to the medicines agency, and how")
     provider: ProviderSettings | None = Field(None, description="who says who somebody is, in the portal")
     portal_port: int = Field(8640, ge=0, le=65535, description="port of the portal and the API")
     portal_secret: SecretStr = Field(SecretStr(""), description="signs the portal's cookies, 32 characters or more")

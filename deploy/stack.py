@@ -69,6 +69,8 @@ class EmbeddedStack:
         tell: told in a few words what is going on.
         journeys: the registries whose journeys are kept, each by a process of its own; all where none are named.
         portal: how the portal is started, after Python's own name; None for no portal, and no feeds for companies.
+        reports: the registries that report, each by a process of its own, where the settings say who sends; all that
+            declare it where none are named.
 
     Attributes:
         portal_url: where the portal answers; empty without one.
@@ -82,6 +84,7 @@ class EmbeddedStack:
         *,
         journeys: Sequence[str] | None = None,
         portal: Sequence[str] | None = None,
+        reports: Sequence[str] | None = None,
     ) -> None:
         self._folder = folder
         self._tell = tell
@@ -89,6 +92,8 @@ class EmbeddedStack:
         self._journeys = list(self._definitions if journeys is None else journeys)
         self._settings = settings
         self._portal = portal
+        declared = [name for name, definition in self._definitions.items() if definition.reporting.rules]
+        self._reports = [] if settings.agency is None else list(declared if reports is None else reports)
         self.portal_url = ""
         self._parts = ExitStack()
         self._children: list[ChildProcess] = []
@@ -167,7 +172,7 @@ class EmbeddedStack:
         for name, definition in self._definitions.items():
             if not self.settings.key_path(name).exists():
                 write_key(new_key(), self.settings.key_path(definition.name))
-        self._tell("starting intake, journeys, surveillance, feeds and loader")
+        self._tell("starting intake, journeys, surveillance, reports, feeds and loader")
         workers = {
             "intake": [*_COMMAND, "intake"],
             "load": [*_COMMAND, "load"],
@@ -182,6 +187,7 @@ class EmbeddedStack:
                 for name in self._journeys
                 if self._definitions[name].monitors.watch_anything
             },
+            **{f"report-{name}": [*_COMMAND, "report", "run", name] for name in self._reports},
         }
         self._health = self._start_workers(workers)
         if self._portal is not None:
@@ -271,6 +277,7 @@ class EmbeddedStack:
             "SESSION_TIMEOUT_S": _SESSION_S,
             "STATE": "",  # in memory: the broker's memory is gone with it, so there would be nothing to recover from
             "LOG_FORMAT": "json",
+            **({} if (agency := self.settings.agency) is None else {"AGENCY": agency.model_dump_json()}),
             **more,
         }
         child = ChildProcess(

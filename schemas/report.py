@@ -16,7 +16,7 @@ from schemas.rules import DAYS_HELD, LONGEST_TEXT, MOMENTS_HELD, Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-DRAFTED, RETURNED, CHECKED = "drafted", "returned", "checked"
+DRAFTED, ASSIGNED, RETURNED, CHECKED = "drafted", "assigned", "returned", "checked"
 ATTEMPTED, SENT, FAILED = "attempted", "sent", "failed"
 ACKNOWLEDGED, REJECTED, WITHDRAWN = "acknowledged", "rejected", "withdrawn"
 INITIAL, NULLIFICATION, DUPLICATE = "initial", "nullification", "duplicate"
@@ -37,6 +37,10 @@ NOTHING: Mapping[str, Any] = {
     "sources": [],
     "content_type": None,
     "content": None,
+    "facts": None,
+    "findings": [],
+    "asks": [],
+    "owner": None,
     "message_id": None,
     "code": None,
     "reference": None,
@@ -48,6 +52,7 @@ LARGEST_CONTENT = 3 << 20
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     DRAFTED: ("kind", "type", "sender", "content_type", "content"),
+    ASSIGNED: ("owner",),
     RETURNED: ("reason",),
     CHECKED: (),
     ATTEMPTED: ("message_id",),
@@ -58,16 +63,20 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     WITHDRAWN: ("reason",),
 }
 STEPS = tuple(_NEEDED)
-_BESIDE = ("rule", "four_eyes", "classes", "learnt_on", "nullified_as", "duplicate_of", "patient", "sources")
+_BESIDE = (
+    "rule", "four_eyes", "classes", "learnt_on", "nullified_as", "duplicate_of", "patient", "sources", "facts",
+    "findings", "asks",
+)  # fmt: skip
 _MAY_HAVE: Mapping[str, tuple[str, ...]] = {
     **_NEEDED,
     DRAFTED: (*_NEEDED[DRAFTED], *_BESIDE),
+    ASSIGNED: (*_NEEDED[ASSIGNED], "reason"),
     ACKNOWLEDGED: (*_NEEDED[ACKNOWLEDGED], "reference", "reason"),
     REJECTED: (*_NEEDED[REJECTED], "reference"),
 }
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CASE = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,30}-[A-Z0-9]{1,40}")
-_TEXTS = ("by", "rule", "content_type", "code", "reference", "reason")
+_TEXTS = ("by", "rule", "content_type", "facts", "owner", "code", "reference", "reason")
 _HIGHEST_NUMBER = 1_000
 _LONGEST_MESSAGE_ID = 100
 """As of ICH E2B(R3), N.1.2."""
@@ -156,7 +165,8 @@ def _value_faults(record: Mapping[str, Any]) -> Iterator[Fault]:
     if record["patient"] is not None and not PSEUDONYM.fullmatch(record["patient"]):
         yield Fault("patient", "is not a pseudonym")
     named = ((name, record[name] or "") for name in _TEXTS)
-    for name, text in (*named, *(("sources", source) for source in record["sources"])):
+    listed = ((name, text) for name in ("sources", "findings", "asks") for text in record[name])
+    for name, text in (*named, *listed):
         if len(text) > LONGEST_TEXT:
             yield Fault(name, f"is longer than {LONGEST_TEXT} characters")
         elif hides_identity_number(text):

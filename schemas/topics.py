@@ -71,6 +71,11 @@ def reviews(registry: str) -> str:
     return f"reviews.{registry}"
 
 
+def reports(registry: str) -> str:
+    """``Report`` steps, keyed by case: all that happens to one, in order."""
+    return f"reports.{registry}"
+
+
 def feed(company: str) -> str:
     """What one company is told of its own products, by every registry: CloudEvents as JSON, in one partition.
 
@@ -107,7 +112,7 @@ def topics_of(registry: str, partitions: int, *, retention_days: int = 30) -> li
         TopicSpec(accepted(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)}),
         *(
             TopicSpec(topic(registry), partitions, {**kept, "max.message.bytes": str(4 * _MIB)})
-            for topic in (receipts, cells, exposures, lists, counts, signals, reviews)
+            for topic in (receipts, cells, exposures, lists, counts, signals, reviews, reports)
         ),
     ]
 

@@ -47,6 +47,8 @@ def step(number: int, name: str, *, version: int = 1, **said: Any) -> dict[str, 
         base["message_id"] = message_id(*where)
     if name in ("acknowledged", "rejected"):
         base["code"] = "CA" if name == "acknowledged" else "CR"
+    if name == "assigned":
+        base["owner"] = "cecilia"
     if name in _WITH_REASON:
         base["reason"] = "so it was"
     return {**base, **said}

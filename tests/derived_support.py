@@ -12,7 +12,7 @@ from schemas.codec import encode_event
 from schemas.definition.folder import load_registry
 from sinks.clickhouse.buffer import Buffer, Read
 from sinks.clickhouse.generations import keep_definitions
-from sinks.clickhouse.loader import Loader, derived_topics
+from sinks.clickhouse.loader import Loader, derived_topics, signal_topics
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.sql import database_of
 from tests.clickhouse_support import AcceptedLog
@@ -274,11 +274,12 @@ def load(client: Client, definition: RegistryDefinition, messages: Iterable[tupl
 
 
 def load_derived(kafka: KafkaConfig, client: Client, definition: RegistryDefinition, number: int, what: str) -> None:
-    """Run the loader of derived values until so many of something are in."""
+    """Run the loader of derived values and of what is said until so many of something are in."""
     stop = threading.Event()
     loader = Loader(
         {"session.timeout.ms": 3_000, "heartbeat.interval.ms": 500, **kafka}, client, {definition.name: definition},
-        stop=stop, topics_of=derived_topics, flush_interval_s=0.1, group=f"derived-{definition.name}",
+        stop=stop, topics_of=lambda name: [*derived_topics(name), *signal_topics(name)], flush_interval_s=0.1,
+        group=f"derived-{definition.name}",
     )  # fmt: skip
     with working(lambda _: loader.run()):
         try:

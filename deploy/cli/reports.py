@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.cli import report_steps
 from deploy.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 report = typer.Typer(
     no_args_is_help=True,
     subcommand_metavar="ACTION …",
-    help="Reports to the medicines agency: `guldadra report read FILE` tells what a report says, or what an agency "
-    "answered.\n\nWhat a report says is of a person: see to who reads over your shoulder.",
+    help="Reports to the medicines agency: `run` drafts, sends and takes answers in; `list` shows what is due, `show` "
+    "one case; people `check`, `correct`, `assign`, `nullify` … `read FILE` tells what a file says.\n\n"
+    "What a report says is of a person: see to who reads over your shoulder.",
 )
 
 
@@ -33,9 +35,7 @@ def add_to(parent: typer.Typer) -> None:
     parent.add_typer(report, name="report", rich_help_panel="Registrations and answers")
 
 
-@report.callback()
-def of_reports() -> None:
-    """A group of its own, also while it has one command."""
+report_steps.add_to(report)
 
 
 @report.command()

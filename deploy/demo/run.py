@@ -16,6 +16,7 @@ from deploy.demo import history, hiv, senior_alert
 from deploy.demo.findings import Findings, read_findings, show_findings
 from deploy.demo.history import INTEROP_STARTS_ON, LAST_DAY, HistoryPlan, live_rows
 from deploy.demo.live_signals import signals_told
+from deploy.demo.reported import AGENCY_FOLDER, REPORTING, Reported, report_one, show_reported, tried_out
 from deploy.demo.rows import by_month, write_ndjson
 from deploy.demo.unit_counts import HIP, publish_unit_counts
 from deploy.exposure_tables import carrier_tables
@@ -108,12 +109,14 @@ class DemoResult:
     signal_coverage: Mapping[str, SignalCoverage]
     follow_up: FollowUp
     findings: list[Findings]
+    reported: Reported
 
     @property
     def agrees(self) -> bool:
         """Whether nothing was lost, nothing came twice, and a second reading gives the same numbers."""
         counts = self.published == self.accepted + self.refused and self.loaded == self.accepted
-        return counts and all(one.verdict.agrees for one in self.findings)
+        done = self.reported.state == "acknowledged"
+        return counts and done and all(one.verdict.agrees for one in self.findings)
 
     def as_json(self) -> dict[str, Any]:
         """For ``guldadra demo --json``."""
@@ -126,7 +129,7 @@ class DemoResult:
         signals = [asdict(one) for one in self.signals.signals]
         return {
             **counts, "company_view": view, "coverage": coverage, "signals": signals, "to_call": to_call,
-            "findings": journeys,
+            "findings": journeys, "reported": self.reported.as_json(),
         }  # fmt: skip
 
 
@@ -144,7 +147,8 @@ def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: t
     """
     started = time.monotonic()
     shutil.rmtree(options.folder, ignore_errors=True)
-    settings = settings.model_copy(update={"data": options.folder})
+    agency = tried_out(options.folder / AGENCY_FOLDER)
+    settings = settings.model_copy(update={"data": options.folder, "agency": agency})
     definitions = settings.definitions((REGISTRY, *_OTHERS))
     definition = definitions[REGISTRY]
     with EmbeddedStack(
@@ -153,6 +157,7 @@ def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: t
         lambda words: console.print(f"… {words}"),
         journeys=list(definitions),
         portal=("-m", "deploy.demo.portal"),
+        reports=(REPORTING,),
     ) as stack:
         console.print(f"the portal, to watch it from the company's and the clinic's side: {stack.portal_url}")
         console.print("… inventing three years of a national hip register (1999 to 2001)")
@@ -165,7 +170,9 @@ def run_demo(settings: Settings, options: DemoOptions, console: Console, stop: t
         publish_unit_counts(stack.settings, definition, invented.rows, HIP, as_of=_COUNTED_ON, file=counted)
         for name, generate in _OTHERS.items():
             _publish(stack, definitions[name], generate(), console)
-        result = _result(stack, definitions, sent, started)
+        console.print("… registering a serious adverse reaction, which goes on to the medicines agency")
+        reported = report_one(stack)
+        result = _result(stack, definitions, sent, reported, started)
         show(console, definition, result)
         if options.stay and not stop.is_set():
             _stay(stack, definition, plan, console, stop)
@@ -194,7 +201,11 @@ def _publish(
 
 
 def _result(
-    stack: EmbeddedStack, definitions: Mapping[str, RegistryDefinition], sent: Sequence[PublishResult], started: float
+    stack: EmbeddedStack,
+    definitions: Mapping[str, RegistryDefinition],
+    sent: Sequence[PublishResult],
+    reported: Reported,
+    started: float,
 ) -> DemoResult:
     """Wait until the accepted ones are loaded, then count and look."""
     ranges = [one for result in sent for one in result.ranges]
@@ -224,6 +235,7 @@ def _result(
         ),
         follow_up=_follow_up(stack.client, definitions[REGISTRY], signal),
         seconds=round(time.monotonic() - started, 2),
+        reported=reported,
     )
 
 
@@ -263,6 +275,7 @@ def show(console: Console, definition: RegistryDefinition, result: DemoResult) -
         console.print(f"whom a unit has to call: guldadra trace {REGISTRY} --signal {signal.id} --unit {unit}\n")
     for findings in result.findings:
         show_findings(console, findings)
+    show_reported(console, result.reported)
     if not result.agrees:
         console.print("[bold red]the counts do not agree[/]")
 

@@ -60,7 +60,8 @@ class ReportingRule(_Strict):
         report_type: how a case safety report came about; needed for these, and means nothing for others.
         causality_required: whether each drug and reaction must have been assessed before it is sent, as where reports
             are solicited; what was assessed as not related is then for ``when`` to leave out.
-        four_eyes: whether another person than the one who drafted it has to check it.
+        four_eyes: whether two persons have to have seen it: another than the one who drafted it checks it, or two check
+            what the platform drafted.
     """
 
     form: str

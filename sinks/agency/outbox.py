@@ -87,11 +87,17 @@ class Report:
         state: what it has come to.
         edition: which draft of it, from 1.
         drafted_by: who drafted that edition.
-        four_eyes: whether another person has to check it.
-        checked_by: who checked it.
+        four_eyes: whether two persons have to have seen it: who drafted it and who checked it, or two who checked it.
+        checked_by: who checked it; of what is still drafted, who checked it first.
         attempts: how often sending of that edition was begun.
         failed: how many of these are known to have come to nothing.
         receipts: what the addressee answered, to earlier editions first.
+        owner: who sees to it that it is in time; None where nobody does yet.
+        facts: by which it is seen whether the registrations have changed since it was drafted.
+        findings: what keeps it from being checked.
+        asks: what is to be asked of whoever registered.
+        rule: of reporting.yaml, which it comes from.
+        drafted_at: when that edition was drafted, in milliseconds since 1970-01-01 (UTC).
     """
 
     version: int
@@ -109,6 +115,12 @@ class Report:
     attempts: int = 0
     failed: int = 0
     receipts: tuple[Receipt, ...] = ()
+    owner: str | None = None
+    facts: str | None = None
+    findings: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    rule: str | None = None
+    drafted_at: int = 0
 
     @property
     def told(self) -> bool:
@@ -211,6 +223,12 @@ def _drafted(case: Case, record: Record, present: Report | None) -> Report:
         record["by"],
         record["four_eyes"],
         receipts=() if present is None else present.receipts,
+        owner=None if like is None else like.owner,
+        facts=record["facts"],
+        findings=tuple(record["findings"]),
+        asks=tuple(record["asks"]),
+        rule=record["rule"],
+        drafted_at=record["said_at"],
     )
 
 
@@ -233,6 +251,11 @@ def _may_be_drafted_anew(record: Record, present: Report) -> None:
         raise IllegalStepError(f"drafted: the next edition of {_named(record)} is {present.edition + 1}")
 
 
+def _assigned(_: Case, record: Record, present: Report) -> Report:
+    _in(record, present, *(state for state, waits in WAITS_FOR.items() if waits is not None))
+    return replace(present, owner=record["owner"])
+
+
 def _returned(_: Case, record: Record, present: Report) -> Report:
     _in(record, present, "drafted", "checked")
     _by_a_person(record)
@@ -242,8 +265,15 @@ def _returned(_: Case, record: Record, present: Report) -> Report:
 def _checked(_: Case, record: Record, present: Report) -> Report:
     _in(record, present, "drafted")
     _by_a_person(record)
+    if present.findings:
+        raise IllegalStepError(f"checked: {_named(record)} is not whole: {'; '.join(present.findings)}")
     if present.four_eyes and record["by"] == present.drafted_by:
         raise IllegalStepError(f"checked: {_named(record)} needs another person than the one who drafted it")
+    if present.four_eyes and present.drafted_by == PLATFORM:  # which has no eyes: two persons check it
+        if present.checked_by is None:
+            return replace(present, checked_by=record["by"])
+        if present.checked_by == record["by"]:
+            raise IllegalStepError(f"checked: {_named(record)} needs another person than the one who checked it first")
     return replace(present, state="checked", checked_by=record["by"])
 
 
@@ -290,6 +320,7 @@ def _withdrawn(_: Case, record: Record, present: Report) -> Report:
 
 
 _FOLLOWING: Mapping[str, Callable[[Case, Record, Report], Report]] = {
+    steps.ASSIGNED: _assigned,
     steps.RETURNED: _returned,
     steps.CHECKED: _checked,
     steps.ATTEMPTED: _attempted,

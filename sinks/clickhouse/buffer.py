@@ -19,6 +19,7 @@ from schemas.codec import (
 )
 from schemas.company import companies_of
 from schemas.dead_letter import registration_alone
+from schemas.report import report_faults
 from schemas.review import review_faults
 from schemas.store import known_versions
 from sinks.clickhouse import sql
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from schemas.definition.registry import RegistryDefinition
+    from schemas.rules import Fault
 
 _BATCH = "accepted_batch"
 _ARCHIVED = "accepted_messages"
-_PLACED = frozenset({"unit_counts", "review"})  # their version is their own place, which only whoever reads them knows
+_PLACED = frozenset(
+    {"unit_counts", "review", "report"}
+)  # their version is their own place, which only whoever reads them knows
 # The other messages go in whole: the topic of each, and the table that takes it. A topic may have several records.
 _WHOLE: tuple[tuple[Callable[[str], str], str, str], ...] = (
     (topics.receipts, "receipt", "receipt_messages"),
@@ -44,10 +48,12 @@ _WHOLE: tuple[tuple[Callable[[str], str], str, str], ...] = (
     (topics.signals, "signal", "signal_messages"),
     (topics.signals, "pair_signal", "pair_signal_messages"),
     (topics.reviews, "review", "review_messages"),
+    (topics.reports, "report", "report_messages"),
 )
 # Many, large and our own: to decode them here would cost more than all the rest of their way, so what is wrong
 # with one is left to ClickHouse's reader to find.
 _UNDECODED = frozenset({"cell_batch", "exposure_batch", "list_batch"})
+_FAULTS: Mapping[str, Callable[[Mapping[str, Any]], list[Fault]]] = {"review": review_faults, "report": report_faults}
 _Key = tuple[str, int | bytes]  # a topic, and a form's schema id or the wire header of whole messages
 _OF_A_FEED = b""  # which has no wire header: it is JSON
 
@@ -204,8 +210,8 @@ class Buffer:
             record = decode_event(event, value)
             if event in _UNDECODED:  # of an earlier version, and ClickHouse fills in no nested field that is not there
                 value = encode_event(event, _as_meant_then(event, record, released_version(event, value)))
-            elif event == "review" and (faults := review_faults(record)):  # anybody may write there
-                raise NotARegistrationError(f"the review is not as it must be: {'; '.join(map(str, faults))}")
+            elif event in _FAULTS and (faults := _FAULTS[event](record)):  # anybody may write there
+                raise NotARegistrationError(f"the {event} is not as it must be: {'; '.join(map(str, faults))}")
         self._take_whole(read, value, 1, placed=event in _PLACED)
 
     def _take_whole(self, read: Read, value: bytes, registrations: int, *, placed: bool = False) -> None:

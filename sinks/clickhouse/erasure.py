@@ -19,6 +19,9 @@ lacks a submission that the archive has.
 
 Only places in the log are kept of what goes (table ``erased``), so that accepted = archived + erased; and of what was
 said of carriers an id for each person (``erased_reviews``), so that it can be told how many they were.
+
+A report to an agency is not a registration: it was made by another duty, and stays. But it is linked to the person no
+more: pseudonym and registrations go from it, of whoever has opted out at any time.
 """
 
 from __future__ import annotations
@@ -66,7 +69,8 @@ def erase(client: Client, definition: RegistryDefinition) -> dict[str, int]:
     """Delete what does not count any more of the persons who opted out; may be repeated at any time.
 
     Returns:
-        How many rows went, by table; replaced versions that still lay there are counted too.
+        How many rows went, by table; replaced versions that still lay there are counted too. Of ``reports``, how many
+        were unlinked.
 
     Raises:
         DatabaseError: the database does not answer, is not migrated, or refuses to delete.
@@ -80,6 +84,7 @@ def erase(client: Client, definition: RegistryDefinition) -> dict[str, int]:
     if counted_from and reached:
         for table in _tables(definition):
             erased[table.name] = _erase_from(client, database, table, counted_from, reached)
+    erased["reports"] = _unlink_reports(client, database)
     if any(erased.values()):
         log.info("erased", registry=definition.name, **erased)
     return erased
@@ -100,6 +105,22 @@ def _tables(definition: RegistryDefinition) -> Iterator[_Table]:
         _ARCHIVE, "patient", "partition", "version", f"form != {sql.text(OPT_OUT)}",
         kept_in="erased", kept="partition, version", per="partition, version",
     )  # fmt: skip
+
+
+def _unlink_reports(client: Client, database: str) -> int:
+    """Take from drafts of persons who opted out whose they are; how many."""
+    reports = sql.table(database, "reports")
+    linked = f"patient != '' AND patient IN (SELECT patient FROM {sql.table(database, 'opt_outs')})"
+    persons = [patient for (patient,) in client.rows(f"SELECT DISTINCT patient FROM {reports} WHERE {linked}")]
+    total = 0
+    for first in range(0, len(persons), _PERSONS_AT_ONCE):
+        some = f"patient IN ({', '.join(map(sql.text, persons[first : first + _PERSONS_AT_ONCE]))})"
+        count: int = client.rows(f"SELECT count() FROM {reports} WHERE {some}")[0][0]
+        client.command(
+            f"ALTER TABLE {reports} UPDATE patient = '', sources = [] WHERE {some} SETTINGS mutations_sync = 2"
+        )
+        total += count
+    return total
 
 
 def _persons_not_in_the_log(database: str) -> str:

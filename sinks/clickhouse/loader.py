@@ -57,8 +57,8 @@ def derived_topics(registry: str) -> list[str]:
 
 
 def signal_topics(registry: str) -> list[str]:
-    """What surveillance writes, and what people say of it: few, and nobody is to wait for them."""
-    return [topics.signals(registry), topics.reviews(registry)]
+    """What surveillance writes, what people say of it, and reports: few, and nobody is to wait for them."""
+    return [topics.signals(registry), topics.reviews(registry), topics.reports(registry)]
 
 
 def feed_topics(definition: RegistryDefinition) -> list[str]:

@@ -64,6 +64,9 @@ ACCESS: Mapping[str, Row] = {
     "question": Row(("clinic", *_OF_THE_REGISTRY), "questions in numbers; small ones are hidden"),
     "signals": Row(_CARE, "what is watched, and who was told when"),
     "review": Row(_OF_THE_REGISTRY, "stages 2 and 3 of a signal", logged=True),
+    "reports": Row((*_OF_THE_REGISTRY, "agency"), "that what is to be reported is reported in time"),
+    "report": Row((*_OF_THE_REGISTRY, "agency"), "what a report says, which is of a person", logged=True),
+    "report steps": Row(_OF_THE_REGISTRY, "to check, assign, code and correct reports", logged=True),
     "awareness": Row(_OF_THE_REGISTRY, "when a company came to know"),
     "webhooks": Row(("registrar",), "the controller registers where machines are told", logged=True),
     # who has read

@@ -55,6 +55,8 @@ from sinks.portal.pages import (
     pairs,
     question,
     registry,
+    report,
+    reports,
     review,
     signal,
     signals,
@@ -94,6 +96,8 @@ _MODULES = (
     signal,
     pairs,
     review,
+    reports,
+    report,
     registry,
 )
 

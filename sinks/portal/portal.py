@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from sinks.agency.deadlines import Rules
 from sinks.portal.identity import PUBLIC
 from sinks.portal.kept import Kept, Renewed
 
@@ -133,6 +134,25 @@ class Voice(Protocol):
         """
 
 
+class ReportVoice(Protocol):
+    """Sends what people do with reports to agencies and manufacturers, and waits until the broker has it."""
+
+    def act(self, registry: str, case: str, addressee: str, said: Mapping[str, str], *, by: str) -> None:
+        """What somebody does with the latest version of a case.
+
+        Args:
+            registry: whose report.
+            case: its id.
+            addressee: to whom it goes.
+            said: ``act`` (check, return, assign, code, withdraw, nullify, send, receipt) and, where it needs them,
+                ``reason``, ``owner``, ``meddra`` (code/version), ``reference``.
+            by: who does it.
+
+        Raises:
+            CannotBeSaidError: it breaks a rule, or the broker does not take it.
+        """
+
+
 class Told(NamedTuple):
     """How it stands with one carrier: the carrier as the readings know it, and what is said."""
 
@@ -179,6 +199,8 @@ class Portal:
         certificates: by registry and monitor, what its certificate says; a monitor that is not there has none.
         pages: pages that take long to make, as they were made last.
         opt_outs: by registry, the mark of its opt-outs: with another mark no page is given as it was.
+        report_voice: how people's steps of reports are sent; None where the portal only reads.
+        report_rules: what deadlines of reports depend on.
     """
 
     definitions: Mapping[str, RegistryDefinition]
@@ -192,6 +214,8 @@ class Portal:
     reporting: Kept[Reporting | None] = field(default_factory=lambda: Kept(_REPORTING_S))
     pages: Renewed[Page] = field(default_factory=Renewed)
     opt_outs: Kept[Mark] = field(default_factory=lambda: Kept(_OPT_OUTS_S))
+    report_voice: ReportVoice | None = None
+    report_rules: Rules = field(default_factory=Rules)
 
     @property
     def moment(self) -> datetime:

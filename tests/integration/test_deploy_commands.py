@@ -227,6 +227,7 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
                 "signal_subjects",
                 "access_log",
                 "answers",
+                "reports",
             ),
             1,
         )
@@ -259,14 +260,15 @@ def test_topics_are_made_once_and_a_log_begins_once(guldadra: Shell, stack: Embe
     guldadra("migrate", name)
     made = guldadra("topics", "create", name)
     assert made.code == 0
-    parts = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts", "signals", "reviews")
-    assert made.out.splitlines()[-10:] == [
+    inside = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts", "signals")
+    parts = (*inside, "reviews", "reports")
+    assert made.out.splitlines()[-11:] == [
         *(f"{part}.{name}: made" for part in parts),
         f"{name}: the log begins, epoch 0",
     ]
     again = guldadra("topics", "create", name)
     assert again.code == 0
-    assert again.out.splitlines()[-9:] == [f"{part}.{name}: is as it must be" for part in parts]
+    assert again.out.splitlines()[-10:] == [f"{part}.{name}: is as it must be" for part in parts]
     assert guldadra("topics", "check", name).code == 0
 
     restored = guldadra("restore", name)

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.embedded, pytest.mark.stack]
 
 PARTS = {
     "deploy.embedded.server", "broker", "intake", "load", "process hip", "process hiv", "process senior_alert",
-    "surveillance hip", "feed", "deliver", "deploy.demo.portal",
+    "surveillance hip", "report run biologics", "feed", "deliver", "deploy.demo.portal",
 }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_the_demo_finds_the_faulty_cup_and_leaves_no_process_behind(tmp_path: Pa
     found = json.loads(line)
     assert set(found) == {
         "published", "accepted", "refused", "refused_here", "duplicates", "loaded", "seconds", "company_view",
-        "coverage", "findings", "to_call", "signals",
+        "coverage", "findings", "to_call", "signals", "reported",
     }  # fmt: skip
     rows = len(published(tmp_path))
     assert found["published"] == rows - found["refused_here"] > 600
@@ -88,6 +88,9 @@ def test_the_demo_finds_the_faulty_cup_and_leaves_no_process_behind(tmp_path: Pa
     assert found["refused_here"] > 0
     assert found["duplicates"] > 0
     assert found["seconds"] > 0
+
+    assert found["reported"]["state"] == "acknowledged"
+    assert found["reported"]["case"].startswith("SE-EXEMPELTEST-")
 
     view = found["company_view"]
     keys = ["component", "unit", "inserted", "reoperated", "share", "component_years", "rate", "lower", "upper"]

@@ -46,7 +46,8 @@ def test_topics_are_made_as_they_must_be_and_left_alone_after(kafka: KafkaConfig
     )
 
     made = {finding.name: finding for finding in make_topics(kafka, [name], 3, retention_days=5)}
-    parts = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts", "signals", "reviews")
+    inside = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts", "signals")
+    parts = (*inside, "reviews", "reports")
     own = {f"{part}.{name}" for part in parts}
     assert set(made) == own | {"registry-control", "dead-letters"}
     assert all(made[topic] == TopicFinding(topic, made=True, problem="") for topic in own)

@@ -9,11 +9,15 @@ from typing import get_args
 
 import pytest
 
+from schemas.definition.folder import load_registries
 from schemas.report import STEPS
 from schemas.reporting import CLASSES, SENDER_ROLES
 from sinks.agency.deadlines import Fact, Rules, deadline_of
+from sinks.agency.icsr.reader import read
+from sinks.agency.icsr.telling import facts_of
 from sinks.agency.outbox import IllegalStepError, State, apply, fold
 from tests.agency_support import CASE, step
+from tests.drafting_support import Registered2026, day
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "reporting.md").read_text(encoding="utf-8")
 _WAYS: dict[str, list[str]] = {
@@ -69,3 +73,21 @@ def test_a_step_may_follow_where_the_page_says_so(name: str, state: str) -> None
         assert state not in told
     else:
         assert state in told
+
+
+def test_each_element_that_a_registration_becomes_stands_on_the_page() -> None:
+    person = Registered2026(load_registries()["biologics"])
+    person.submit(
+        "treatment", "t1", occurred_on=day("2025-05-02"), batch="B-1", stopped_on=day("2026-02-12"),
+        stop_reason="adverse_reaction",
+    )  # fmt: skip
+    person.submit("death", "d1", occurred_on=day("2026-02-20"))
+    person.submit(
+        "adverse_reaction", "r1", occurred_on=day("2026-02-10"), seriousness=["death"], outcome="fatal",
+        reaction_code="HEP", rechallenge="recurred", dechallenge="abated", concomitant_drugs=["L04AX03"],
+    )  # fmt: skip
+    person.submit("adverse_reaction", "r2", reporter="patient", same_event_as="r1", occurred_on=day("2026-02-10"))
+    told = {fact.element for fact in facts_of(read(person.drafted()["content"]).batch)}
+    listed = {one for row in rows("element") for one in re.split(", ", row[0])}
+    assert told - listed == set()
+    assert listed - told == {"C.1.11.1", "C.1.11.2", "G.k.9.i.1"}

@@ -63,7 +63,7 @@ def test_each_step_may_be_sent_and_is_read_as_it_was_written(name: str) -> None:
 @pytest.mark.parametrize(
     ("record", "told"),
     [
-        (step(1, "posted"), "step is none of drafted, returned, checked"),
+        (step(1, "posted"), "step is none of drafted, assigned, returned, checked"),
         (step(1, "checked", id="1"), "id is not a UUID in lower case"),
         (step(1, "checked", case="SE-exempel-1"), "case is no case id (country-organisation-number)"),
         (step(1, "checked", addressee="ministry"), "addressee is none of agency, manufacturer"),
@@ -238,6 +238,17 @@ def test_four_eyes_are_those_of_two_persons() -> None:
     assert (state(anew), anew.reports[1, "agency"].checked_by) == ("drafted", None)
     assert "needs another person" in refused(anew, step(4, "checked", by="berit", edition=2))
     assert state(apply(anew, step(4, "checked", by="anna", edition=2))) == "checked"
+
+
+def test_what_a_machine_drafted_has_four_eyes_once_two_persons_have_checked_it() -> None:
+    drafted = after(step(1, "drafted", four_eyes=True, by="guldadra"))
+    once = apply(drafted, step(2, "checked", by="anna"))
+    assert (state(once), once.reports[1, "agency"].checked_by) == ("drafted", "anna")
+    assert "needs another person than the one who checked it first" in refused(once, step(3, "checked", by="anna"))
+    assert "is drafted, not checked" in refused(once, step(3, "attempted"))
+    assert state(apply(once, step(3, "checked", by="berit"))) == "checked"
+    returned = apply(once, step(3, "returned", by="berit"))
+    assert returned.reports[1, "agency"].checked_by is None
 
 
 def test_two_eyes_are_a_persons_all_the_same() -> None:

@@ -33,6 +33,7 @@ SAYING = {  # every address to which something can be said, and who may; by hand
     "/login/ready": "",
     "/logout": "agency",
     "/r/hip/review": "vigilance",
+    "/r/hip/report/step": "vigilance",
     "/r/hip/clinic/U01/carriers": "clinic",
     "/r/hip/company/answer": "company",
     "/r/hip/webhooks/add": "registrar",

@@ -109,6 +109,7 @@ _PLACES: Sequence[tuple[str, str, str]] = (
     ("company", "/company", marked("Company database")),
     ("clinic", "/clinic/{unit}", marked("Clinic")),
     ("signals", "/signals", marked("Signals")),
+    ("reports", "/reports", marked("Reports")),
     ("question", "/question", marked("Question")),
     ("indicators", "/indicators", marked("Indicators")),
     ("coverage", "/coverage", marked("Coverage")),
@@ -126,6 +127,8 @@ _OF_COMPANIES = frozenset({"company", "awareness", "webhooks"})
 
 
 def _has(definition: Any, area: str) -> bool:  # noqa: ANN401 - a registry's definition
+    if area == "reports":
+        return bool(definition.reporting.rules)
     if area in _OF_COMPANIES:
         return definition.registry.companies is not None
     return definition.monitors.watch_anything if area in _WATCHING else True
