@@ -100,8 +100,8 @@ def test_what_speaks_for_the_same_event(
 
 
 def test_reports_that_say_nothing_are_not_alike_in_it() -> None:
-    silent = {"reactions": frozenset[str](), "words": " "}
-    (pair,) = same_events([telling("a", **silent), telling("b", **silent)], 7).suspected
+    first, second = (telling(name, reactions=frozenset(), words=" ") for name in "ab")
+    (pair,) = same_events([first, second], 7).suspected
     assert pair.likeness == "possible"
     with pytest.raises(ValueError, match="window"):
         same_events([], -1)
@@ -167,9 +167,9 @@ def test_two_sources_are_one_case() -> None:
     assert case.patient == Patient(
         name=NullFlavor.MSK,
         sex="2",
-        age=DOCTORS.patient.age,
+        age=Quantity(Decimal(56), "a"),
         history="Gout.",
-        age_group="5",  # type: ignore[union-attr]
+        age_group="5",
     )
     assert [one.term.code for one in case.reactions if one.term] == ["10000001", "10000002", "10000003"]
     first = case.reactions[0]
