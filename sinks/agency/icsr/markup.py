@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lxml import etree
 
@@ -23,9 +23,9 @@ _PREFIX = f"{{{HL7}}}"
 
 def add(parent: _Element, tag: str, **attributes: str | None) -> _Element:
     """A new last child; an attribute that is None is left out."""
-    return etree.SubElement(
-        parent, _PREFIX + tag, {name: value for name, value in attributes.items() if value is not None}
-    )
+    if None in attributes.values():
+        attributes = {name: value for name, value in attributes.items() if value is not None}
+    return etree.SubElement(parent, _PREFIX + tag, cast("dict[str, str]", attributes))
 
 
 def code(parent: _Element, what: Code, tag: str = "code") -> None:
