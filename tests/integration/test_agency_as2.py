@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sinks.agency.as2.app import PATH, as2_app
+from sinks.agency.as2.app import PATH, as2_app, posts_with
+from sinks.agency.as2.cms import encrypt
 from sinks.agency.as2.entity import Entity, entity, parsed, parts_of
 from sinks.agency.as2.errors import ReceiptPendingError, RefusedMessageError, UnknownOutcomeError
 from sinks.agency.as2.late import receipt_name, take_in_receipts
@@ -292,6 +294,23 @@ def test_another_s_signature_under_a_partner_s_name_is_not_taken() -> None:
     assert agency.kept == []
 
 
+def test_changed_envelopes_are_answered_alike_whatever_our_key_makes_of_them() -> None:
+    """Else whoever has recorded a message could learn what it holds, answer by answer."""
+    agency = Agency(partner(end(OURS)))
+    headers, body = raw(posted(_MESSAGE, end(OURS), partner(end(AGENCY)), "now"))
+    cut = body[:-16]
+    changed = [body[:at] + bytes([body[at] ^ flip]) + body[at + 1 :] for at in range(-48, 0) for flip in (1, 64)]
+    not_signed = encrypt(b"Content-Type: application/xml\r\n\r\n<a/>", end(AGENCY).certificate)
+    told, reasons = set(), set()
+    for one in (cut, *changed, not_signed, encrypt(b"", end(AGENCY).certificate), encrypt(body, end(OURS).certificate)):
+        reply = agency.end.take(headers, one)
+        told.add(read_receipt(Entity(*raw(reply.answer)), partner(end(AGENCY)), NOW).disposition)
+        reasons.add(reply.refused)
+    assert told == {"processed/Error: authentication-failed"}
+    assert len(reasons) >= 3  # our own logs say which
+    assert agency.kept == []
+
+
 def test_what_cannot_be_kept_gets_no_receipt(http: httpx2.Client) -> None:
     agency, log = Agency(partner(end(OURS)), may_keep=False), Log()
     with serving(agency.app()) as url, pytest.raises(UnknownOutcomeError, match="HTTP 503"):
@@ -395,6 +414,26 @@ def test_a_report_is_unknown_until_its_late_receipt_comes(
     ]
     assert (log.told, log.state) == (told, state)
     assert len(aside) == (state == "unknown")
+
+
+def test_late_receipts_are_posted_by_the_other_end(http: httpx2.Client, tmp_path: Path) -> None:
+    gateway, log, agency = DirectoryGateway(tmp_path), Log(), partner(end(AGENCY))
+    ours = ReceivingEnd(
+        end(OURS), [agency], kept_in(gateway), lambda one: gateway.arrive(receipt_name(one), one), lambda: NOW
+    )
+    with serving(as2_app(ours, lambda *_: None)) as own_url:
+        theirs = Agency(partner(end(OURS), posts_receipts_to=own_url + PATH))
+        with serving(as2_app(theirs.end, posts_with(http))) as url:
+            asking = transport(http, url, receipts="async", receipt_url=own_url + PATH)
+            with pytest.raises(ReceiptPendingError):
+                deliver(log.case, _KEY, asking, log.say, _SAID_AT)
+            deadline = time.monotonic() + 30
+            while not list((tmp_path / "in").iterdir()) and time.monotonic() < deadline:
+                time.sleep(0.02)
+    posts_with(http)("http://127.0.0.1:9/", theirs.end.take({}, b"").answer)  # nobody is there: logged
+    for _ in range(2):
+        assert take_in_receipts(gateway, end(OURS), [agency], log.case_of, say=log.say, now=NOW) == []
+    assert (log.told, log.state) == (["attempted", "sent"], "sent")
 
 
 def test_a_late_receipt_that_is_read_twice_counts_once_and_says_nothing_after_the_answer(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from sinks.agency.as2.cms import decrypt, encrypt, sign, verify
-from sinks.agency.as2.ends import OwnEnd
+from sinks.agency.as2.ends import OwnEnd, certificates_of, own_end_of
 from sinks.agency.as2.errors import RefusedMessageError
 from tests.as2_support import AGENCY, NOW, OURS, STRANGER, certificate, end
 
@@ -160,3 +160,23 @@ def test_an_end_is_of_its_own_key_and_has_a_name() -> None:
     with pytest.raises(ValueError, match="domain"):
         OwnEnd(OURS, "a@b", ours.key, ours.certificate)
     assert certificate(ours.key, "again").public_key() == ours.key.public_key()
+
+
+def test_ends_are_read_from_files() -> None:
+    ours = end(OURS)
+    sealed = BestAvailableEncryption(b"secret")
+    for password, encryption in ((None, NoEncryption()), (b"secret", sealed)):
+        key = ours.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+        pem = ours.certificate.public_bytes(Encoding.PEM)
+        found = own_end_of(OURS, "ours.example", key, password, pem)
+        assert found.certificate == ours.certificate
+        for wrong in (b"other", None if password else b"x"):
+            with pytest.raises(ValueError, match=r"(?i)password"):
+                own_end_of(OURS, "ours.example", key, wrong, pem)
+    two = [one.certificate for one in (ours, end(AGENCY))]
+    assert certificates_of(b"".join(one.public_bytes(Encoding.PEM) for one in two)) == tuple(two)
+    with pytest.raises(ValueError, match="PEM"):
+        certificates_of(b"none")
+    curve = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(ValueError, match="no RSA key"):
+        own_end_of(OURS, "ours.example", curve, None, ours.certificate.public_bytes(Encoding.PEM))

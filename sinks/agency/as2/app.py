@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx2
+import structlog
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sinks.agency.as2.receiving import ReceivingEnd
 
 PATH = "/as2"
+_log = structlog.get_logger(__name__)
 
 
 def as2_app(receiving: ReceivingEnd, post: Callable[[str, Posted], None]) -> Starlette:
@@ -41,7 +44,21 @@ def as2_app(receiving: ReceivingEnd, post: Callable[[str, Posted], None]) -> Sta
             reply = await run_in_threadpool(receiving.take, dict(request.headers.items()), bytes(body))
         except OSError:
             return PlainTextResponse("not kept; send it again\n", status_code=503)
+        if reply.refused is not None:
+            _log.warning("as2 message refused", status=reply.status, reason=reply.refused)
         later = None if reply.late is None else BackgroundTask(post, *reply.late)
         return Response(reply.answer.body, reply.status, dict(reply.answer.headers), background=later)
 
     return Starlette(routes=[Route(PATH, take, methods=["POST"])])
+
+
+def posts_with(client: httpx2.Client) -> Callable[[str, Posted], None]:
+    """Posts late receipts; one that does not arrive is logged, and its message is sent again by the partner."""
+
+    def post(url: str, what: Posted) -> None:
+        try:
+            client.post(url, content=what.body, headers=dict(what.headers), follow_redirects=False).raise_for_status()
+        except httpx2.HTTPError as error:
+            _log.warning("as2 receipt not posted", reason=type(error).__name__)
+
+    return post

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from cryptography import x509
 
 _NAME = re.compile(r"[!#-\[\]-~](?:[ !#-\[\]-~]{0,126}[!#-\[\]-~])?")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
@@ -94,3 +94,27 @@ class Partner:
 def is_in_force(certificate: x509.Certificate, now: datetime) -> bool:
     """Whether a moment, aware of its zone, lies within a certificate's time."""
     return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+
+
+def own_end_of(name: str, domain: str, key: bytes, password: bytes | None, certificate: bytes) -> OwnEnd:
+    """Our end with a key and certificate as files have them (PEM).
+
+    Raises:
+        ValueError: the key is no RSA key, the password is not its, or as of ``OwnEnd``.
+    """
+    try:
+        found = load_pem_private_key(key, password)
+    except TypeError as error:  # a password where there is none, or none where there is one
+        raise ValueError(str(error)) from error
+    if not isinstance(found, rsa.RSAPrivateKey):
+        raise ValueError("our key is no RSA key")  # noqa: TRY004 - of its contents
+    return OwnEnd(name, domain, found, x509.load_pem_x509_certificate(certificate))
+
+
+def certificates_of(pem: bytes) -> tuple[x509.Certificate, ...]:
+    """The certificates that a file has (PEM), in its order.
+
+    Raises:
+        ValueError: it has none.
+    """
+    return tuple(x509.load_pem_x509_certificates(pem))

@@ -144,12 +144,19 @@ def verified(whole: Entity, certificates: Sequence[x509.Certificate], now: datet
 def opened(whole: Entity, end: OwnEnd, partner: Partner, now: datetime) -> Opened:
     """What a partner's message to us holds; what is not encrypted and signed is not taken.
 
+    Whether it could not be decrypted or was not signed is not told apart to whoever sent it: nobody has proved to be
+    the partner yet, and answers that differ by what our key makes of changed bytes would tell what an envelope holds.
+
     Raises:
-        RefusedMessageError: for the reason that it names.
+        RefusedMessageError: for the reason that it names; its text says which, for our own logs.
     """
     if whole.kind not in _ENVELOPES or whole.parameter("smime-type") != "enveloped-data":
         raise RefusedMessageError("insufficient-message-security", "the message is not encrypted")
-    part, digest = verified(parsed(decrypt(whole.content, end)), partner.signs_with, now)
+    envelope = whole.content
+    try:
+        part, digest = verified(parsed(decrypt(envelope, end)), partner.signs_with, now)
+    except RefusedMessageError as error:
+        raise RefusedMessageError("authentication-failed", str(error)) from error
     held = parsed(part)
     if held.kind in _ENVELOPES:
         raise RefusedMessageError("unsupported format", "the content is compressed, or encrypted once more")

@@ -56,11 +56,13 @@ class Reply(NamedTuple):
         status: of HTTP.
         answer: headers and body.
         late: a receipt that is to be posted there instead.
+        refused: why the message was not taken, for our own logs.
     """
 
     status: int
     answer: Posted
     late: tuple[str, Posted] | None = None
+    refused: str | None = None
 
 
 class ReceivingEnd:
@@ -108,29 +110,29 @@ class ReceivingEnd:
                 self._keep_receipt(entity(_kept_headers(headers), body))
                 return Reply(204, Posted({}, b""))
         except RefusedMessageError as error:
-            return _plain(400, error.disposition)
+            return _plain(400, error.disposition, str(error))
         if not _MESSAGE_ID.fullmatch(headers.get("message-id", "")):
             return _plain(400, "the message has no id")
         return self._taken(whole, partner)
 
     def _taken(self, whole: Entity, partner: Partner) -> Reply:
-        disposition, mic = RECEIVED, None
+        disposition, mic, refused = RECEIVED, None, None
         try:
             held = opened(whole, self._end, partner, self._clock())
             mic = held.mic
             self._keep(Incoming(partner.name, _name(partner, whole), held.content_type, held.content))
         except RefusedMessageError as error:
-            disposition = error.disposition
+            disposition, refused = error.disposition, str(error)
         if not whole.headers.get("disposition-notification-to"):
-            return Reply(204, Posted({}, b"")) if disposition == RECEIVED else _plain(400, disposition)
+            return _plain(400, disposition, refused) if refused else Reply(204, Posted({}, b""))
         number = hashlib.sha256(entity(_kept_headers(whole.headers), whole.body)).hexdigest()[:40]
         receipt = receipt_of(whole, self._end, disposition, mic, f"receipt-{number}")
         wanted = whole.headers.get("receipt-delivery-option")
         if wanted is None:
-            return Reply(200, receipt)
+            return Reply(200, receipt, refused=refused)
         if wanted.strip() != partner.posts_receipts_to:
-            return _plain(403, "receipts are not posted to that address")
-        return Reply(202, Posted({}, b""), (wanted.strip(), receipt))
+            return _plain(403, "receipts are not posted to that address", refused)
+        return Reply(202, Posted({}, b""), (wanted.strip(), receipt), refused)
 
 
 def _kept_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -145,5 +147,6 @@ def _name(partner: Partner, whole: Entity) -> str:
     return hashlib.sha256(named.encode()).hexdigest()[:40] + ".xml"
 
 
-def _plain(status: int, text: str) -> Reply:
-    return Reply(status, Posted({"Content-Type": "text/plain; charset=us-ascii"}, f"{text}\n".encode("ascii")))
+def _plain(status: int, text: str, refused: str | None = None) -> Reply:
+    answer = Posted({"Content-Type": "text/plain; charset=us-ascii"}, f"{text}\n".encode("ascii"))
+    return Reply(status, answer, refused=refused or text)
