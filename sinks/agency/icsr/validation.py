@@ -43,6 +43,8 @@ def validate(batch: Batch, now: datetime) -> list[Finding]:
 
 def _walk(node: object, path: Path, now: datetime) -> Iterator[Finding]:
     for field, value, place in values_of(node, path):
+        if value is None and not field.is_mandatory and field.section not in _NEEDED:
+            continue
         if not field.section:
             yield from _field(field, value, place, now)
         elif value is not None:
@@ -66,8 +68,7 @@ def _section(field: Field, node: object, path: Path, now: datetime) -> Iterator[
 def _says_nothing(node: object) -> bool:
     """Nothing, where nothing is asked for: what is missing is said element by element."""
     fields = layout(type(node))
-    asks = any(part.element.conformance == "mandatory" for field in fields for part in field.parts)
-    return not asks and all(getattr(node, field.name) in (None, ()) for field in fields)
+    return all(not field.is_mandatory and getattr(node, field.name) in (None, ()) for field in fields)
 
 
 def _field(field: Field, value: object, path: Path, now: datetime) -> Iterator[Finding]:

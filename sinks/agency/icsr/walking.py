@@ -40,16 +40,15 @@ class Field(NamedTuple):
         name: of the model.
         parts: the elements that its value holds; none where it is a section.
         section: the number of the section; empty for a field that is none.
+        is_mandatory: whether every report has one of the elements.
+        is_meddra: whether it holds a term of MedDRA.
     """
 
     name: str
     parts: tuple[Part, ...]
     section: str
-
-    @property
-    def is_meddra(self) -> bool:
-        """Whether it holds a term of MedDRA."""
-        return any(MEDDRA_SYSTEM in part.element.code_systems for part in self.parts)
+    is_mandatory: bool
+    is_meddra: bool
 
 
 def layout(kind: type[object]) -> tuple[Field, ...]:
@@ -61,7 +60,9 @@ def layout(kind: type[object]) -> tuple[Field, ...]:
             place: Place | None = one.metadata.get("place")
             if place is not None:
                 parts = tuple(Part(part, table[n], check_of(table[n])) for part, n in place.elements.items())
-                found.append(Field(one.name, parts, place.section))
+                is_mandatory = any(part.element.conformance == "mandatory" for part in parts)
+                is_meddra = any(MEDDRA_SYSTEM in part.element.code_systems for part in parts)
+                found.append(Field(one.name, parts, place.section, is_mandatory, is_meddra))
         _LAYOUTS[kind] = tuple(found)
     return _LAYOUTS[kind]
 
