@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from lxml import etree
+from xml.etree.ElementTree import Element
 
 from sinks.agency.icsr import codes
 from sinks.agency.icsr.markup import add, code, typed
+from sinks.agency.icsr.serialising import as_bytes
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element
-
     from sinks.agency.icsr.acknowledgement import Acknowledgement, MessageAcknowledgement
     from sinks.agency.icsr.values import Moment
 
@@ -20,7 +18,8 @@ _SPACE = "2.16.840.1.113883.3.989.2.1.3."
 
 def write_acknowledgement(acknowledgement: Acknowledgement) -> bytes:
     """As FDA's published ones are written; what is None is not."""
-    root = etree.Element(f"{{{codes.HL7}}}{codes.ACKNOWLEDGEMENT}", {"ITSVersion": "XML_1.0"})
+    spaces = {"xmlns": codes.HL7, "xmlns:xsi": codes.XSI}
+    root = Element(codes.ACKNOWLEDGEMENT, {**spaces, "ITSVersion": "XML_1.0"})
     add(root, "id", extension=acknowledgement.number, root=f"{_SPACE}20")
     if acknowledgement.created is not None:
         add(root, "creationTime", value=acknowledgement.created.text)
@@ -38,10 +37,10 @@ def write_acknowledgement(acknowledgement: Acknowledgement) -> bytes:
     answer = add(root, "acknowledgement", typeCode=acknowledgement.verdict.value)
     add(add(answer, "targetBatch"), "id", extension=acknowledgement.batch, root=codes.BATCH_NUMBER)
     _reasons(answer, acknowledgement.reasons)
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return as_bytes(root)
 
 
-def _message(root: _Element, message: MessageAcknowledgement) -> None:
+def _message(root: Element, message: MessageAcknowledgement) -> None:
     made = add(root, codes.ACKNOWLEDGED_MESSAGE)
     add(made, "id", extension=message.local_number, root=f"{_SPACE}19")
     add(made, "interactionId", extension=codes.ACKNOWLEDGED_MESSAGE, root=codes.INTERACTIONS)
@@ -53,18 +52,18 @@ def _message(root: _Element, message: MessageAcknowledgement) -> None:
     _reasons(answer, message.reasons)
 
 
-def _device(parent: _Element, tag: str, name: str | None, space: str) -> None:
+def _device(parent: Element, tag: str, name: str | None, space: str) -> None:
     if name is not None:
         add(add(add(parent, tag), "device"), "id", extension=name, root=_SPACE + space)
 
 
-def _time(parent: _Element, what: codes.Code, when: Moment | None) -> None:
+def _time(parent: Element, what: codes.Code, when: Moment | None) -> None:
     if when is not None:
         line = add(parent, "attentionLine")
         code(line, what, "keyWordText")
         typed(line, "TS", value=when.text)
 
 
-def _reasons(answer: _Element, reasons: tuple[str, ...]) -> None:
+def _reasons(answer: Element, reasons: tuple[str, ...]) -> None:
     for reason in reasons:
         add(add(answer, "acknowledgementDetail"), "text").text = reason

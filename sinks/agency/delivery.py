@@ -79,7 +79,7 @@ def deliver(case: Case, key: tuple[int, str], transport: Transport, say: Say, sa
     """
     message = outgoing_of(case, key)
     attempt = case.reports[key].attempts + 1
-    attempted = _step(case, message.message_id, steps.ATTEMPTED, said_at, attempt=attempt)
+    attempted = step_about(case, message.message_id, steps.ATTEMPTED, said_at, attempt=attempt)
     begun = apply(case, attempted)
     if transport.dry:
         transport.send(message)
@@ -90,7 +90,7 @@ def deliver(case: Case, key: tuple[int, str], transport: Transport, say: Say, sa
         transport.send(message)
     except NotSentError as error:
         name, reason = steps.FAILED, str(error)
-    outcome = _step(case, message.message_id, name, said_at, attempt=attempt, beside={"reason": reason})
+    outcome = step_about(case, message.message_id, name, said_at, attempt=attempt, beside={"reason": reason})
     ended = apply(begun, outcome)
     say(outcome)
     return ended
@@ -136,12 +136,12 @@ def _take_one(answered: Answered, case_of: Callable[[str], Case | None], say: Sa
         raise IllegalStepError("the answer is to no message of ours")
     name = steps.ACKNOWLEDGED if answered.accepted else steps.REJECTED
     beside = {"code": answered.code, "reference": answered.reference, "reason": answered.reason}
-    step = _step(case, answered.message_id, name, said_at, beside=beside)
+    step = step_about(case, answered.message_id, name, said_at, beside=beside)
     if apply(case, step) is not case:
         say(step)
 
 
-def _step(
+def step_about(
     case: Case,
     message: str,
     name: str,
@@ -150,7 +150,19 @@ def _step(
     attempt: int = 0,
     beside: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Record:
-    """A step about a message, which the platform itself takes."""
+    """A step about a message, which the platform itself takes.
+
+    Args:
+        case: whose message.
+        message: its id.
+        name: of the step.
+        said_at: now, in milliseconds since 1970-01-01 (UTC).
+        attempt: of steps about sending, which attempt of the edition.
+        beside: what the step says beside.
+
+    Raises:
+        IllegalStepError: the message id is none of ours.
+    """
     named = parsed_message_id(message)
     if named is None:
         raise IllegalStepError("the message id is none of ours")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 LARGEST_ANSWER = 16 << 20
 """In bytes; what is larger is no answer."""
-_MESSAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
+MESSAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
+"""What a message id may be, as a file's name and on the way."""
 _UNFINISHED = (".tmp", ".part", ".filepart")
 _SUFFIXES: Mapping[str, str] = {"application/xml": ".xml", "text/markdown": ".md", "application/json": ".json"}
 _FOLDERS = ("tmp", "out", "in", "done", "aside")
@@ -125,6 +126,24 @@ class DirectoryGateway:
             else:
                 yield Answer(name, path.read_bytes())
 
+    def arrive(self, name: str, content: bytes) -> None:
+        """Put an answer that came by another way into ``in/``, unless it came before.
+
+        Raises:
+            FileExistsError: another of that name came before.
+            OSError: the disk took no more; the answer is not kept.
+        """
+        for folder in ("in", "done", "aside"):
+            before = self._root / folder / name
+            if before.exists():
+                if before.read_bytes() != content:
+                    raise FileExistsError(f"{before}: another answer came under this name")
+                return
+        beside = self._root / "tmp" / name
+        _write(beside, content)
+        os.replace(beside, self._root / "in" / name)  # noqa: PTH105 - as above
+        _flush_folder(self._root / "in")
+
     def done(self, name: str) -> None:
         """Move an answer whose steps are in the log out of the way; again where it has been moved."""
         self._move(name, "done")
@@ -134,7 +153,7 @@ class DirectoryGateway:
         self._move(name, "aside")
 
     def _place(self, message: Outgoing) -> Path:
-        if not _MESSAGE_ID.fullmatch(message.message_id):
+        if not MESSAGE_ID.fullmatch(message.message_id):
             raise NotSentError("the message id is none that a file may have")
         return self._root / "out" / (message.message_id + _SUFFIXES.get(message.content_type, ".bin"))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import betainc, ndtri
 
 from streams.statistics.checked import alike, level, numbers
 
@@ -64,3 +64,26 @@ def wilson(hits: ArrayLike, of: ArrayLike, *, conf_level: float = 0.95) -> Propo
     if share.ndim == 0:
         return Proportion(float(share), float(lower), float(upper))
     return Proportion(share, lower, upper)
+
+
+def binomial_tail(observed: int, of: int, share: float) -> float:
+    """P(X ≥ observed) for a count X of ``of`` independent trials that each hit with probability ``share``.
+
+    It is the regularised incomplete beta function I(share; observed, of - observed + 1).
+
+    Args:
+        observed: a whole number from 0 to ``of``.
+        of: a whole number, 0 or more.
+        share: from 0 to 1.
+
+    Returns:
+        The probability, 1 for observed = 0.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    if not 0 <= observed <= of:
+        raise ValueError(f"observed must lie between 0 and of, is {observed} of {of}")
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must lie between 0 and 1, is {share}")
+    return 1.0 if observed == 0 else float(betainc(observed, of - observed + 1, share))

@@ -31,6 +31,7 @@ from tests.bench.growth import growth
 from tests.bench.peers.__main__ import compare, options_of
 from tests.bench.portal import portal
 from tests.bench.recovery import recovery
+from tests.bench.reports import reports
 from tests.bench.running import peak_mb
 from tests.bench.site import Site, Sizes
 from tests.bench.surveillance import surveillance
@@ -60,6 +61,7 @@ def sections() -> Mapping[str, Section]:
         "growth": partial(growth, left=left),
         "recovery": partial(recovery, left=left),
         "surveillance": surveillance,
+        "reports": reports,
         "feeds": feeds,
         "portal": portal,
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, is_dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,88 +17,21 @@ from sinks.agency.mir.elements import as_markdown, elements_of
 from sinks.agency.mir.faults import mir_faults
 from sinks.agency.mir.model import (
     NOT_CUMULATIVE,
-    Administration,
     Analysis,
     Codes,
     Counts,
-    Device,
-    Incident,
     Mir,
-    Organisation,
     Period,
     References,
     SimilarIncidents,
     Span,
-    Udi,
 )
+from tests.mir_cases import INITIAL, MAKER, coded, day, once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NUMBER = "19121212-1212"
-
-
-def day(text: str) -> date:
-    return date.fromisoformat(text)
-
-
-def once(text: str) -> Span:
-    return Span(first=day(text), last=day(text))
-
-
-def coded(*codes: str) -> Codes:
-    return Codes(codes=codes, version="2025")
-
-
-_MAKER = Organisation(
-    name="Nordfalk Ortopedi",
-    srn="SE-MF-000000001",
-    first_name="Berit",
-    last_name="Exempel",
-    email="vigilance@nordfalk.example",
-    phone="+46 8 000 00 00",
-    street="Provgatan 1",
-    postcode="111 11",
-    city="Exempelstad",
-    country="SE",
-)
-_INITIAL = Mir(
-    administration=Administration(
-        agency="Läkemedelsmyndigheten",
-        submitted_on=day("2026-03-12"),
-        occurred=once("2026-03-02"),
-        aware_of_incident=day("2026-03-05"),
-        aware_of_reportability=day("2026-03-06"),
-        type="initial",
-        next_report_on=day("2026-04-12"),
-        classification="serious",
-        reference="NF-2026-7",
-        manufacturer=_MAKER,
-    ),
-    device=Device(
-        udi_di=Udi(value="09520001000010", entity="GS1"),
-        udi_pi="(10)L7",
-        nomenclature="EMDN",
-        nomenclature_code="P0908030101",
-        brand_name="Falka Duo",
-        lot="L7",
-        implanted=once("2025-11-03"),
-        explanted=once("2026-03-02"),
-        risk_class="MDR class III, implantable",
-        distributed_in=("SE", "NO"),
-    ),
-    incident=Incident(
-        description="The cup had loosened and was exchanged.",
-        problems=coded("A0401"),
-        patients=1,
-        signs=coded("E0123"),
-        impacts=coded("F19"),
-        age_years=71,
-        sex="female",
-        reporter="Healthcare professional",
-    ),
-    analysis=Analysis(preliminary="The cup is on its way to us."),
-)
 
 
 def _period(year: int, incidents: int, devices: int) -> Period:
@@ -115,9 +47,9 @@ _SIMILAR = SimilarIncidents(
     determined="From the hip register's exposures.",
 )
 _FINAL = replace(
-    _INITIAL,
+    INITIAL,
     administration=replace(
-        _INITIAL.administration,
+        INITIAL.administration,
         type="final",
         next_report_on=None,
         agency_reference="Unknown",
@@ -149,14 +81,14 @@ _COMBINED = replace(
     analysis=replace(_FINAL.analysis, preliminary="All is known already."),
 )
 _FOLLOW_UP = replace(
-    _INITIAL,
-    administration=replace(_INITIAL.administration, type="follow_up", agency_reference="LV-2026-1"),
+    INITIAL,
+    administration=replace(INITIAL.administration, type="follow_up", agency_reference="LV-2026-1"),
 )
 
 
 WHOLE = replace(
     _FINAL,
-    administration=replace(_FINAL.administration, representative=_MAKER, other_submitter=_MAKER),
+    administration=replace(_FINAL.administration, representative=MAKER, other_submitter=MAKER),
 )
 """A report with every part that it can have."""
 
@@ -173,7 +105,7 @@ def changed(mir: Mir, path: str, value: object) -> Mir:
 
 
 @pytest.mark.parametrize(
-    "mir", [_INITIAL, _FOLLOW_UP, _COMBINED, _FINAL, _NOT_REPORTABLE], ids=lambda mir: mir.administration.type
+    "mir", [INITIAL, _FOLLOW_UP, _COMBINED, _FINAL, _NOT_REPORTABLE], ids=lambda mir: mir.administration.type
 )
 def test_each_type_may_be_sent_where_it_has_what_it_needs(mir: Mir) -> None:
     assert mir_faults(mir) == []
@@ -184,43 +116,43 @@ def test_each_type_may_be_sent_where_it_has_what_it_needs(mir: Mir) -> None:
     [
         (_FOLLOW_UP, "administration.agency_reference", None, "1.1(c) is needed of a follow-up or final report"),
         (_FINAL, "administration.agency_reference", None, "1.1(c) is needed of a follow-up or final report"),
-        (_INITIAL, "administration.agency", " ", "1.1(a) is empty"),
-        (_INITIAL, "administration.submitted_on", day("2026-03-05"), "1.2(a) lies before the manufacturer knew that"),
+        (INITIAL, "administration.agency", " ", "1.1(a) is empty"),
+        (INITIAL, "administration.submitted_on", day("2026-03-05"), "1.2(a) lies before the manufacturer knew that"),
         (
-            _INITIAL,
+            INITIAL,
             "administration.occurred",
             Span(first=day("2026-03-03"), last=day("2026-03-02")),
             "1.2(b) ends before",
         ),
-        (_INITIAL, "administration.aware_of_incident", day("2026-03-01"), "1.2(c) lies before the incident"),
-        (_INITIAL, "administration.aware_of_reportability", day("2026-03-04"), "1.2(d) lies before the manufacturer"),
-        (_INITIAL, "administration.next_report_on", None, "1.2(f) belongs to initial and follow-up reports"),
+        (INITIAL, "administration.aware_of_incident", day("2026-03-01"), "1.2(c) lies before the incident"),
+        (INITIAL, "administration.aware_of_reportability", day("2026-03-04"), "1.2(d) lies before the manufacturer"),
+        (INITIAL, "administration.next_report_on", None, "1.2(f) belongs to initial and follow-up reports"),
         (_FINAL, "administration.next_report_on", day("2026-06-01"), "1.2(f) belongs to initial and follow-up reports"),
-        (_INITIAL, "administration.next_report_on", day("2026-03-12"), "1.2(f) is not after this report's day"),
-        (_INITIAL, "administration.submitter", "authorised_representative", "1.3.3 is needed, for the representative"),
-        (_INITIAL, "administration.other_submitter", _MAKER, "1.3.4 goes with another submitter"),
-        (_INITIAL, "administration.manufacturer.country", "Sweden", "1.3.2 has a country that is no code"),
-        (_INITIAL, "device.udi_di.entity", "ISBN", "2.1(a) is issued by none of GS1, HIBCC, ICCBBA, IFA"),
-        (_INITIAL, "device.udi_di", None, "2.1(b) says which piece of a device that 2.1(a) does not name"),
-        (_INITIAL, "device.nomenclature_code", None, "2.2(b) goes with the nomenclature"),
-        (_INITIAL, "device.nomenclature", "other", "2.2(a) goes with the name of a nomenclature"),
-        (_INITIAL, "device.brand_name", "", "2.3(a) is empty"),
-        (_INITIAL, "device.explanted", once("2025-01-01"), "2.3 has a device explanted before it was implanted"),
-        (_INITIAL, "device.notified_bodies", (("1", "a"), ("2", "b"), ("3", "c")), "2.3(p) has more than two"),
-        (_INITIAL, "device.risk_class", "", "2.4 is empty"),
-        (_INITIAL, "device.distributed_in", ("Sweden",), "2.5(a) has a country that is no code"),
-        (_INITIAL, "incident.description", "x" * 4_001, "3.1(a) is longer than 4000 characters"),
-        (_INITIAL, "incident.description", f"of {NUMBER}", "3.1(a) holds a personal identity number"),
-        (_INITIAL, "incident.problems", Codes(), "3.2(a) needs a code of annex A, or what there is no code for"),
-        (_INITIAL, "incident.problems", Codes(codes=("A04",)), "3.2(a) has codes of annex A without the version"),
-        (_INITIAL, "incident.problems", coded("A04", "A04"), "3.2(a) has a code of annex A twice"),
-        (_INITIAL, "incident.problems", coded(*(f"A0{n}" for n in range(1, 8))), "3.2(a) has more than 6 codes"),
-        (_INITIAL, "incident.problems", coded("E04"), "3.2(a) has a code that is none of annex A"),
-        (_INITIAL, "incident.signs", coded("E1"), "3.3(a) has a code that is none of annex E"),
-        (_INITIAL, "incident.impacts", Codes(), "3.3(a) needs a code of annex F"),
-        (_INITIAL, "incident.patients", -1, "3.2(b) is below nought"),
-        (_INITIAL, "incident.facility_country", "Norge", "3.4 has a country that is no code"),
-        (_INITIAL, "analysis.preliminary", None, "4.1 needs the preliminary results"),
+        (INITIAL, "administration.next_report_on", day("2026-03-12"), "1.2(f) is not after this report's day"),
+        (INITIAL, "administration.submitter", "authorised_representative", "1.3.3 is needed, for the representative"),
+        (INITIAL, "administration.other_submitter", MAKER, "1.3.4 goes with another submitter"),
+        (INITIAL, "administration.manufacturer.country", "Sweden", "1.3.2 has a country that is no code"),
+        (INITIAL, "device.udi_di.entity", "ISBN", "2.1(a) is issued by none of GS1, HIBCC, ICCBBA, IFA"),
+        (INITIAL, "device.udi_di", None, "2.1(b) says which piece of a device that 2.1(a) does not name"),
+        (INITIAL, "device.nomenclature_code", None, "2.2(b) goes with the nomenclature"),
+        (INITIAL, "device.nomenclature", "other", "2.2(a) goes with the name of a nomenclature"),
+        (INITIAL, "device.brand_name", "", "2.3(a) is empty"),
+        (INITIAL, "device.explanted", once("2025-01-01"), "2.3 has a device explanted before it was implanted"),
+        (INITIAL, "device.notified_bodies", (("1", "a"), ("2", "b"), ("3", "c")), "2.3(p) has more than two"),
+        (INITIAL, "device.risk_class", "", "2.4 is empty"),
+        (INITIAL, "device.distributed_in", ("Sweden",), "2.5(a) has a country that is no code"),
+        (INITIAL, "incident.description", "x" * 4_001, "3.1(a) is longer than 4000 characters"),
+        (INITIAL, "incident.description", f"of {NUMBER}", "3.1(a) holds a personal identity number"),
+        (INITIAL, "incident.problems", Codes(), "3.2(a) needs a code of annex A, or what there is no code for"),
+        (INITIAL, "incident.problems", Codes(codes=("A04",)), "3.2(a) has codes of annex A without the version"),
+        (INITIAL, "incident.problems", coded("A04", "A04"), "3.2(a) has a code of annex A twice"),
+        (INITIAL, "incident.problems", coded(*(f"A0{n}" for n in range(1, 8))), "3.2(a) has more than 6 codes"),
+        (INITIAL, "incident.problems", coded("E04"), "3.2(a) has a code that is none of annex A"),
+        (INITIAL, "incident.signs", coded("E1"), "3.3(a) has a code that is none of annex E"),
+        (INITIAL, "incident.impacts", Codes(), "3.3(a) needs a code of annex F"),
+        (INITIAL, "incident.patients", -1, "3.2(b) is below nought"),
+        (INITIAL, "incident.facility_country", "Norge", "3.4 has a country that is no code"),
+        (INITIAL, "analysis.preliminary", None, "4.1 needs the preliminary results"),
         (_COMBINED, "analysis.preliminary", None, "4.1 needs the preliminary results"),
         (_FINAL, "analysis.root_causes", None, "4.2(a) is needed of a final report"),
         (_COMBINED, "analysis.root_causes", None, "4.2(a) is needed of a final report"),
@@ -278,19 +210,19 @@ def test_each_rule_is_told_by_the_element_s_number(mir: Mir, path: str, value: o
 
 
 def test_another_submitter_has_a_role_and_is_named() -> None:
-    other = changed(_INITIAL, "administration.submitter", "other")
+    other = changed(INITIAL, "administration.submitter", "other")
     assert [str(one) for one in mir_faults(other)] == [
         "1.3.1(a) needs the role of a submitter that is neither manufacturer nor representative",
         "1.3.4 goes with another submitter",
     ]
     named = changed(
-        changed(other, "administration.other_submitter", _MAKER), "administration.submitter_role", "Importer"
+        changed(other, "administration.other_submitter", MAKER), "administration.submitter_role", "Importer"
     )
     assert mir_faults(named) == []
 
 
 def test_what_has_no_code_is_said_in_words() -> None:
-    uncoded = changed(_INITIAL, "incident.problems", Codes(missing="squeaks"))
+    uncoded = changed(INITIAL, "incident.problems", Codes(missing="squeaks"))
     assert mir_faults(uncoded) == []
     assert "| 3.2(a) | IMDRF Annex A, problem of the device | no code for: squeaks |" in as_markdown(uncoded)
 
@@ -302,11 +234,11 @@ def test_numbers_of_each_period_may_fall_where_they_are_not_added_up(counted_by:
 
 
 def test_its_class_is_its_manufacturer_s_deadline() -> None:
-    own = _INITIAL.administration
+    own = INITIAL.administration
     deadline = deadline_of("manufacturer", Fact(own.classification, own.aware_of_incident), Rules())
     assert deadline.nominal == day("2026-03-20")
     for classification in CLASSES["manufacturer"]:
-        assert mir_faults(changed(_INITIAL, "administration.classification", classification)) == []
+        assert mir_faults(changed(INITIAL, "administration.classification", classification)) == []
 
 
 def test_it_reads_as_tables_by_section_with_what_is_filled_in() -> None:

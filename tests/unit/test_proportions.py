@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import comb
+
 import numpy as np
 import pytest
 
-from streams.statistics.proportions import wilson
+from streams.statistics.proportions import binomial_tail, wilson
 
 _NEWCOMBE = [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
 
@@ -50,3 +53,16 @@ def test_what_is_no_share_is_refused_by_name(hits: object, of: object, named: st
 def test_a_level_outside_0_to_1_is_refused() -> None:
     with pytest.raises(ValueError, match="conf_level"):
         wilson(1, 2, conf_level=95)
+
+
+@pytest.mark.parametrize(("of", "share"), [(1, Fraction(1, 3)), (7, Fraction(1, 10)), (40, Fraction(9, 10))])
+def test_a_binomial_tail_is_the_sum_of_its_terms(of: int, share: Fraction) -> None:
+    for observed in range(of + 1):
+        terms = (comb(of, hits) * share**hits * (1 - share) ** (of - hits) for hits in range(observed, of + 1))
+        assert binomial_tail(observed, of, float(share)) == pytest.approx(float(sum(terms)), rel=1e-12)
+
+
+@pytest.mark.parametrize(("observed", "of", "share"), [(-1, 3, 0.5), (4, 3, 0.5), (1, 3, -0.1), (1, 3, 1.1)])
+def test_what_is_no_count_of_trials_is_refused(observed: int, of: int, share: float) -> None:
+    with pytest.raises(ValueError, match="must lie between"):
+        binomial_tail(observed, of, share)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 HL7 = "urn:hl7-org:v3"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 TYPE = f"{{{XSI}}}type"
+TYPE_WRITTEN = "xsi:type"
+"""The same, by the prefix that our messages declare."""
 
 BATCH = "MCCI_IN200100UV01"
 MESSAGE = "PORR_IN049016UV"

@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from lxml import etree
-
-from sinks.agency.icsr.codes import HL7, MEDDRA, TYPE
+from sinks.agency.icsr.codes import MEDDRA, TYPE_WRITTEN
+from sinks.agency.icsr.serialising import SubElement
 from sinks.agency.icsr.values import NullFlavor
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from lxml.etree import _Element
-
     from sinks.agency.icsr.codes import Code
+    from sinks.agency.icsr.serialising import Element
     from sinks.agency.icsr.values import Attachment, MeddraTerm, Quantity, Term, Text, Time, Truth
 
-_PREFIX = f"{{{HL7}}}"
 
-
-def add(parent: _Element, tag: str, **attributes: str | None) -> _Element:
+def add(parent: Element, tag: str, **attributes: str | None) -> Element:
     """A new last child; an attribute that is None is left out."""
-    return etree.SubElement(
-        parent, _PREFIX + tag, {name: value for name, value in attributes.items() if value is not None}
-    )
+    if None in attributes.values():
+        attributes = {name: value for name, value in attributes.items() if value is not None}
+    return SubElement(parent, tag, cast("dict[str, str]", attributes))
 
 
-def code(parent: _Element, what: Code, tag: str = "code") -> None:
+def code(parent: Element, what: Code, tag: str = "code") -> None:
     """What the parent is."""
     add(parent, tag, code=what.code, codeSystem=what.system, displayName=what.name or None)
 
 
-def text(parent: _Element, tag: str, value: Text | None) -> None:
+def text(parent: Element, tag: str, value: Text | None) -> None:
     """A character string as content."""
     if isinstance(value, NullFlavor):
         add(parent, tag, nullFlavor=value.value)
@@ -41,7 +37,7 @@ def text(parent: _Element, tag: str, value: Text | None) -> None:
         add(parent, tag).text = value
 
 
-def moment(parent: _Element, tag: str, value: Time | None) -> None:
+def moment(parent: Element, tag: str, value: Time | None) -> None:
     """A point in time."""
     if isinstance(value, NullFlavor):
         add(parent, tag, nullFlavor=value.value)
@@ -49,7 +45,7 @@ def moment(parent: _Element, tag: str, value: Time | None) -> None:
         add(parent, tag, value=value.text)
 
 
-def identifier(parent: _Element, root: str, value: Text | None) -> None:
+def identifier(parent: Element, root: str, value: Text | None) -> None:
     """An instance identifier in a namespace."""
     if isinstance(value, NullFlavor):
         add(parent, "id", nullFlavor=value.value, root=root)
@@ -57,7 +53,7 @@ def identifier(parent: _Element, root: str, value: Text | None) -> None:
         add(parent, "id", extension=value, root=root)
 
 
-def coded(parent: _Element, tag: str, value: Text | None, system: str) -> None:
+def coded(parent: Element, tag: str, value: Text | None, system: str) -> None:
     """A code of a code system."""
     if isinstance(value, NullFlavor):
         add(parent, tag, nullFlavor=value.value, codeSystem=system)
@@ -65,7 +61,7 @@ def coded(parent: _Element, tag: str, value: Text | None, system: str) -> None:
         add(parent, tag, code=value, codeSystem=system)
 
 
-def term(parent: _Element, tag: str, value: Term | None, system: str, words: Text | None = None) -> None:
+def term(parent: Element, tag: str, value: Term | None, system: str, words: Text | None = None) -> None:
     """A code with its version, and how it was said (or why it was not) as the original text."""
     if value is None and words is None:
         return
@@ -75,7 +71,7 @@ def term(parent: _Element, tag: str, value: Term | None, system: str, words: Tex
     text(made, "originalText", words)
 
 
-def meddra(made: _Element, value: MeddraTerm | None) -> _Element:
+def meddra(made: Element, value: MeddraTerm | None) -> Element:
     """A MedDRA term on an element that is there."""
     made.set("codeSystem", MEDDRA)
     if value is not None:
@@ -83,15 +79,15 @@ def meddra(made: _Element, value: MeddraTerm | None) -> _Element:
     return made
 
 
-def typed(parent: _Element, kind: str, tag: str = "value", **attributes: str | None) -> _Element:
+def typed(parent: Element, kind: str, tag: str = "value", **attributes: str | None) -> Element:
     """An element that says its own data type."""
     made = add(parent, tag)
-    made.set(TYPE, kind)
+    made.set(TYPE_WRITTEN, kind)
     _attributes(made, **attributes)
     return made
 
 
-def truth(parent: _Element, value: Truth | None) -> None:
+def truth(parent: Element, value: Truth | None) -> None:
     """A value that is true or false."""
     if isinstance(value, NullFlavor):
         typed(parent, "BL", nullFlavor=value.value)
@@ -99,12 +95,12 @@ def truth(parent: _Element, value: Truth | None) -> None:
         typed(parent, "BL", value="true" if value else "false")
 
 
-def physical(made: _Element, value: Quantity) -> None:
+def physical(made: Element, value: Quantity) -> None:
     """A number with its unit on an element that is there."""
     _attributes(made, value=number(value.value), unit=value.unit)
 
 
-def document(parent: _Element, value: Attachment | None) -> None:
+def document(parent: Element, value: Attachment | None) -> None:
     """A document, as base64."""
     if value is not None:
         made = add(parent, "text", mediaType=value.media_type, representation="B64", compression=value.compression)
@@ -116,7 +112,7 @@ def document(parent: _Element, value: Attachment | None) -> None:
 
 
 def interval(
-    parent: _Element, start: Time | None, end: Time | None, duration: Quantity | None, period: Quantity | None = None
+    parent: Element, start: Time | None, end: Time | None, duration: Quantity | None, period: Quantity | None = None
 ) -> None:
     """When something was: an interval of time, a period, or several of them at once (SXPR_TS)."""
     if start is not None and end is not None and duration is not None:
@@ -141,7 +137,7 @@ def number(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:f}"
 
 
-def _attributes(made: _Element, **attributes: str | None) -> None:
+def _attributes(made: Element, **attributes: str | None) -> None:
     for name, value in attributes.items():
         if value is not None:
             made.set(name, value)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from sinks.agency.icsr.codes import Code
-    from sinks.agency.icsr.values import MeddraTerm, Quantity, Term, Text, Time
+    from sinks.agency.icsr.values import MeddraTerm, Quantity, Term, Text, Time, Truth
 
 
 def identity(node: _Element) -> str | None:
@@ -132,14 +132,22 @@ def _condition_nodes(history: _Element | None) -> list[_Element]:
 
 def _condition(at: At, node: _Element) -> Condition:
     family = next(which(node, "outboundRelationship2", "observation", what=codes.FAMILY_HISTORY), None)
-    continuing = next(which(node, "inboundRelationship", "observation", what=codes.CONTINUING), None)
     return Condition(
-        term=at.meddra(child(node, "code"), "D.7.1.r.1"),
-        start=at.moment(child(node, "effectiveTime", "low"), "D.7.1.r.2"),
-        continuing=at.truth(child(continuing, "value"), "D.7.1.r.3"),
-        end=at.moment(child(node, "effectiveTime", "high"), "D.7.1.r.4"),
-        comments=at.words(_outward(node, codes.COMMENT), "D.7.1.r.5"),
-        family_history=at.known_truth(child(family, "value"), "D.7.1.r.6"),
+        *_condition_of(at, node, "D.7.1.r"), family_history=at.known_truth(child(family, "value"), "D.7.1.r.6")
+    )
+
+
+def _condition_of(
+    at: At, node: _Element, section: str
+) -> tuple[MeddraTerm | None, Time | None, Truth | None, Time | None, str | None]:
+    """What is said of a patient's and of a parent's condition alike: term, start, continuing, end, comments."""
+    continuing = next(which(node, "inboundRelationship", "observation", what=codes.CONTINUING), None)
+    return (
+        at.meddra(child(node, "code"), f"{section}.1"),
+        at.moment(child(node, "effectiveTime", "low"), f"{section}.2"),
+        at.truth(child(continuing, "value"), f"{section}.3"),
+        at.moment(child(node, "effectiveTime", "high"), f"{section}.4"),
+        at.words(_outward(node, codes.COMMENT), f"{section}.5"),
     )
 
 
@@ -159,15 +167,23 @@ def product_terms(node: _Element | None) -> tuple[Term | None, Term | None]:
 
 
 def _past_drug(at: At, node: _Element) -> PastDrug:
-    mpid, phpid = product_terms(product(node))
-    return PastDrug(
-        name=at.text(child(product(node), "name"), "D.8.r.1"),
-        mpid=mpid,
-        phpid=phpid,
-        start=at.moment(child(node, "effectiveTime", "low"), "D.8.r.4"),
-        end=at.moment(child(node, "effectiveTime", "high"), "D.8.r.5"),
-        indication=at.meddra(_outward(node, codes.INDICATION), "D.8.r.6"),
-        reaction=at.meddra(_outward(node, codes.REACTION), "D.8.r.7"),
+    return PastDrug(at.text(_product_name(node), "D.8.r.1"), *_past_drug_of(at, node, "D.8.r"))
+
+
+def _product_name(node: _Element) -> _Element | None:
+    return child(product(node), "name")
+
+
+def _past_drug_of(
+    at: At, node: _Element, section: str
+) -> tuple[Term | None, Term | None, Time | None, Time | None, MeddraTerm | None, MeddraTerm | None]:
+    """What is said of an earlier drug of patient or parent, after its name: product, time, indication, reaction."""
+    return (
+        *product_terms(product(node)),
+        at.moment(child(node, "effectiveTime", "low"), f"{section}.4"),
+        at.moment(child(node, "effectiveTime", "high"), f"{section}.5"),
+        at.meddra(_outward(node, codes.INDICATION), f"{section}.6"),
+        at.meddra(_outward(node, codes.REACTION), f"{section}.7"),
     )
 
 
@@ -222,27 +238,11 @@ def _parent(at: At, role: _Element | None) -> Parent | None:
 
 
 def _parent_condition(at: At, node: _Element) -> ParentCondition:
-    continuing = next(which(node, "inboundRelationship", "observation", what=codes.CONTINUING), None)
-    return ParentCondition(
-        term=at.meddra(child(node, "code"), "D.10.7.1.r.1"),
-        start=at.moment(child(node, "effectiveTime", "low"), "D.10.7.1.r.2"),
-        continuing=at.truth(child(continuing, "value"), "D.10.7.1.r.3"),
-        end=at.moment(child(node, "effectiveTime", "high"), "D.10.7.1.r.4"),
-        comments=at.words(_outward(node, codes.COMMENT), "D.10.7.1.r.5"),
-    )
+    return ParentCondition(*_condition_of(at, node, "D.10.7.1.r"))
 
 
 def _parent_past_drug(at: At, node: _Element) -> ParentPastDrug:
-    mpid, phpid = product_terms(product(node))
-    return ParentPastDrug(
-        name=at.words(child(product(node), "name"), "D.10.8.r.1"),
-        mpid=mpid,
-        phpid=phpid,
-        start=at.moment(child(node, "effectiveTime", "low"), "D.10.8.r.4"),
-        end=at.moment(child(node, "effectiveTime", "high"), "D.10.8.r.5"),
-        indication=at.meddra(_outward(node, codes.INDICATION), "D.10.8.r.6"),
-        reaction=at.meddra(_outward(node, codes.REACTION), "D.10.8.r.7"),
-    )
+    return ParentPastDrug(at.words(_product_name(node), "D.10.8.r.1"), *_past_drug_of(at, node, "D.10.8.r"))
 
 
 def read_reactions(at: At, nodes: list[_Element]) -> tuple[Reaction, ...]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
-from sinks.agency.icsr.elements import elements
 from sinks.agency.icsr.findings import Path
 from sinks.agency.icsr.values import Attachment, Moment, NullFlavor, TestValue
+from sinks.agency.icsr.walking import parts_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from _typeshed import DataclassInstance
-
-    from sinks.agency.icsr.model import Batch, Place
+    from sinks.agency.icsr.model import Batch
 
 
 class Fact(NamedTuple):
@@ -39,31 +36,14 @@ def facts_of(batch: Batch) -> list[Fact]:
 
 
 def _of(node: object, path: Path) -> Iterator[Fact]:
-    for one in fields(cast("DataclassInstance", node)):
-        place: Place | None = one.metadata.get("place")
-        value = getattr(node, one.name)
-        if place is None or value is None:
-            continue
-        if isinstance(value, tuple):
-            for index, each in enumerate(value):
-                yield from _one(place, each, path.into(place.section, index))
-        else:
-            yield from _one(place, value, path)
-
-
-def _one(place: Place, value: object, path: Path) -> Iterator[Fact]:
-    if not place.elements:
-        yield from _of(value, path)
-    for part, number in place.elements.items():
-        found = getattr(value, part) if part else value
-        if isinstance(value, TestValue) and part == "value":
-            found = value
-        if found is not None:
-            yield _fact(number, path, found)
-
-
-def _fact(number: str, path: Path, value: object) -> Fact:
-    return Fact(number, str(path), elements()[number].name, _in_words(value))
+    for field, value, place in values_of(node, path):
+        if value is not None and not field.parts:
+            yield from _of(value, place)
+        for part, found in zip(field.parts, parts_of(field, value), strict=True):
+            if found is not None:
+                # A result is told with its comparison.
+                told = value if isinstance(value, TestValue) and part.name == "value" else found
+                yield Fact(part.element.number, str(place), part.element.name, _in_words(told))
 
 
 def _in_words(value: object) -> str:

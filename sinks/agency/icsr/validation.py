@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING
 
 from sinks.agency.icsr import rules
-from sinks.agency.icsr.checks import check_of, describe
-from sinks.agency.icsr.elements import elements
+from sinks.agency.icsr.checks import describe
 from sinks.agency.icsr.findings import Finding, Path
-from sinks.agency.icsr.values import NullFlavor
+from sinks.agency.icsr.walking import layout, parts_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from _typeshed import DataclassInstance
-
-    from sinks.agency.icsr.checks import Check
-    from sinks.agency.icsr.elements import Element
-    from sinks.agency.icsr.model import Batch, Place
+    from sinks.agency.icsr.model import Batch
+    from sinks.agency.icsr.walking import Field, Part
 
 _NEEDED = {
     "N.2.r": ("N.2.r.1", "The batch has no message. Put at least one in."),
@@ -46,55 +41,24 @@ def validate(batch: Batch, now: datetime) -> list[Finding]:
     return list(_walk(batch, Path(), now))
 
 
-class _Part(NamedTuple):
-    name: str
-    element: Element
-    check: Check
-
-
-class _Field(NamedTuple):
-    name: str
-    parts: tuple[_Part, ...]
-    section: str
-
-
-def _layout(kind: type[object]) -> tuple[_Field, ...]:
-    if kind not in _LAYOUTS:
-        table = elements()
-        found = []
-        for one in fields(cast("type[DataclassInstance]", kind)):
-            place: Place | None = one.metadata.get("place")
-            if place is not None:
-                parts = tuple(_Part(part, table[n], check_of(table[n])) for part, n in place.elements.items())
-                found.append(_Field(one.name, parts, place.section))
-        _LAYOUTS[kind] = tuple(found)
-    return _LAYOUTS[kind]
-
-
-_LAYOUTS: dict[type[object], tuple[_Field, ...]] = {}
-
-
 def _walk(node: object, path: Path, now: datetime) -> Iterator[Finding]:
-    for field in _layout(type(node)):
-        value = getattr(node, field.name)
+    for field, value, place in values_of(node, path):
+        if value is None and not field.is_mandatory and field.section not in _NEEDED:
+            continue
         if not field.section:
-            yield from _field(field.parts, value, path, now)
-        elif not _is_there(value):
-            if field.section in _NEEDED:
-                element, text = _NEEDED[field.section]
-                yield Finding(element, str(path), text)
-        elif isinstance(value, tuple):
-            for index, one in enumerate(value):
-                yield from _section(field, one, path.into(field.section, index), now)
-        else:
-            yield from _section(field, value, path, now)
+            yield from _field(field, value, place, now)
+        elif value is not None:
+            yield from _section(field, value, place, now)
+        elif field.section in _NEEDED:
+            element, text = _NEEDED[field.section]
+            yield Finding(element, str(place), text)
     for element, text in rules.broken(node):
         yield Finding(element, str(path), text)
 
 
-def _section(field: _Field, node: object, path: Path, now: datetime) -> Iterator[Finding]:
+def _section(field: Field, node: object, path: Path, now: datetime) -> Iterator[Finding]:
     if field.parts:
-        yield from _field(field.parts, node, path, now)
+        yield from _field(field, node, path, now)
     elif _says_nothing(node):
         yield Finding(field.section, str(path), "The section says nothing. Fill it in, or leave it out.")
     else:
@@ -103,19 +67,13 @@ def _section(field: _Field, node: object, path: Path, now: datetime) -> Iterator
 
 def _says_nothing(node: object) -> bool:
     """Nothing, where nothing is asked for: what is missing is said element by element."""
-    layout = _layout(type(node))
-    asks = any(part.element.conformance == "mandatory" for field in layout for part in field.parts)
-    return not asks and not any(_is_there(getattr(node, field.name)) for field in layout)
+    fields = layout(type(node))
+    return all(not field.is_mandatory and getattr(node, field.name) in (None, ()) for field in fields)
 
 
-def _is_there(value: object) -> bool:
-    return value is not None and value != ()
-
-
-def _field(parts: tuple[_Part, ...], value: object, path: Path, now: datetime) -> Iterator[Finding]:
-    whole = len(parts) == 1 or value is None or isinstance(value, NullFlavor)
-    given = [value if whole else getattr(value, part.name) for part in parts]
-    for part, one in zip(parts, given, strict=True):
+def _field(field: Field, value: object, path: Path, now: datetime) -> Iterator[Finding]:
+    given = parts_of(field, value)
+    for part, one in zip(field.parts, given, strict=True):
         if one is not None:
             fault = part.check(one, now)
             if fault is not None:
@@ -123,12 +81,12 @@ def _field(parts: tuple[_Part, ...], value: object, path: Path, now: datetime) -
         elif part.element.conformance == "mandatory":
             text = f"{part.element.name} is missing, and every report has it. Give {describe(part.element)}."
             yield Finding(part.element.number, str(path), text)
-        elif not whole and _must_be_whole(part, given):
+        elif part.name and value is not None and _must_be_whole(part, given):
             text = f"{part.element.name} is missing beside its other half. Give {describe(part.element)}."
             yield Finding(part.element.number, str(path), text)
 
 
-def _must_be_whole(part: _Part, given: list[object]) -> bool:
+def _must_be_whole(part: Part, given: list[object]) -> bool:
     """Whether a part that is not there has to be, beside the other one or in a value that has none at all."""
     if part.name == "version":
         return part.element.conformance == "conditional"

@@ -7,13 +7,12 @@ from the report's own: the same report is written the same each time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import NAMESPACE_OID, uuid5
-
-from lxml import etree
 
 from sinks.agency.icsr import codes
 from sinks.agency.icsr.markup import add, code, coded, document, identifier, meddra, moment, text, truth, typed
+from sinks.agency.icsr.serialising import Element, as_bytes
 from sinks.agency.icsr.values import NullFlavor
 from sinks.agency.icsr.writer_assessments import add_assessments
 from sinks.agency.icsr.writer_patient import add_patient
@@ -21,13 +20,10 @@ from sinks.agency.icsr.writer_patient import add_patient
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lxml.etree import _Element
-
     from sinks.agency.icsr.codes import Code
     from sinks.agency.icsr.model import Batch, Case, Literature, Message, PrimarySource, Sender
     from sinks.agency.icsr.values import Text
 
-_NAMESPACES: dict[Any, str] = {None: codes.HL7, "xsi": codes.XSI}  # the stubs know of no default namespace
 _REPORTS = uuid5(NAMESPACE_OID, codes.REPORT_ID)
 
 
@@ -42,9 +38,8 @@ def write(batch: Batch, list_versions: Mapping[str, str] | None = None) -> bytes
         ValueError: a text has a character that XML cannot hold.
         IndexError: a drug is assessed beside a reaction that is not in the report.
     """
-    root = etree.Element(f"{{{codes.HL7}}}{codes.BATCH}", nsmap=_NAMESPACES)
-    root.set("ITSVersion", "XML_1.0")
-    root.set(f"{{{codes.XSI}}}schemaLocation", f"{codes.HL7} {codes.BATCH}.xsd")
+    root = Element(codes.BATCH, {"xmlns": codes.HL7, "xmlns:xsi": codes.XSI, "ITSVersion": "XML_1.0"})
+    root.set("xsi:schemaLocation", f"{codes.HL7} {codes.BATCH}.xsd")
     identifier(root, codes.BATCH_NUMBER, batch.number)
     moment(root, "creationTime", batch.transmitted)
     add(root, "responseModeCode", code="D")
@@ -59,14 +54,14 @@ def write(batch: Batch, list_versions: Mapping[str, str] | None = None) -> bytes
             version = list_versions.get(node.get("codeSystem", ""))
             if version is not None:
                 node.set("codeSystemVersion", version)
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return as_bytes(root)
 
 
-def _device(parent: _Element, tag: str, kind: str, name: str | None, root: str) -> None:
+def _device(parent: Element, tag: str, kind: str, name: str | None, root: str) -> None:
     identifier(add(add(parent, tag, typeCode=kind), "device", classCode="DEV", determinerCode="INSTANCE"), root, name)
 
 
-def _message(root: _Element, message: Message) -> None:
+def _message(root: Element, message: Message) -> None:
     made = add(root, codes.MESSAGE)
     identifier(made, codes.REPORT_ID, message.identifier)
     moment(made, "creationTime", message.created)
@@ -80,7 +75,7 @@ def _message(root: _Element, message: Message) -> None:
         _process(made, message.case)
 
 
-def _process(message: _Element, case: Case) -> None:
+def _process(message: Element, case: Case) -> None:
     process = add(message, "controlActProcess", classCode="CACT", moodCode="EVN")
     code(process, codes.TRIGGER)
     moment(process, "effectiveTime", case.created)
@@ -100,7 +95,7 @@ def _process(message: _Element, case: Case) -> None:
     _characteristics(event, case)
 
 
-def _documents(event: _Element, case: Case) -> None:
+def _documents(event: Element, case: Case) -> None:
     for held in case.documents:
         made = _document(event, codes.DOCUMENT_HELD)
         text(made, "title", held.description)
@@ -109,19 +104,19 @@ def _documents(event: _Element, case: Case) -> None:
         _literature(event, literature)
 
 
-def _literature(event: _Element, literature: Literature) -> None:
+def _literature(event: Element, literature: Literature) -> None:
     made = _document(event, codes.LITERATURE_REFERENCE)
     document(made, literature.attachment)
     text(made, "bibliographicDesignationText", literature.reference)
 
 
-def _document(event: _Element, kind: Code) -> _Element:
+def _document(event: Element, kind: Code) -> Element:
     made = add(add(event, "reference", typeCode="REFR"), "document", classCode="DOC", moodCode="EVN")
     code(made, kind)
     return made
 
 
-def _assessed(event: _Element, case: Case) -> None:
+def _assessed(event: Element, case: Case) -> None:
     reactions = [str(uuid5(_REPORTS, f"{case.report_id} reaction {index}")) for index in range(len(case.reactions))]
     drugs = [str(uuid5(_REPORTS, f"{case.report_id} drug {index}")) for index in range(len(case.drugs))]
     assessment = add(
@@ -137,24 +132,24 @@ def _assessed(event: _Element, case: Case) -> None:
     _comment(assessment, case.sender_comments, codes.SENDER_ROLE)
 
 
-def _comment(assessment: _Element, comment: str | None, whose: Code) -> None:
+def _comment(assessment: Element, comment: str | None, whose: Code) -> None:
     if comment is not None:
         made = _event(assessment, "component1", codes.COMMENT)
         typed(made, "ED").text = comment
         _author(made, whose)
 
 
-def _event(parent: _Element, tag: str, what: Code) -> _Element:
+def _event(parent: Element, tag: str, what: Code) -> Element:
     made = add(add(parent, tag, typeCode="COMP"), "observationEvent", classCode="OBS", moodCode="EVN")
     code(made, what)
     return made
 
 
-def _author(parent: _Element, whose: Code) -> None:
+def _author(parent: Element, whose: Code) -> None:
     code(add(add(parent, "author", typeCode="AUT"), "assignedEntity", classCode="ASSIGNED"), whose)
 
 
-def _observed(event: _Element, case: Case) -> None:
+def _observed(event: Element, case: Case) -> None:
     if case.documents_available is not None:
         truth(_event(event, "component", codes.DOCUMENTS_AVAILABLE), case.documents_available)
     if case.expedited is not None:
@@ -165,7 +160,7 @@ def _observed(event: _Element, case: Case) -> None:
         _author(made, codes.REPORTER_ROLE)
 
 
-def _related(event: _Element, case: Case) -> None:
+def _related(event: Element, case: Case) -> None:
     if case.first_sender is not None:
         coded(_reported_by(_relation(event), codes.INITIAL_REPORT), "code", case.first_sender, codes.FIRST_SENDER)
     for linked in case.linked_reports:
@@ -179,22 +174,22 @@ def _related(event: _Element, case: Case) -> None:
         _source(event, source)
 
 
-def _relation(event: _Element) -> _Element:
+def _relation(event: Element) -> Element:
     return add(event, "outboundRelationship", typeCode="SPRT")
 
 
-def _reported_by(relation: _Element, what: Code) -> _Element:
+def _reported_by(relation: Element, what: Code) -> Element:
     investigation = add(relation, "relatedInvestigation", classCode="INVSTG", moodCode="EVN")
     code(investigation, what)
     return _acting(add(investigation, "subjectOf2", typeCode="SUBJ"))
 
 
-def _acting(subject: _Element) -> _Element:
+def _acting(subject: Element) -> Element:
     act = add(subject, "controlActEvent", classCode="CACT", moodCode="EVN")
     return add(add(act, "author", typeCode="AUT"), "assignedEntity", classCode="ASSIGNED")
 
 
-def _source(event: _Element, source: PrimarySource) -> None:
+def _source(event: Element, source: PrimarySource) -> None:
     relation = _relation(event)
     if source.primary is not None:
         add(relation, "priorityNumber", value=source.primary)
@@ -211,7 +206,7 @@ def _source(event: _Element, source: PrimarySource) -> None:
     _organisation(entity, source.department, source.organisation)
 
 
-def _address(entity: _Element, who: PrimarySource | Sender) -> None:
+def _address(entity: Element, who: PrimarySource | Sender) -> None:
     if not (who.street is who.city is who.state is who.postcode is None):
         address = add(entity, "addr")
         text(address, "streetAddressLine", who.street)
@@ -220,7 +215,7 @@ def _address(entity: _Element, who: PrimarySource | Sender) -> None:
         text(address, "postalCode", who.postcode)
 
 
-def _person(entity: _Element, who: PrimarySource | Sender) -> _Element:
+def _person(entity: Element, who: PrimarySource | Sender) -> Element:
     person = add(entity, "assignedPerson", classCode="PSN", determinerCode="INSTANCE")
     if not (who.title is who.given_name is who.middle_name is who.family_name is None):
         name = add(person, "name")
@@ -231,14 +226,14 @@ def _person(entity: _Element, who: PrimarySource | Sender) -> _Element:
     return person
 
 
-def _country(person: _Element, country: Text | None) -> None:
+def _country(person: Element, country: Text | None) -> None:
     if country is not None:
         located = add(person, "asLocatedEntity", classCode="LOCE")
         location = add(located, "location", classCode="COUNTRY", determinerCode="INSTANCE")
         coded(location, "code", country, codes.COUNTRY)
 
 
-def _organisation(entity: _Element, department: Text | None, organisation: Text | None) -> None:
+def _organisation(entity: Element, department: Text | None, organisation: Text | None) -> None:
     if department is not None or organisation is not None:
         inner = add(entity, "representedOrganization", classCode="ORG", determinerCode="INSTANCE")
         text(inner, "name", department)
@@ -249,7 +244,7 @@ def _organisation(entity: _Element, department: Text | None, organisation: Text 
             )
 
 
-def _submissions(event: _Element, case: Case) -> None:
+def _submissions(event: Element, case: Case) -> None:
     if case.sender is not None:
         _sender(event, case.sender)
     for other in case.other_identifiers:
@@ -263,7 +258,7 @@ def _submissions(event: _Element, case: Case) -> None:
         )
 
 
-def _sender(event: _Element, sender: Sender) -> None:
+def _sender(event: Element, sender: Sender) -> None:
     entity = _acting(add(event, "subjectOf1", typeCode="SUBJ"))
     coded(entity, "code", sender.kind, codes.SENDER_TYPE)
     _address(entity, sender)
@@ -274,7 +269,7 @@ def _sender(event: _Element, sender: Sender) -> None:
     _organisation(entity, sender.department, sender.organisation)
 
 
-def _characteristics(event: _Element, case: Case) -> None:
+def _characteristics(event: Element, case: Case) -> None:
     if case.report_type is not None:
         made = _characteristic(event, codes.KIND_OF_REPORT)
         typed(made, "CE", code=case.report_type, codeSystem=codes.REPORT_TYPE)
@@ -288,7 +283,7 @@ def _characteristics(event: _Element, case: Case) -> None:
         text(typed(made, "CE"), "originalText", case.nullification_reason)
 
 
-def _characteristic(event: _Element, what: Code) -> _Element:
+def _characteristic(event: Element, what: Code) -> Element:
     made = add(
         add(event, "subjectOf2", typeCode="SUBJ"), "investigationCharacteristic", classCode="OBS", moodCode="EVN"
     )

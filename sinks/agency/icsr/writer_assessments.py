@@ -8,13 +8,12 @@ from sinks.agency.icsr import codes
 from sinks.agency.icsr.markup import add, code, text, typed
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element
-
     from sinks.agency.icsr.codes import Code
     from sinks.agency.icsr.model import Assessment, Case
+    from sinks.agency.icsr.serialising import Element
 
 
-def add_assessments(parent: _Element, case: Case, reactions: list[str], drugs: list[str]) -> None:
+def add_assessments(parent: Element, case: Case, reactions: list[str], drugs: list[str]) -> None:
     """Roles, then assessments; drugs and reactions are referred to by these identifiers."""
     for drug, root in zip(case.drugs, drugs, strict=True):
         if drug.role is not None:
@@ -27,7 +26,7 @@ def add_assessments(parent: _Element, case: Case, reactions: list[str], drugs: l
                 _assessment(parent, assessment, reactions[entry.reaction], root)
 
 
-def _assessment(parent: _Element, assessment: Assessment, reaction: str, drug: str) -> None:
+def _assessment(parent: Element, assessment: Assessment, reaction: str, drug: str) -> None:
     made = _judged(parent, codes.CAUSALITY)
     if assessment.result is not None:
         typed(made, "ST").text = assessment.result
@@ -41,12 +40,12 @@ def _assessment(parent: _Element, assessment: Assessment, reaction: str, drug: s
     _of_drug(made, drug)
 
 
-def _judged(parent: _Element, what: Code) -> _Element:
+def _judged(parent: Element, what: Code) -> Element:
     made = add(add(parent, "component", typeCode="COMP"), "causalityAssessment", classCode="OBS", moodCode="EVN")
     code(made, what)
     return made
 
 
-def _of_drug(made: _Element, drug: str) -> None:
+def _of_drug(made: Element, drug: str) -> None:
     use = add(add(made, "subject2", typeCode="SUBJ"), "productUseReference", classCode="SBADM", moodCode="EVN")
     add(use, "id", root=drug)

@@ -8,14 +8,13 @@ from sinks.agency.icsr import codes
 from sinks.agency.icsr.markup import add, code, coded, identifier, interval, meddra, physical, term, text, truth, typed
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element
-
     from sinks.agency.icsr.codes import Code
     from sinks.agency.icsr.model import Dosage, Drug, DrugReaction, Indication, Substance
+    from sinks.agency.icsr.serialising import Element
     from sinks.agency.icsr.values import Quantity
 
 
-def add_drugs(group: _Element, drugs: tuple[Drug, ...], reactions: list[str], roots: list[str]) -> None:
+def add_drugs(group: Element, drugs: tuple[Drug, ...], reactions: list[str], roots: list[str]) -> None:
     """Each drug by its identifier; reactions are referred to by theirs."""
     for drug, root in zip(drugs, roots, strict=True):
         made = add(
@@ -43,7 +42,7 @@ def add_drugs(group: _Element, drugs: tuple[Drug, ...], reactions: list[str], ro
             coded(act, "code", drug.action, codes.ACTION_TAKEN)
 
 
-def _product(made: _Element, drug: Drug) -> None:
+def _product(made: Element, drug: Drug) -> None:
     instance = add(add(made, "consumable", typeCode="CSM"), "instanceOfKind", classCode="INST")
     product = add(instance, "kindOfProduct", classCode="MMAT", determinerCode="KIND")
     term(product, "code", drug.mpid, codes.MPID)
@@ -61,7 +60,7 @@ def _product(made: _Element, drug: Drug) -> None:
         text(add(shop, "addr"), "country", drug.country_obtained)
 
 
-def _approval(product: _Element, drug: Drug) -> None:
+def _approval(product: Element, drug: Drug) -> None:
     manufactured = add(product, "asManufacturedProduct", classCode="MANU")
     approval = add(add(manufactured, "subjectOf", typeCode="SBJ"), "approval", classCode="CNTRCT", moodCode="EVN")
     identifier(approval, codes.AUTHORISATION, drug.authorisation)
@@ -74,7 +73,7 @@ def _approval(product: _Element, drug: Drug) -> None:
         coded(territory, "code", drug.authorisation_country, codes.COUNTRY)
 
 
-def _substance(product: _Element, substance: Substance) -> None:
+def _substance(product: Element, substance: Substance) -> None:
     ingredient = add(product, "ingredient", classCode="ACTI")
     if substance.strength is not None:
         quantity = add(ingredient, "quantity")
@@ -85,14 +84,14 @@ def _substance(product: _Element, substance: Substance) -> None:
     text(made, "name", substance.name)
 
 
-def _pause(made: _Element, kind: str, pause: Quantity | None, reaction: str) -> None:
+def _pause(made: Element, kind: str, pause: Quantity | None, reaction: str) -> None:
     if pause is not None:
         relation = add(made, "outboundRelationship1", typeCode=kind)
         physical(add(relation, "pauseQuantity"), pause)
         _reference(relation, reaction)
 
 
-def _dosage(made: _Element, dosage: Dosage) -> None:
+def _dosage(made: Element, dosage: Dosage) -> None:
     relation = add(made, "outboundRelationship2", typeCode="COMP")
     given = add(relation, "substanceAdministration", classCode="SBADM", moodCode="EVN")
     text(given, "text", dosage.text)
@@ -111,10 +110,10 @@ def _dosage(made: _Element, dosage: Dosage) -> None:
     if dosage.parent_route is not None or dosage.parent_route_term is not None:
         observed = _inward(given, "REFR", codes.PARENT_ROUTE)
         term(observed, "value", dosage.parent_route_term, codes.ROUTE, dosage.parent_route)
-        observed[-1].set(codes.TYPE, "CE")
+        observed[-1].set(codes.TYPE_WRITTEN, "CE")
 
 
-def _said_of(made: _Element, drug: Drug) -> None:
+def _said_of(made: Element, drug: Drug) -> None:
     if drug.blinded is not None:
         truth(_outward(made, "PERT", codes.BLINDED), drug.blinded)
     if drug.cumulative_dose is not None:
@@ -123,32 +122,32 @@ def _said_of(made: _Element, drug: Drug) -> None:
         physical(typed(_outward(made, "PERT", codes.GESTATION), "PQ"), drug.gestation)
 
 
-def _recurrence(made: _Element, entry: DrugReaction, reaction: str) -> None:
+def _recurrence(made: Element, entry: DrugReaction, reaction: str) -> None:
     if entry.recurrence is not None:
         observed = _outward(made, "PERT", codes.RECURRENCE)
         typed(observed, "CE", code=entry.recurrence, codeSystem=codes.RECHALLENGE)
         _reference(add(observed, "outboundRelationship1", typeCode="REFR"), reaction)
 
 
-def _indication(made: _Element, indication: Indication) -> None:
+def _indication(made: Element, indication: Indication) -> None:
     observed = _inward(made, "RSON", codes.INDICATION)
     text(meddra(typed(observed, "CE"), indication.term), "originalText", indication.text)
     entity = add(add(observed, "performer", typeCode="PRF"), "assignedEntity", classCode="ASSIGNED")
     code(entity, codes.SOURCE_REPORTER_ROLE)
 
 
-def _reference(relation: _Element, reaction: str) -> None:
+def _reference(relation: Element, reaction: str) -> None:
     add(add(relation, "actReference", classCode="OBS", moodCode="EVN"), "id", root=reaction)
 
 
-def _outward(made: _Element, kind: str, what: Code) -> _Element:
+def _outward(made: Element, kind: str, what: Code) -> Element:
     relation = add(made, "outboundRelationship2", typeCode=kind)
     observed = add(relation, "observation", classCode="OBS", moodCode="EVN")
     code(observed, what)
     return observed
 
 
-def _inward(made: _Element, kind: str, what: Code) -> _Element:
+def _inward(made: Element, kind: str, what: Code) -> Element:
     relation = add(made, "inboundRelationship", typeCode=kind)
     observed = add(relation, "observation", classCode="OBS", moodCode="EVN")
     code(observed, what)

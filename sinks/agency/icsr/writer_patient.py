@@ -27,8 +27,6 @@ from sinks.agency.icsr.writer_drugs import add_drugs
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from lxml.etree import _Element
-
     from sinks.agency.icsr.codes import Code
     from sinks.agency.icsr.model import (
         Case,
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
         Study,
         Test,
     )
+    from sinks.agency.icsr.serialising import Element
     from sinks.agency.icsr.values import Text, Time
 
 _SERIOUSNESS = (
@@ -52,7 +51,7 @@ _SERIOUSNESS = (
 )
 
 
-def add_patient(assessment: _Element, case: Case, reactions: list[str], drugs: list[str]) -> None:
+def add_patient(assessment: Element, case: Case, reactions: list[str], drugs: list[str]) -> None:
     """The patient with all that was seen and given; reactions and drugs by these identifiers."""
     patient = case.patient or Patient()
     role = add(add(assessment, "subject1", typeCode="SBJ"), "primaryRole", classCode="INVSBJ")
@@ -73,7 +72,7 @@ def add_patient(assessment: _Element, case: Case, reactions: list[str], drugs: l
         add_drugs(_group(role, codes.DRUG_GROUP), case.drugs, reactions, drugs)
 
 
-def _player(role: _Element, patient: Patient) -> None:
+def _player(role: Element, patient: Patient) -> None:
     player = add(role, "player1", classCode="PSN", determinerCode="INSTANCE")
     text(player, "name", patient.name)
     coded(player, "administrativeGenderCode", patient.sex, codes.SEX)
@@ -94,7 +93,7 @@ def _player(role: _Element, patient: Patient) -> None:
         _parent(player, patient.parent)
 
 
-def _parent(player: _Element, parent: Parent) -> None:
+def _parent(player: Element, parent: Parent) -> None:
     role = add(player, "role", classCode="PRS")
     code(role, codes.PARENT)
     person = add(role, "associatedPerson", classCode="PSN", determinerCode="INSTANCE")
@@ -109,7 +108,7 @@ def _parent(player: _Element, parent: Parent) -> None:
     _past_drugs(role, parent.past_drugs)
 
 
-def _study(role: _Element, study: Study) -> None:
+def _study(role: Element, study: Study) -> None:
     made = add(add(role, "subjectOf1", typeCode="SBJ"), "researchStudy", classCode="CLNTRL", moodCode="EVN")
     identifier(made, codes.SPONSOR_NUMBER, study.sponsor_number)
     coded(made, "code", study.kind, codes.STUDY_TYPE)
@@ -125,7 +124,7 @@ def _study(role: _Element, study: Study) -> None:
             coded(place, "code", registration.country, codes.COUNTRY)
 
 
-def _measures(role: _Element, patient: Patient) -> None:
+def _measures(role: Element, patient: Patient) -> None:
     _quantity(role, codes.AGE, patient.age)
     _quantity(role, codes.GESTATION, patient.gestation)
     if patient.age_group is not None:
@@ -136,13 +135,13 @@ def _measures(role: _Element, patient: Patient) -> None:
     _date(role, codes.LAST_MENSTRUAL_PERIOD, patient.last_menstrual_period)
 
 
-def _history(role: _Element, patient: Patient) -> None:
+def _history(role: Element, patient: Patient) -> None:
     _conditions(role, patient.conditions, patient.history, patient.concomitant_therapies)
     _past_drugs(role, patient.past_drugs)
 
 
 def _conditions(
-    role: _Element,
+    role: Element,
     conditions: tuple[Condition, ...] | tuple[ParentCondition, ...],
     history: Text | None,
     therapies: bool | None,
@@ -160,7 +159,7 @@ def _conditions(
         truth(_component(group, codes.CONCOMITANT_THERAPY), therapies)
 
 
-def _condition(group: _Element, condition: Condition | ParentCondition) -> None:
+def _condition(group: Element, condition: Condition | ParentCondition) -> None:
     made = add(add(group, "component", typeCode="COMP"), "observation", classCode="OBS", moodCode="EVN")
     meddra(add(made, "code"), condition.term)
     interval(made, condition.start, condition.end, None)
@@ -175,7 +174,7 @@ def _condition(group: _Element, condition: Condition | ParentCondition) -> None:
         truth(observed, condition.continuing)
 
 
-def _past_drugs(role: _Element, drugs: tuple[PastDrug, ...] | tuple[ParentPastDrug, ...]) -> None:
+def _past_drugs(role: Element, drugs: tuple[PastDrug, ...] | tuple[ParentPastDrug, ...]) -> None:
     if not drugs:
         return
     group = _group(role, codes.DRUG_HISTORY_GROUP)
@@ -195,7 +194,7 @@ def _past_drugs(role: _Element, drugs: tuple[PastDrug, ...] | tuple[ParentPastDr
             meddra(typed(_outward(made, "CAUS", codes.REACTION), "CE"), drug.reaction)
 
 
-def _death(role: _Element, death: Death) -> None:
+def _death(role: Element, death: Death) -> None:
     for cause in death.reported_causes:
         text(meddra(typed(_observation(role, codes.REPORTED_CAUSE), "CE"), cause.term), "originalText", cause.text)
     if death.autopsy is not None or death.autopsy_causes:
@@ -206,7 +205,7 @@ def _death(role: _Element, death: Death) -> None:
             text(meddra(typed(observed, "CE"), found.term), "originalText", found.text)
 
 
-def _reaction(role: _Element, reaction: Reaction, root: str) -> None:
+def _reaction(role: Element, reaction: Reaction, root: str) -> None:
     made = add(add(role, "subjectOf2", typeCode="SBJ"), "observation", classCode="OBS", moodCode="EVN")
     add(made, "id", root=root)
     code(made, codes.REACTION)
@@ -234,7 +233,7 @@ def _reaction(role: _Element, reaction: Reaction, root: str) -> None:
         truth(_outward(made, "PERT", codes.CONFIRMED), reaction.confirmed)
 
 
-def _test(group: _Element, test: Test) -> None:
+def _test(group: Element, test: Test) -> None:
     made = add(add(group, "component", typeCode="COMP"), "observation", classCode="OBS", moodCode="EVN")
     text(meddra(add(made, "code"), test.term), "originalText", test.name)
     moment(made, "effectiveTime", test.date)
@@ -256,7 +255,7 @@ def _test(group: _Element, test: Test) -> None:
         truth(_outward(made, "REFR", codes.MORE_INFORMATION), test.more_information)
 
 
-def _test_value(made: _Element, value: TestValue) -> None:
+def _test_value(made: Element, value: TestValue) -> None:
     written = typed(made, "IVL_PQ")
     attributes = {"value": number(value.value), "unit": value.unit}
     if value.comparison == "=":
@@ -271,41 +270,41 @@ def _test_value(made: _Element, value: TestValue) -> None:
         add(written, "high", nullFlavor=NullFlavor.PINF.value)
 
 
-def _group(role: _Element, what: Code) -> _Element:
+def _group(role: Element, what: Code) -> Element:
     made = add(add(role, "subjectOf2", typeCode="SBJ"), "organizer", classCode="CATEGORY", moodCode="EVN")
     code(made, what)
     return made
 
 
-def _component(group: _Element, what: Code) -> _Element:
+def _component(group: Element, what: Code) -> Element:
     made = add(add(group, "component", typeCode="COMP"), "observation", classCode="OBS", moodCode="EVN")
     code(made, what)
     return made
 
 
-def _observation(role: _Element, what: Code) -> _Element:
+def _observation(role: Element, what: Code) -> Element:
     made = add(add(role, "subjectOf2", typeCode="SBJ"), "observation", classCode="OBS", moodCode="EVN")
     code(made, what)
     return made
 
 
-def _outward(parent: _Element, kind: str, what: Code) -> _Element:
+def _outward(parent: Element, kind: str, what: Code) -> Element:
     made = add(add(parent, "outboundRelationship2", typeCode=kind), "observation", classCode="OBS", moodCode="EVN")
     code(made, what)
     return made
 
 
-def _quantity(role: _Element, what: Code, value: Quantity | None) -> None:
+def _quantity(role: Element, what: Code, value: Quantity | None) -> None:
     if value is not None:
         physical(typed(_observation(role, what), "PQ"), value)
 
 
-def _measure(role: _Element, what: Code, value: Decimal | None, unit: str) -> None:
+def _measure(role: Element, what: Code, value: Decimal | None, unit: str) -> None:
     if value is not None:
         physical(typed(_observation(role, what), "PQ"), Quantity(value, unit))
 
 
-def _date(role: _Element, what: Code, value: Time | None) -> None:
+def _date(role: Element, what: Code, value: Time | None) -> None:
     if isinstance(value, NullFlavor):
         typed(_observation(role, what), "TS", nullFlavor=value.value)
     elif value is not None:
