@@ -22,7 +22,8 @@ from schemas import topics
 from sinks.clickhouse import sql
 from sinks.clickhouse.former_signals import set_signals_aside, stated_generations
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
-from sinks.clickhouse.queries.signals import read_signal, read_signals
+from sinks.clickhouse.queries.reviews import read_follow_up, read_subjects
+from sinks.clickhouse.queries.signals import read_signal, read_signals, standing_of
 from streams.surveillance.declared import watched_by
 from streams.surveillance.message import message_of
 from streams.surveillance.signals import Version
@@ -272,9 +273,9 @@ def guldadra(
     return run
 
 
-def filled(client: Client, definition: RegistryDefinition) -> None:
+def filled(client: Client, definition: RegistryDefinition, told: Told1970 | None = None) -> None:
     """The Inter-op signal, two who carry the cup at U1, one at U2, and one from whom it was taken out."""
-    put(client, definition, Told1970(definition).messages)
+    put(client, definition, (told or Told1970(definition)).messages)
     register = Register(definition)
     register.operated("k1-anna", "a", "1970-12-31")
     register.load(client)
@@ -283,6 +284,28 @@ def filled(client: Client, definition: RegistryDefinition) -> None:
     elsewhere = exposure("r3", "1970-02-01", product="INTEROP", unit="U2")
     taken_out = exposure("r6", "1970-02-06", "1970-05-22", product="INTEROP", **gone)
     write(client, definition, 4, exposures=[*carrying, elsewhere, taken_out])
+
+
+def test_with_a_signal_that_is_withdrawn_no_clinic_is_overdue_and_its_list_stays(
+    client: Client, registry: RegistryDefinition, guldadra: Command
+) -> None:
+    told = Told1970(registry)
+    filled(client, registry, told)
+
+    def followed() -> list[tuple[str, int, int]]:
+        """Of all signals and notices: who carries it, and who should have been called two years later."""
+        standing = standing_of(read_signals(client, registry).signals)
+        (one,) = read_subjects(client, registry.name, standing)
+        found = read_follow_up(client, registry, one, until=date(1972, 1, 1))
+        assert found.subject.opened_on == day(161)
+        return [(one.unit, one.persons, one.overdue) for one in found.units]
+
+    assert followed() == [("U1", 2, 2), ("U2", 1, 1)]
+    assert [one.signal.state for one in told.retract("r11", "r15", "r20", "r6")] == ["withdrawn"]
+    put(client, registry, told.messages)
+    assert followed() == [("U1", 2, 0), ("U2", 1, 0)]
+    (shown,) = json.loads(guldadra("signals", registry.name, "--show", "INTEROP", "--json").stdout)["signals"]
+    assert shown["state"] == "withdrawn"
 
 
 def test_former_signals_are_named_and_shown(client: Client, registry: RegistryDefinition, guldadra: Command) -> None:
