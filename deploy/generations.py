@@ -162,7 +162,8 @@ def set_lost_signals_aside(kafka: KafkaConfig, client: Client, registry: str) ->
     """
     stated = [name for name in stated_generations(client, registry) if progress(client, registry, name)]
     lost = [name for name in stated if not _keeps_anything(kafka, registry, name)]
-    return {name: set_signals_aside(client, registry, name) for name in lost}
+    former = {name: set_signals_aside(client, registry, name) for name in lost}
+    return {name: kept_as for name, kept_as in former.items() if kept_as is not None}
 
 
 def begin_surveillance(settings: Settings, registry: str, generation: str) -> None:
@@ -185,8 +186,7 @@ def begin_surveillance(settings: Settings, registry: str, generation: str) -> No
             "aside, but not all are in the database yet: see that `guldadra load` runs, then start this again"
         )
     with settings.clickhouse() as client:
-        if generation in stated_generations(client, registry):
-            set_signals_aside(client, registry, generation)
+        set_signals_aside(client, registry, generation)
 
 
 def _keeps_anything(kafka: KafkaConfig, registry: str, generation: str) -> bool:

@@ -15,6 +15,7 @@ from deploy.logbook import make_changelog
 from deploy.processing import worker_of
 from deploy.settings import SettingsError
 from schemas.topics import surveillance_changelog
+from sinks.clickhouse.former_signals import present_life
 from sinks.clickhouse.queries.standing import read_told
 from streams.confirmed import ConfirmedReader
 from streams.surveillance.bins import Exposure
@@ -71,5 +72,11 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
             with_strata = exposure._replace(by=tuple(exposure.by))
             yield Archived(group, partition, version, patient, registration_id, with_strata)
 
-    work = Surveillance(definition.name, definition.generation, monitors, reviews.said, archive)
+    def life() -> int:
+        if not settings.clickhouse_url:
+            return 0
+        with settings.clickhouse() as client:
+            return present_life(client, definition.name, definition.generation)
+
+    work = Surveillance(definition.name, definition.generation, monitors, reviews.said, archive, life=life)
     return worker_of(settings, work)

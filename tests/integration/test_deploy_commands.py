@@ -226,6 +226,7 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
                 "signal_subjects",
                 "access_log",
                 "answers",
+                "signal_lives",
             ),
             1,
         )

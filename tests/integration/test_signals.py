@@ -20,10 +20,12 @@ from deploy.demo.live_signals import signals_told
 from deploy.settings import SettingsError
 from schemas import topics
 from sinks.clickhouse import sql
-from sinks.clickhouse.former_signals import set_signals_aside, stated_generations
+from sinks.clickhouse.former_signals import present_life, set_signals_aside, stated_generations
+from sinks.clickhouse.migrations.plan import apply, revert
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.reviews import read_follow_up, read_subjects
 from sinks.clickhouse.queries.signals import read_signal, read_signals, standing_of
+from sinks.clickhouse.queries.standing import last_stated
 from streams.surveillance.declared import watched_by
 from streams.surveillance.message import message_of
 from streams.surveillance.signals import Version
@@ -64,8 +66,9 @@ def registry(client: Client, tmp_path: Path) -> RegistryDefinition:
 class Told1970:
     """A watch of the registry's that is told the Inter-op history, and all its statements as messages."""
 
-    def __init__(self, definition: RegistryDefinition) -> None:
+    def __init__(self, definition: RegistryDefinition, *, life: int = 0) -> None:
         self._definition = definition
+        self._life = life
         self.watch = Watch(watched_by(definition)["flat_cup"])
         self.messages: list[bytes] = []
         self.last: dict[str, Change] = {}
@@ -79,7 +82,7 @@ class Told1970:
         self.last |= {one.registration_id: one for one in changes}
         stated = self.watch.take([Told(Version(3, self._version), changes)]).stated
         name, generation = self._definition.name, self._definition.generation
-        self.messages += [message_of(name, generation, self.watch, one) for one in stated]
+        self.messages += [message_of(name, generation, self.watch, one, life=self._life) for one in stated]
         return list(stated)
 
     def retract(self, *names: str) -> list[Stated]:
@@ -208,25 +211,77 @@ def test_signals_of_a_former_life_are_set_aside_and_stay_readable(client: Client
     put(client, registry, told.messages[:5])
     before = read_signal(client, registry, "INTEROP")
     former = set_signals_aside(client, registry.name, generation)
-    assert former == f"{generation}.{EPOCH >> 48}"
+    assert former == f"{generation}.0"
+    assert set_signals_aside(client, registry.name, generation) is None  # there are none any more
     assert read_signals(client, registry).signals == []
     assert read_signals(client, registry).elsewhere == {former: 1}
     then = read_signal(client, registry, "INTEROP", of=former)
     assert (then.generation, then.signals, then.history) == (former, before.signals, before.history)
 
-    put(client, registry, told.messages[2:])  # stated anew, and what is of both lives is in neither twice
-    assert [one.message for one in read_signal(client, registry, "INTEROP").history] == [3, 4, 5, 6, 7]
+    again = Told1970(registry, life=1)
+    put(client, registry, again.messages)
+    assert [one.message for one in read_signal(client, registry, "INTEROP").history] == [*range(1, 8)]
     second = set_signals_aside(client, registry.name, generation)
-    assert second == f"{former}-2"
-    assert [one.message for one in read_signal(client, registry, "INTEROP", of=second).history] == [3, 4, 5, 6, 7]
+    assert second == f"{generation}.1"
+    assert [one.message for one in read_signal(client, registry, "INTEROP", of=second).history] == [*range(1, 8)]
     assert read_signal(client, registry, "INTEROP", of=former).history == before.history
-
-    # one that was begun and broke off before what it copied was deleted
-    put(client, registry, told.messages[2:])
-    assert set_signals_aside(client, registry.name, generation) == second
+    assert present_life(client, registry.name, generation) == 2
     assert stated_generations(client, registry.name) == {former: 1, second: 1}
     with pytest.raises(CannotBeReadError, match=f"were stated of nobody; there are those of {former}, {second}"):
         read_signals(client, registry, of="nobody")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_the_loader_reads_again_a_former_life_does_not_come_back(
+    client: Client, registry: RegistryDefinition, seed: int
+) -> None:
+    """The topic keeps what a former life stated for 30 days; the new one has got to watch alone so far."""
+    former, new = Told1970(registry), Told1970(registry, life=1)
+    put(client, registry, former.messages)
+    name = set_signals_aside(client, registry.name, registry.generation)
+    put(client, registry, new.messages[:1])
+    was = read_signal(client, registry, "INTEROP", of=name)
+    assert [(one.level, one.message) for one in read_signals(client, registry).signals] == [("watch", 1)]
+
+    rewound = [*former.messages, *new.messages[:1]]
+    random.Random(seed).shuffle(rewound)
+    for number in range(0, len(rewound), 3):
+        put(client, registry, rewound[number : number + 3])
+    now = read_signal(client, registry, "INTEROP")
+    assert [(one.level, one.message) for one in now.signals] == [("watch", 1)]
+    assert [one.message for one in now.history] == [1]
+    assert {one.message for one in last_stated(client, *of_flat_cup(registry), pairs=False).values()} == {1}
+    assert read_signals(client, registry).elsewhere == {name: 1}
+    then = read_signal(client, registry, "INTEROP", of=name)
+    assert (then.signals, then.history) == (was.signals, was.history)
+    assert [one.message for one in then.history] == [*range(1, 8)]
+
+
+def of_flat_cup(definition: RegistryDefinition) -> tuple[str, str, str]:
+    return definition.name, definition.generation, "flat_cup"
+
+
+def test_a_lost_database_knows_by_the_messages_alone_which_life_stands(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    put(client, registry, Told1970(registry).messages)
+    set_signals_aside(client, registry.name, registry.generation)
+    put(client, registry, Told1970(registry, life=1).messages[:1])
+    client.command(f"TRUNCATE TABLE {sql.table(sql.database_of(registry.name), 'signal_lives')}")
+    assert [(one.level, one.message) for one in read_signals(client, registry).signals] == [("watch", 1)]
+    assert set_signals_aside(client, registry.name, registry.generation) == f"{registry.generation}.1"
+
+
+def test_back_before_lives_were_told_and_forth_again_no_history_is_mixed(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    put(client, registry, Told1970(registry).messages)
+    name = set_signals_aside(client, registry.name, registry.generation)
+    put(client, registry, Told1970(registry, life=1).messages[:1])
+    before = [read_signal(client, registry, "INTEROP", of=of) for of in (None, name)]
+    revert(client, registry.name, 16, allow_data_loss=True)
+    apply(client, {registry.name: registry})
+    assert [read_signal(client, registry, "INTEROP", of=of) for of in (None, name)] == before
 
 
 def test_signals_are_told_as_they_come_also_where_one_was_raised_and_updated_between_two_looks(

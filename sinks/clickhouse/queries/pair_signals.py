@@ -10,6 +10,7 @@ from schemas.definition.form import CatalogueCodes
 from schemas.definition.monitors import OF
 from schemas.review import signal_id
 from sinks.clickhouse import sql
+from sinks.clickhouse.former_signals import stated_as
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.reviews import Standing
@@ -198,7 +199,7 @@ def _standing(client: Client, definition: RegistryDefinition) -> list[StatedPair
 
 def _select(definition: RegistryDefinition) -> str:
     columns = ", ".join(map(sql.identifier, _COLUMNS))
-    return f"SELECT {columns} FROM {_table(definition)} FINAL WHERE generation = {{generation:String}}"
+    return f"SELECT {columns} FROM {_table(definition)} FINAL WHERE {stated_as(definition.name)}"
 
 
 def _as_stated(rows: Iterable[Sequence[Any]]) -> list[StatedPair]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.definition.indicators import UNRESOLVED
 from sinks.clickhouse import sql
-from sinks.clickhouse.former_signals import stated_generations
+from sinks.clickhouse.former_signals import stated_as, stated_generations
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.lists import read_list
@@ -198,7 +198,7 @@ def _stated(client: Client, definition: RegistryDefinition, where: str, signal: 
     columns = ", ".join(sql.identifier(name) for name in (*_SCALARS, *_PARTS))
     found = client.rows(
         f"SELECT {columns} FROM {sql.table(sql.database_of(definition.name), 'signals')} FINAL "
-        f"WHERE generation = {{generation:String}} {where} "
+        f"WHERE {stated_as(definition.name)} {where} "
         "ORDER BY through DESC, message DESC LIMIT 1 BY monitor, product, number",
         _asked(definition, signal),
     )
@@ -209,7 +209,7 @@ def _history(registry: str) -> str:
     return (
         "SELECT message, state, level, partition, version, known[-1].observed, known[-1].expected, "
         f"known[-1].statistic FROM {sql.table(sql.database_of(registry), 'signals')} FINAL "
-        "WHERE generation = {generation:String} AND id = {signal:String} ORDER BY through, message"
+        f"WHERE {stated_as(registry)} AND id = {{signal:String}} ORDER BY through, message"
     )
 
 
