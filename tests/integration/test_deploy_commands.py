@@ -227,6 +227,7 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
                 "access_log",
                 "answers",
                 "signal_lives",
+                "changed_by",
             ),
             1,
         )
