@@ -161,7 +161,7 @@ def set_lost_signals_aside(kafka: KafkaConfig, client: Client, registry: str) ->
         DatabaseError: the database does not answer, or refuses.
     """
     stated = [name for name in stated_generations(client, registry) if progress(client, registry, name)]
-    lost = [name for name in stated if not _keeps_anything(kafka, registry, name)]
+    lost = [name for name in stated if not keeps_anything(kafka, registry, name)]
     former = {name: set_signals_aside(client, registry, name) for name in lost}
     return {name: kept_as for name, kept_as in former.items() if kept_as is not None}
 
@@ -175,7 +175,7 @@ def begin_surveillance(settings: Settings, registry: str, generation: str) -> No
         DatabaseError: the database does not answer, or refuses; it is asked only where nothing is kept.
     """
     kafka = settings.kafka_config()
-    if not settings.clickhouse_url or _keeps_anything(kafka, registry, generation):
+    if not settings.clickhouse_url or keeps_anything(kafka, registry, generation):
         return
     topic = topics.signals(registry)
     if _has_signals(kafka, topic, generation) and not _catches_up(
@@ -189,7 +189,12 @@ def begin_surveillance(settings: Settings, registry: str, generation: str) -> No
         set_signals_aside(client, registry, generation)
 
 
-def _keeps_anything(kafka: KafkaConfig, registry: str, generation: str) -> bool:
+def keeps_anything(kafka: KafkaConfig, registry: str, generation: str) -> bool:
+    """Whether a generation's surveillance has kept anything.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
     return any(ends_of(kafka, (surveillance_changelog(registry, generation),)).values())
 
 

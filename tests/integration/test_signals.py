@@ -10,6 +10,7 @@ import random
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import fastavro
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -19,11 +20,13 @@ from deploy.cli import signals as signals_room
 from deploy.demo.live_signals import signals_told
 from deploy.settings import SettingsError
 from schemas import topics
+from schemas.codec import encode_event
 from sinks.clickhouse import sql
+from sinks.clickhouse.backup import BackupError, export, import_export
 from sinks.clickhouse.former_signals import present_life, set_signals_aside, stated_generations
 from sinks.clickhouse.migrations.plan import apply, revert
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
-from sinks.clickhouse.queries.reviews import read_follow_up, read_subjects
+from sinks.clickhouse.queries.reviews import read_decisions, read_follow_up, read_subjects
 from sinks.clickhouse.queries.signals import read_signal, read_signals, standing_of
 from sinks.clickhouse.queries.standing import last_stated
 from streams.surveillance.declared import watched_by
@@ -32,6 +35,7 @@ from streams.surveillance.signals import Version
 from streams.surveillance.watch import Told, Watch
 from tests.deploy_support import forget_settings, logs_as_they_were
 from tests.derived_support import MONITORS, Register, cell, derived_registry, exposure, load, made, write
+from tests.review_support import decided, moment
 from tests.support import wait_for
 from tests.unit.test_surveillance_interop import _EXPECTED, history
 from tests.unit.test_surveillance_message import EPOCH, reported
@@ -270,6 +274,46 @@ def test_a_lost_database_knows_by_the_messages_alone_which_life_stands(
     client.command(f"TRUNCATE TABLE {sql.table(sql.database_of(registry.name), 'signal_lives')}")
     assert [(one.level, one.message) for one in read_signals(client, registry).signals] == [("watch", 1)]
     assert set_signals_aside(client, registry.name, registry.generation) == f"{registry.generation}.1"
+
+
+def test_signals_and_reviews_come_back_from_a_folder_into_a_new_database(
+    client: Client, registry: RegistryDefinition, tmp_path: Path
+) -> None:
+    """Topics forget them after 30 days; nothing makes anew when a signal was raised, and what was said of it."""
+    name, told = registry.name, Told1970(registry)
+    told.retract("r11")
+    put(client, registry, told.messages)
+    former = set_signals_aside(client, name, registry.generation)
+    put(client, registry, Told1970(registry, life=1).messages[:2])
+    decision = decided(1, "confirmed", about="flat_cup/INTEROP/0", product="INTEROP", group="flat_cup", reason="seen")
+    again = {**decision, "state": "closed", "said_at": moment("2024-07-01")}  # of an id the first message counts
+    said = [
+        (topics.reviews(name), encode_event("review", {"registry": name, "epoch": 1, **one}))
+        for one in (decision, again)
+    ]
+    load(client, registry, said)
+
+    def read() -> list[object]:
+        signals = [read_signal(client, registry, "INTEROP", of=of) for of in (None, former)]
+        return [*signals, read_decisions(client, name), stated_generations(client, name)]
+
+    before = read()
+    files = export(client, name, tmp_path / "kept")
+    assert [(one.table, one.rows) for one in files] == [("signals", 10), ("signal_lives", 1), ("reviews", 1)]
+    with (tmp_path / "kept" / "signals.avro").open("rb") as file:
+        assert {one["id"] for one in fastavro.reader(file)} == {"flat_cup/INTEROP/0"}  # type: ignore[index, call-overload]
+    for one in files:
+        client.command(f"TRUNCATE TABLE {sql.table(sql.database_of(name), one.table)}")
+    assert read_signals(client, registry).signals == []
+    for _ in range(2):  # again changes nothing
+        assert import_export(client, name, tmp_path / "kept") == {"signals": 10, "signal_lives": 1, "reviews": 1}
+        assert read() == before
+    load(client, registry, said)  # what the topic still has
+    assert read() == before
+    manifest = tmp_path / "kept" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"reviews"', '"reviewz"'))
+    with pytest.raises(BackupError, match="speaks of reviewz, which is not known here"):
+        import_export(client, name, tmp_path / "kept")
 
 
 def test_back_before_lives_were_told_and_forth_again_no_history_is_mixed(

@@ -231,6 +231,18 @@ def read_decisions(client: Client, registry: str, about: str | None = None) -> l
     return [Decision(*(*row, moment.replace(tzinfo=UTC))) for *row, moment in rows]
 
 
+def read_verdicts(client: Client, registry: str) -> list[tuple[str, str, str]]:
+    """Every decision, those of a monitor in the order they came: its id, what it is about, its state.
+
+    Raises:
+        DatabaseError: the database does not answer, or is not migrated.
+    """
+    rows = client.rows(
+        f"SELECT id, about, state FROM {_reviews(registry)} FINAL WHERE kind = '{DECISION}' ORDER BY `group`, version"
+    )
+    return [(name, about, state) for name, about, state in rows]
+
+
 def read_answers(client: Client, registry: str, about: str | None = None, company: str | None = None) -> list[Answer]:
     """Every answer of companies, or those about one signal, or of one company by its code; in the order they came.
 
