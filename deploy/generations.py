@@ -161,8 +161,9 @@ def set_lost_signals_aside(kafka: KafkaConfig, client: Client, registry: str) ->
         DatabaseError: the database does not answer, or refuses.
     """
     stated = [name for name in stated_generations(client, registry) if progress(client, registry, name)]
-    lost = [name for name in stated if not _keeps_anything(kafka, registry, name)]
-    return {name: set_signals_aside(client, registry, name) for name in lost}
+    lost = [name for name in stated if not keeps_anything(kafka, registry, name)]
+    former = {name: set_signals_aside(client, registry, name) for name in lost}
+    return {name: kept_as for name, kept_as in former.items() if kept_as is not None}
 
 
 def begin_surveillance(settings: Settings, registry: str, generation: str) -> None:
@@ -174,7 +175,7 @@ def begin_surveillance(settings: Settings, registry: str, generation: str) -> No
         DatabaseError: the database does not answer, or refuses; it is asked only where nothing is kept.
     """
     kafka = settings.kafka_config()
-    if not settings.clickhouse_url or _keeps_anything(kafka, registry, generation):
+    if not settings.clickhouse_url or keeps_anything(kafka, registry, generation):
         return
     topic = topics.signals(registry)
     if _has_signals(kafka, topic, generation) and not _catches_up(
@@ -185,11 +186,15 @@ def begin_surveillance(settings: Settings, registry: str, generation: str) -> No
             "aside, but not all are in the database yet: see that `guldadra load` runs, then start this again"
         )
     with settings.clickhouse() as client:
-        if generation in stated_generations(client, registry):
-            set_signals_aside(client, registry, generation)
+        set_signals_aside(client, registry, generation)
 
 
-def _keeps_anything(kafka: KafkaConfig, registry: str, generation: str) -> bool:
+def keeps_anything(kafka: KafkaConfig, registry: str, generation: str) -> bool:
+    """Whether a generation's surveillance has kept anything.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
     return any(ends_of(kafka, (surveillance_changelog(registry, generation),)).values())
 
 

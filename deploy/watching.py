@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from deploy.certificates import certificates_of
-from deploy.generations import begin_surveillance
+from deploy.generations import begin_surveillance, keeps_anything
 from deploy.logbook import make_changelog
 from deploy.processing import worker_of
 from deploy.settings import SettingsError
 from schemas.topics import surveillance_changelog
+from sinks.clickhouse.errors import DatabaseError
+from sinks.clickhouse.former_signals import present_life
+from sinks.clickhouse.queries.reviews import read_verdicts
 from sinks.clickhouse.queries.standing import read_told
 from streams.confirmed import ConfirmedReader
 from streams.surveillance.bins import Exposure
@@ -42,7 +45,8 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
             the database yet.
         SettingsError: no broker is set, the registry has no monitors, or one or its certificate is not as it must be.
         KafkaException: the broker does not answer, or the topic of reviews is missing.
-        DatabaseError: there is nothing kept, and the database does not answer whether there are former signals.
+        DatabaseError: there is nothing kept, and the database does not answer whether there are former signals, and
+            what was said of them.
     """
     try:
         monitors: dict[str, Watched | WatchedPairs] = {**watched_by(definition), **pairs_watched_by(definition)}
@@ -61,7 +65,7 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
     kafka = settings.kafka_config()
     make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))
     begin_surveillance(settings, definition.name, definition.generation)
-    reviews = ConfirmedReader(kafka, definition.name)
+    reviews = ConfirmedReader(kafka, definition.name, _said_before(settings, definition))
 
     def archive(group: str) -> Iterator[Archived]:
         with settings.clickhouse() as client:
@@ -71,5 +75,30 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
             with_strata = exposure._replace(by=tuple(exposure.by))
             yield Archived(group, partition, version, patient, registration_id, with_strata)
 
-    work = Surveillance(definition.name, definition.generation, monitors, reviews.said, archive)
+    def life() -> int:
+        if not settings.clickhouse_url:
+            return 0
+        with settings.clickhouse() as client:
+            return present_life(client, definition.name, definition.generation)
+
+    work = Surveillance(definition.name, definition.generation, monitors, reviews.said, archive, life=life)
     return worker_of(settings, work)
+
+
+def _said_before(settings: Settings, definition: RegistryDefinition) -> list[tuple[str, str, str]]:
+    """Decisions of all time, for their topic forgets; whoever has kept anything knows the old ones, and can do without.
+
+    Raises:
+        DatabaseError: nothing is kept, and the database does not answer.
+    """
+    if not settings.clickhouse_url:
+        return []
+    kept = keeps_anything(settings.kafka_config(), definition.name, definition.generation)
+    with settings.clickhouse() as client:
+        try:
+            return read_verdicts(client.with_patience(0.0) if kept else client, definition.name)
+        except DatabaseError as error:
+            if not kept:
+                raise
+            log.warning("what was confirmed long ago is known from what was kept alone", error=str(error))
+            return []

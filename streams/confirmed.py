@@ -13,6 +13,8 @@ from schemas.review import CLOSED, CONFIRMED, DECISION, review_faults, signal_id
 from streams.hearing import Hearer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from streams.control import KafkaConfig
 
 log = structlog.get_logger(__name__)
@@ -21,19 +23,23 @@ _EVENT = "review"
 
 
 class ConfirmedReader:
-    """Follows the reviews of a registry; what was said before the log begins is no news to whoever kept it.
+    """Follows the reviews of a registry, from what was said before its topic begins on.
 
     Args:
         kafka: the clients' settings.
         registry: whose reviews.
+        before: decisions that are known of elsewhere, in the order in which they were said: id, signal and state. The
+            topic forgets, and a product whose signal was confirmed stays nobody's comparator.
 
     Raises:
         KafkaException: the broker does not answer, or has no such topic.
     """
 
-    def __init__(self, kafka: KafkaConfig, registry: str) -> None:
+    def __init__(self, kafka: KafkaConfig, registry: str, before: Iterable[tuple[str, str, str]] = ()) -> None:
         self._said: dict[tuple[str, str], bool] = {}
         self._ids: set[str] = set()
+        for one in before:
+            self._take(*one)
         topic = topics.reviews(registry)
         self._hearer = Hearer(kafka, topic, "guldadra-confirmed", self._hear)
         if not self._hearer.is_there:
@@ -62,9 +68,13 @@ class ConfirmedReader:
         except NotARegistrationError as error:
             log.warning("a message among the reviews is none, left out", error=str(error))
             return
-        signal = signal_id(said["about"])
-        if said["kind"] != DECISION or signal is None or said["id"] in self._ids or review_faults(said):
+        if said["kind"] == DECISION and not review_faults(said):
+            self._take(said["id"], said["about"], said["state"])
+
+    def _take(self, name: str, about: str, state: str) -> None:
+        signal = signal_id(about)
+        if signal is None or name in self._ids:
             return
-        self._ids.add(said["id"])  # of an id the first message counts
-        if said["state"] in (CONFIRMED, CLOSED):
-            self._said[signal.group, signal.product] = said["state"] == CONFIRMED
+        self._ids.add(name)  # of an id the first message counts
+        if state in (CONFIRMED, CLOSED):
+            self._said[signal.group, signal.product] = state == CONFIRMED

@@ -248,7 +248,7 @@ def batches(
     written = []
     if cells is not None:
         written.append((topics.cells(name), encode_event("cell_batch", {**common, "cells": list(cells)})))
-    if changes := list(exposures):
+    if changes := [{"version": version, **one} for one in exposures]:
         batch = encode_event(
             "exposure_batch", {**common, "group": "cup", "after": after, "part": 0, "changes": changes}
         )

@@ -210,7 +210,7 @@ def trace(
     from sinks.clickhouse.generations import readable
     from sinks.clickhouse.queries.carriers import Affected, read_carriers
     from sinks.clickhouse.queries.reviews import find_subject
-    from sinks.clickhouse.queries.signals import alarm_days, read_signal
+    from sinks.clickhouse.queries.signals import read_signal, standing_of
 
     settings = start()
     declared = settings.definitions((registry,))[registry]
@@ -222,7 +222,7 @@ def trace(
         if signal:
             refuse_pair(definition, signal)
             (stated,) = read_signal(client, definition, signal).signals
-            affected = find_subject(client, registry, stated.id, alarm_days([stated])).affected
+            affected = find_subject(client, registry, stated.id, standing_of([stated])).affected
         elif notice:
             affected = find_subject(client, registry, notice).affected
         else:

@@ -160,14 +160,15 @@ def backup(
         str | None, typer.Option("--from", help="Take a backup back instead, from the same places.")
     ] = None,
 ) -> None:
-    """Back up a registry, the archive above all: it is the only long memory.
+    """Back up a registry: what was registered, and what was said and done since.
 
     To File(…), Disk(…) or S3(…), ClickHouse makes the backup itself, of the whole database. To a folder, the
-    archive is written here, a file a partition, with a manifest; form tables are then made of it anew.
+    archive is written here, a file a partition, with a manifest; form tables are then made of it anew. Beside it the
+    histories that nothing makes anew: signals, reviews, what units counted, who read what.
     """
     from deploy.settings import SettingsError
     from sinks.clickhouse.backup import backup as make_backup
-    from sinks.clickhouse.backup import export_archive, import_archive, restore_backup
+    from sinks.clickhouse.backup import export, import_export, restore_backup
 
     settings = start()
     definition = settings.definitions((registry,))[registry]
@@ -183,9 +184,11 @@ def backup(
             restore_backup(client, definition.name, place)
             print(f"{registry}: ClickHouse took {place} back")
         elif to:
-            for file in export_archive(client, definition.name, Path(place)):
-                print(f"{registry}: {Path(place) / file.name}, {file.rows} registrations")
+            for file in export(client, definition.name, Path(place)):
+                what = "registrations" if file.partition is not None else "rows"
+                print(f"{registry}: {Path(place) / file.name}, {file.rows} {what}")
         else:
-            print(
-                f"{registry}: {import_archive(client, definition.name, Path(place))} registrations are in the archive"
-            )
+            held = import_export(client, definition.name, Path(place))
+            print(f"{registry}: {held.pop('archive', 0)} registrations are in the archive")
+            for table, rows in held.items():
+                print(f"{registry}: {rows} rows are in {table}")

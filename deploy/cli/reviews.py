@@ -19,12 +19,11 @@ from deploy.cli.start import start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
 
     from deploy.settings import Settings
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
-    from sinks.clickhouse.queries.reviews import FollowUp, Subject
+    from sinks.clickhouse.queries.reviews import FollowUp, Standing, Subject
     from streams.publish.reviews import Known, Speaker
 
 
@@ -190,8 +189,8 @@ def listed(
     day = until.date() if until else None
     with settings.clickhouse() as client, told_in_words(definition.name):
         name = definition.name
-        alarms = _alarms(client, definition)
-        subjects = [find_subject(client, name, signal, alarms)] if signal else read_subjects(client, name, alarms)
+        standing = _standing(client, definition)
+        subjects = [find_subject(client, name, signal, standing)] if signal else read_subjects(client, name, standing)
         found = [read_follow_up(client, definition, one, until=day, overdue_after=overdue_after) for one in subjects]
         decisions = read_decisions(client, name, subjects[0].about if signal else None)
         notices = {one.id: one for one in read_notices(client, name)}
@@ -310,7 +309,7 @@ def _carriers(settings: Settings, definition: RegistryDefinition, text: str) -> 
     with settings.clickhouse() as client, told_in_words(definition.name):
         if signal_id(text) is not None:
             _see_that_it_was_stated(client, definition, text)
-        subject = find_subject(client, definition.name, text, _alarms(client, definition))
+        subject = find_subject(client, definition.name, text, _standing(client, definition))
         reading = read_carriers(client, readable(client, definition), subject.affected)
     known = [Known(one.patient, one.registration_id, one.unit, one.partition, one.version) for one in reading.carriers]
     return subject, known
@@ -327,13 +326,13 @@ def _see_that_it_was_stated(client: Client, definition: RegistryDefinition, sign
         read_signal(client, definition, signal)
 
 
-def _alarms(client: Client, definition: RegistryDefinition) -> dict[str, date]:
-    from sinks.clickhouse.queries.pair_signals import pair_alarm_days, read_pair_signals
-    from sinks.clickhouse.queries.signals import alarm_days, read_signals
+def _standing(client: Client, definition: RegistryDefinition) -> dict[str, Standing]:
+    from sinks.clickhouse.queries.pair_signals import pair_standing_of, read_pair_signals
+    from sinks.clickhouse.queries.signals import read_signals, standing_of
 
     watched = definition.monitors
-    products = alarm_days(read_signals(client, definition).signals) if watched.monitors else {}
-    pairs = pair_alarm_days(read_pair_signals(client, definition).signals) if watched.disproportionality else {}
+    products = standing_of(read_signals(client, definition).signals) if watched.monitors else {}
+    pairs = pair_standing_of(read_pair_signals(client, definition).signals) if watched.disproportionality else {}
     return products | pairs
 
 

@@ -117,11 +117,11 @@ def _show(client: Client, definition: RegistryDefinition, show: str, of: str | N
     from schemas.company import companies_of
     from sinks.clickhouse.queries.reviews import find_subject, read_answers, read_decisions, read_follow_up
     from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
-    from sinks.clickhouse.queries.signals import alarm_days, read_signal
+    from sinks.clickhouse.queries.signals import read_signal, standing_of
 
     reading = read_signal(client, definition, show, of)
     (signal,) = reading.signals
-    subject = find_subject(client, definition.name, signal.id, alarm_days(reading.signals))
+    subject = find_subject(client, definition.name, signal.id, standing_of(reading.signals))
     follow_up = read_follow_up(client, definition, subject)
     decisions = read_decisions(client, definition.name, signal.id)
     answers = read_answers(client, definition.name, signal.id)

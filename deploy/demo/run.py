@@ -32,7 +32,7 @@ from sinks.clickhouse.queries.compliance import read_compliance
 from sinks.clickhouse.queries.coverage import read_coverage
 from sinks.clickhouse.queries.reviews import find_subject, read_follow_up
 from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
-from sinks.clickhouse.queries.signals import alarm_days, read_signal, read_signals
+from sinks.clickhouse.queries.signals import read_signal, read_signals, standing_of
 from streams.publish.publisher import Publisher
 from streams.publish.run import PublishOptions
 
@@ -241,7 +241,7 @@ def _result(
 
 def _follow_up(client: Client, definition: RegistryDefinition, reading: SignalReading) -> FollowUp:
     (signal,) = reading.signals
-    subject = find_subject(client, definition.name, signal.id, alarm_days(reading.signals))
+    subject = find_subject(client, definition.name, signal.id, standing_of(reading.signals))
     return read_follow_up(client, definition, subject, until=LAST_DAY)
 
 

@@ -1,7 +1,9 @@
-"""Signals of a former life of surveillance: kept as history, apart from those that are stated anew.
+"""Lives of surveillance: signals of a former one are history, apart from those that are stated anew.
 
 Where what surveillance keeps is lost, it begins anew: it counts its messages from one on, and looks at other moments.
-Were they left where they are, its signals would stand beside those of before as if they were one history.
+Did the signals of before stand beside its new ones, they would read as one history. So each message says the life that
+it was stated in, and a new life is written down before it states anything: from then on only its signals stand,
+whatever the loader reads again of those before.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from schemas.version import epoch_and_offset
 from sinks.clickhouse import sql
 
 if TYPE_CHECKING:
@@ -18,11 +19,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_TABLES = {
-    "signals": "(monitor, product, number, through, message)",
-    "pair_signals": "(monitor, drug, reaction, number, through, message)",
-}
-"""The tables of signals, and what tells one message of each from another."""
+_STATED = ("signals", "pair_signals")
 
 
 def stated_generations(client: Client, registry: str) -> dict[str, int]:
@@ -31,61 +28,75 @@ def stated_generations(client: Client, registry: str) -> dict[str, int]:
     Raises:
         DatabaseError: the database does not answer, or is not migrated.
     """
-    every = " UNION ALL ".join(f"SELECT generation, id FROM {_table(registry, name)}" for name in _TABLES)
-    return dict(client.rows(f"SELECT generation, uniqExact(id) FROM ({every}) GROUP BY generation ORDER BY generation"))
+    every = " UNION ALL ".join(f"SELECT generation, life, id FROM {_table(registry, name)}" for name in _STATED)
+    return dict(
+        client.rows(
+            f"SELECT if(life = present, generation, concat(generation, '.', toString(life))) AS name, uniqExact(id) "
+            f"FROM ({every}) AS stated "
+            f"INNER JOIN (SELECT generation, max(life) AS present FROM ({_lives(registry)}) GROUP BY generation) "
+            "AS lives USING (generation) GROUP BY name ORDER BY name"
+        )
+    )
 
 
-def set_signals_aside(client: Client, registry: str, generation: str) -> str:
-    """Let no signal of a former life stand: surveillance states them all again.
+def present_life(client: Client, registry: str, generation: str) -> int:
+    """How many lives of a generation's surveillance there were before the one whose signals stand.
 
-    The history stays in its tables, under a generation of its own; so it is read by `guldadra signals --of`. May be
-    repeated where it broke off.
+    Raises:
+        DatabaseError: the database does not answer, or is not migrated.
+    """
+    found: int = client.rows(f"SELECT {_present(registry)}", {"generation": generation})[0][0]
+    return found
+
+
+def stated_as(registry: str) -> str:
+    """The condition that a row of signals is of what ``{generation:String}`` names: a generation, or a former life."""
+    of_a_life = "splitByChar('.', {generation:String})[1]"
+    return (
+        f"generation IN ({{generation:String}}, {of_a_life}) AND ("
+        f"(generation = {{generation:String}} AND life = {_present(registry)}) "
+        f"OR (concat(generation, '.', toString(life)) = {{generation:String}} "
+        f"AND life < {_present(registry, of_a_life)}))"
+    )
+
+
+def set_signals_aside(client: Client, registry: str, generation: str) -> str | None:
+    """Let no signal of a former life stand: surveillance states them all again, in a life that begins with this.
+
+    Nothing is changed of what was stated: it is read by `guldadra signals --of`. May be repeated, also by several at
+    once: where none stands, no other life begins.
 
     Args:
         client: the way to ClickHouse.
         registry: whose.
-        generation: which signals; there must be some.
+        generation: which signals.
 
     Returns:
-        The name that they stand under now, such as ``22f747d3b8e7.0`` where the last of them was stated in the life 0
-        of the registry's log, or ``22f747d3b8e7.0-2`` where it is the second time in that life.
+        The name that they are read by now, ``22f747d3b8e7.0`` where it was the first life; None where none stood.
 
     Raises:
         DatabaseError: the database does not answer, or refuses.
     """
-    own = f"generation = {sql.text(generation)}"
-    name = _name_for(client, registry, generation, own)
-    for table, _ in _named(registry):
-        # within, for beside the new generation WHERE would mean that
-        client.command(
-            f"INSERT INTO {table} SELECT * REPLACE ({sql.text(name)} AS generation) "
-            f"FROM (SELECT * FROM {table} FINAL WHERE {own})"
-        )
-        client.command(f"ALTER TABLE {table} DELETE WHERE {own} SETTINGS mutations_sync = 2")
+    life = present_life(client, registry, generation)  # first: who begins one meanwhile leaves nothing that stands
+    if generation not in stated_generations(client, registry):
+        return None
+    client.command(
+        f"INSERT INTO {_table(registry, 'signal_lives')} (generation, life) VALUES ({sql.text(generation)}, {life + 1})"
+    )
+    name = f"{generation}.{life}"
     log.warning("signals of a former life set aside", registry=registry, generation=generation, kept_as=name)
     return name
 
 
-def _name_for(client: Client, registry: str, generation: str, own: str) -> str:
-    """The name that a generation's signals get: a new one, or that of before where it was begun and broke off."""
-    every = " UNION ALL ".join(f"SELECT version FROM {table} WHERE {own}" for table, _ in _named(registry))
-    epoch, _ = epoch_and_offset(client.rows(f"SELECT max(version) FROM ({every})")[0][0])
-    kept, times = stated_generations(client, registry), 1
-    name = former = f"{generation}.{epoch}"
-    while name in kept and any(
-        client.rows(
-            f"SELECT count() FROM {table} WHERE {own} AND {message} NOT IN "
-            f"(SELECT {message} FROM {table} WHERE generation = {sql.text(name)})"
-        )[0][0]
-        for table, message in _named(registry)
-    ):
-        times += 1
-        name = f"{former}-{times}"
-    return name
+def _present(registry: str, generation: str = "{generation:String}") -> str:
+    """The life whose signals stand; a database that was lost and loaded again knows it by the messages alone."""
+    return f"(SELECT max(life) FROM ({_lives(registry)}) WHERE generation = {generation})"
 
 
-def _named(registry: str) -> list[tuple[str, str]]:
-    return [(_table(registry, name), message) for name, message in _TABLES.items()]
+def _lives(registry: str) -> str:
+    return " UNION ALL ".join(
+        f"SELECT generation, life FROM {_table(registry, name)}" for name in ("signal_lives", *_STATED)
+    )
 
 
 def _table(registry: str, name: str) -> str:

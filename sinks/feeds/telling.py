@@ -90,7 +90,8 @@ class Telling:
             else:
                 # to whom it was never told, or taken back from, it begins
                 state, data = signal["state"] if is_open else _RAISED, dict(projection)
-            yield from self._told(company, events.SIGNAL + state, signal["id"], at, data, signal["message"])
+            said = (signal["message"], signal["life"]) if signal["life"] else (signal["message"],)
+            yield from self._told(company, events.SIGNAL + state, signal["id"], at, data, *said)
 
     def of_review(self, review: Mapping[str, Any]) -> Iterator[FeedEvent]:
         """What companies are told of a ``Review``: of a carrier nothing, of others' words not by whom or why."""

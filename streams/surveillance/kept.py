@@ -97,8 +97,27 @@ def confirmed_record(monitor: str, label: str, *, confirmed: bool) -> tuple[byte
     return _key("confirmed", monitor, (label,)), _encode(1) if confirmed else None
 
 
+def life_record(life: int) -> tuple[bytes, bytes]:
+    """In which life of surveillance it is kept: how many others were lost before it."""
+    return _LIFE, _encode(life)
+
+
+def life_kept(records: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """The life that records are kept in; None where there are none. Those from before it was told are of the first.
+
+    Raises:
+        msgspec.MsgspecError: the bytes are no record.
+    """
+    found = None
+    for key, value in records:
+        if key == _LIFE:
+            return _decode_number(value)
+        found = 0
+    return found
+
+
 def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
-    """What records hold, by monitor; those of monitors of pairs are left out.
+    """What records hold, by monitor; those of monitors of pairs, and of none, are left out.
 
     Raises:
         msgspec.MsgspecError: the bytes are no record.
@@ -107,7 +126,7 @@ def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
     looks: dict[tuple[str, str], dict[int, Seen]] = {}
     for key, value in records:
         what, monitor, rest = _decode_key(key)
-        if what.startswith(PAIR_KINDS):
+        if what.startswith(PAIR_KINDS) or key == _LIFE:
             continue
         kept = found.setdefault(monitor, Kept())
         if what == "bin":
@@ -132,3 +151,6 @@ def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
 
 def _key(what: str, monitor: str, rest: tuple[object, ...]) -> bytes:
     return _encode((what, monitor, rest))
+
+
+_LIFE = _key("life", "", ())

@@ -18,8 +18,8 @@ _EVENT = "signal"
 _MOST = 500  # of a path in one message: earlier points are in earlier messages, and hindsight can be worked out anew
 
 
-def message_of(registry: str, generation: str, watch: Watch, stated: Stated) -> bytes:
-    """A signal as it was stated, encoded."""
+def message_of(registry: str, generation: str, watch: Watch, stated: Stated, *, life: int = 0) -> bytes:
+    """A signal as it was stated, in which life of surveillance, encoded."""
     signal = stated.signal
     return encode_event(
         _EVENT,
@@ -55,6 +55,7 @@ def message_of(registry: str, generation: str, watch: Watch, stated: Stated) -> 
             "lot": signal.subject.lot,
             "unit": signal.subject.name if signal.subject.kind == "unit" else "",
             "by_product": [one._asdict() for one in signal.beside.products],
+            "life": life,
         },
     )
 

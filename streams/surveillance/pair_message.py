@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PAIR_EVENT = "pair_signal"
 
 
-def pair_message_of(registry: str, generation: str, stated: PairStated) -> bytes:
-    """A signal as it was stated, encoded."""
+def pair_message_of(registry: str, generation: str, stated: PairStated, *, life: int = 0) -> bytes:
+    """A signal as it was stated, in which life of surveillance, encoded."""
     signal, look = stated.signal, stated.signal.look
     return encode_event(
         PAIR_EVENT,
@@ -46,6 +46,7 @@ def pair_message_of(registry: str, generation: str, stated: PairStated) -> bytes
             "levels": [_level(one) for one in signal.levels],
             "prior": [_prior(signal.prior)],
             "erased": _erased(signal.erased),
+            "life": life,
         },
     )
 

@@ -102,9 +102,9 @@ class PairWatch:
                 writes |= [prior_record(name, self.state.prior)]
         return PairsTaken(writes, tuple(stated))
 
-    def message(self, registry: str, generation: str, stated: PairStated) -> bytes:
-        """A signal as it was stated, encoded."""
-        return pair_message_of(registry, generation, stated)
+    def message(self, registry: str, generation: str, stated: PairStated, *, life: int = 0) -> bytes:
+        """A signal as it was stated, in which life of surveillance, encoded."""
+        return pair_message_of(registry, generation, stated, life=life)
 
     def _state(self, pair: tuple[str, str]) -> PairStated:
         messages = self._messages[pair] = self._messages.get(pair, 0) + 1

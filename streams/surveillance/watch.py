@@ -213,9 +213,9 @@ class Watch:
                 found.update(products)
         return frozenset(found)
 
-    def message(self, registry: str, generation: str, stated: Stated) -> bytes:
-        """A signal as it was stated, encoded."""
-        return message_of(registry, generation, self, stated)
+    def message(self, registry: str, generation: str, stated: Stated, *, life: int = 0) -> bytes:
+        """A signal as it was stated, in which life of surveillance, encoded."""
+        return message_of(registry, generation, self, stated, life=life)
 
     def _state(self, signal: Signal) -> Stated:
         messages = self._messages[signal.product] = self._messages.get(signal.product, 0) + 1

@@ -16,7 +16,7 @@ from streams.publish.partition import partitions_of
 from streams.step import Output, Step
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.following import CannotGoOnError, Part
-from streams.surveillance.kept import sorted_out
+from streams.surveillance.kept import life_kept, life_record, sorted_out
 from streams.surveillance.pair_watch import PairWatch, WatchedPairs
 from streams.surveillance.pairs_kept import pairs_sorted_out
 from streams.surveillance.signals import Version
@@ -59,6 +59,8 @@ class Surveillance:
         said: by monitor and product, whether a signal of it was confirmed, or closed since.
         archive: the exposures of a group that stand, as they were said to be last; may raise anything. None where
             nobody keeps them.
+        life: how many times the generation's surveillance had lost what it kept before it begins; asked where nothing
+            is kept, and may raise anything.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class Surveillance:
         monitors: Mapping[str, Watched | WatchedPairs],
         said: Callable[[], Mapping[tuple[str, str], bool]] = dict,
         archive: Callable[[str], Iterable[Archived]] | None = None,
+        *,
+        life: Callable[[], int] = lambda: 0,
     ) -> None:
         self.name = f"guldadra-surveillance-{registry}-{generation}"
         self.registry = registry
@@ -79,6 +83,8 @@ class Surveillance:
         self._monitors = monitors
         self._said = said
         self._archive = archive
+        self._life = life
+        self._lives: dict[int, int | None] = {}
         self._watches: dict[int, dict[str, Watch | PairWatch]] = {}
 
     def recovered(self, partition: int, kept: Callable[[], Iterator[tuple[bytes, bytes]]]) -> None:
@@ -92,10 +98,12 @@ class Surveillance:
             elif name in products:
                 watches[name] = Watch(watched, products[name])
         self._watches[partition] = watches
+        self._lives[partition] = life_kept(kept())
 
     def released(self, partition: int) -> None:
         """See ``Work``: its monitors are another's now."""
         self._watches.pop(partition, None)
+        self._lives.pop(partition, None)
 
     def decode(self, value: bytes | None) -> Batch:
         """See ``Work``.
@@ -129,6 +137,8 @@ class Surveillance:
         said = self._said()
         writes: dict[bytes, bytes | None] = {}
         outputs = []
+        kept = self._lives.get(partition)
+        life = self._begun() if kept is None else kept
         for name, watched in self._monitors.items():
             told = by_group.get(watched.exposures)
             if told is None:
@@ -138,25 +148,38 @@ class Surveillance:
                 watch = watches[name] = PairWatch(watched) if isinstance(watched, WatchedPairs) else Watch(watched)
             confirmed = {product: on for (of, product), on in said.items() if of == name}
             try:
-                added, stated = self._take(watch, told, confirmed)
+                added, stated = self._take(watch, told, confirmed, life)
             except CannotGoOnError as error:
                 raise FillError(str(error)) from error
             writes |= added
             outputs += [Output(topics.signals(self.registry), name.encode(), value, None) for value in stated]
+        if writes and kept is None:
+            writes |= [life_record(life)]
+            self._lives[partition] = life
         return Step(writes, outputs, after, sum(self.size(batch) for _, batch in messages))
 
+    def _begun(self) -> int:
+        """The life that begins where nothing is kept."""
+        try:
+            return self._life()
+        except Exception as error:
+            raise FillError(
+                f"how often {self.changelog} was lost could not be read from the database: {error}"
+            ) from error
+
     def _take(
-        self, watch: Watch | PairWatch, told: Sequence[Told], confirmed: Mapping[str, bool]
+        self, watch: Watch | PairWatch, told: Sequence[Told], confirmed: Mapping[str, bool], life: int
     ) -> tuple[dict[bytes, bytes | None], list[bytes]]:
         """What to keep of some messages, and the signals to send."""
         stated: list[tuple[Signal | PairSignal, bytes]]
         place = self.registry, self._generation
         if isinstance(watch, PairWatch):
             pairs = watch.take(told, confirmed)
-            writes, stated = pairs.writes, [(one.signal, watch.message(*place, one)) for one in pairs.stated]
+            writes, stated = pairs.writes, [(one.signal, watch.message(*place, one, life=life)) for one in pairs.stated]
         else:
             products = watch.take(told, confirmed)
-            writes, stated = products.writes, [(one.signal, watch.message(*place, one)) for one in products.stated]
+            writes = products.writes
+            stated = [(one.signal, watch.message(*place, one, life=life)) for one in products.stated]
         for signal, _ in stated:
             log.warning("signal", id=signal.id, state=signal.state, reached=signal.level, cause=signal.cause)
         return writes, [value for _, value in stated]

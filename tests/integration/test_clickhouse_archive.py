@@ -13,7 +13,7 @@ from schemas import topics
 from schemas.version import OffsetRange, version_of
 from sinks.clickhouse import sql
 from sinks.clickhouse.archive import Archived, counts, duplicates_in, highest_epoch, read_archive
-from sinks.clickhouse.backup import BackupError, backup, export_archive, import_archive, restore_backup
+from sinks.clickhouse.backup import BackupError, backup, export, import_export, restore_backup
 from sinks.clickhouse.restore import RestoreError, restore
 from sinks.clickhouse.status import PartitionStatus, partition_status
 from tests.clickhouse_support import SUBMITTED_AT, AcceptedLog, insert, migrated, receipt
@@ -154,7 +154,7 @@ def test_an_exported_archive_can_be_read_by_anybody_and_imported(client: Client,
     logs = two_partitions(definition)
     for log in logs:
         insert(client, definition, log.batch())
-    files = export_archive(client, definition.name, tmp_path / "export")
+    files = export(client, definition.name, tmp_path / "export")
     assert [(one.name, one.rows, one.highest_version) for one in files] == [
         ("archive-0000.avro", 6, version_of(1, 4)),
         ("archive-0003.avro", 3, version_of(1, 9)),
@@ -163,12 +163,12 @@ def test_an_exported_archive_can_be_read_by_anybody_and_imported(client: Client,
         records = list(fastavro.reader(file))
     assert [record["payload"] for record in records] == [one["payload"] for one in logs[2].registrations]  # type: ignore[index, call-overload]
     with pytest.raises(BackupError, match="is not empty"):
-        export_archive(client, definition.name, tmp_path / "export")
+        export(client, definition.name, tmp_path / "export")
 
     database = sql.identifier(sql.database_of(definition.name))
     client.command(f"TRUNCATE TABLE {database}.archive")
-    assert import_archive(client, definition.name, tmp_path / "export") == 9
-    assert import_archive(client, definition.name, tmp_path / "export") == 9  # again changes nothing
+    assert import_export(client, definition.name, tmp_path / "export") == {"archive": 9}
+    assert import_export(client, definition.name, tmp_path / "export") == {"archive": 9}  # again changes nothing
     assert list(read_archive(client, definition.name)) == expected(*logs)
     assert counts(client, definition).archived == 9
 
@@ -177,19 +177,19 @@ def test_an_exported_archive_can_be_read_by_anybody_and_imported(client: Client,
 def test_an_export_that_is_not_whole_is_refused_before_anything_is_imported(client: Client, tmp_path: Path) -> None:
     definition = migrated(client, "hip")
     insert(client, definition, two_partitions(definition)[0].batch())
-    (one,) = export_archive(client, definition.name, tmp_path)
+    (one,) = export(client, definition.name, tmp_path)
     client.command(f"TRUNCATE TABLE {sql.table(sql.database_of(definition.name), 'archive')}")
     with pytest.raises(BackupError, match=rf"is an export of registry {definition.name}, not of hip"):
-        import_archive(client, "hip", tmp_path)
+        import_export(client, "hip", tmp_path)
     whole = (tmp_path / one.name).read_bytes()
     (tmp_path / one.name).write_bytes(whole[:-1])
     with pytest.raises(BackupError, match="its checksum differs"):
-        import_archive(client, definition.name, tmp_path)
+        import_export(client, definition.name, tmp_path)
     (tmp_path / one.name).unlink()
     with pytest.raises(BackupError, match="No such file"):
-        import_archive(client, definition.name, tmp_path)
+        import_export(client, definition.name, tmp_path)
     with pytest.raises(BackupError, match="is no whole export"):
-        import_archive(client, definition.name, tmp_path / "elsewhere")
+        import_export(client, definition.name, tmp_path / "elsewhere")
     assert list(read_archive(client, definition.name)) == []
 
 

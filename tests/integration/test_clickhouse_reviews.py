@@ -13,6 +13,7 @@ from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.reviews import (
     Decision,
     FollowUp,
+    Standing,
     Subject,
     UnitProgress,
     find_subject,
@@ -98,11 +99,15 @@ def test_a_signals_history_is_a_log_in_which_the_first_message_of_an_id_counts(
     assert [one.about for one in read_subjects(client, name)] == [SIGNAL, "cup/CUP1/1"]
     # without a day of the alarm the first decision's counts, first as the log has it
     assert find_subject(client, name, SIGNAL) == Subject(SIGNAL, "cup", "CUP1", opened_on=ALARM)
-    alarms = {SIGNAL: date(2024, 4, 1), "cup/CUP2/0": date(2024, 4, 2)}
-    assert find_subject(client, name, SIGNAL, alarms).opened_on == date(2024, 4, 1)
-    assert [(one.about, one.opened_on) for one in read_subjects(client, name, alarms)] == [
+    standing = {
+        SIGNAL: Standing(date(2024, 4, 1), withdrawn=False), "cup/CUP2/0": Standing(date(2024, 4, 2), withdrawn=True),
+        "cup/CUP3/0": Standing(None, withdrawn=False),  # at watch, and nobody has said a word
+    }  # fmt: skip
+    assert find_subject(client, name, SIGNAL, standing).opened_on == date(2024, 4, 1)
+    assert [(one.about, one.opened_on) for one in read_subjects(client, name, standing)] == [
         (SIGNAL, date(2024, 4, 1)), ("cup/CUP1/1", ALARM), ("cup/CUP2/0", date(2024, 4, 2)),
     ]  # fmt: skip
+    assert [one.about for one in read_subjects(client, name, standing) if one.withdrawn] == ["cup/CUP2/0"]
 
 
 def test_how_far_each_unit_is_with_its_carriers(client: Client, registry: RegistryDefinition) -> None:

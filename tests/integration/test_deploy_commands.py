@@ -227,6 +227,8 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
                 "signal_subjects",
                 "access_log",
                 "answers",
+                "signal_lives",
+                "changed_by",
                 "reports",
             ),
             1,

@@ -21,7 +21,7 @@ from sinks.clickhouse.former_signals import set_signals_aside
 from sinks.clickhouse.generations import keep_definitions
 from sinks.clickhouse.migrations.plan import apply
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
-from sinks.clickhouse.queries.pair_signals import pair_alarm_days, read_pair_signal, read_pair_signals
+from sinks.clickhouse.queries.pair_signals import pair_standing_of, read_pair_signal, read_pair_signals
 from sinks.clickhouse.queries.signals import read_signals
 from streams.publish.errors import InputError
 from streams.publish.reviews import about_signal
@@ -122,7 +122,11 @@ def test_signals_are_read_as_they_were_stated(client: Client, definition: Regist
     assert hidden.prior[0]["basis"] == "few"
     # the alarms first, then by EB05
     assert [one.level for one in reading.signals] == sorted(one.level for one in reading.signals)
-    assert pair_alarm_days(reading.signals).keys() == {one.id for one in reading.signals if one.level == "alarm"}
+    standing = pair_standing_of(reading.signals)
+    assert {name for name, one in standing.items() if one.alarm_on} == {
+        one.id for one in reading.signals if one.level == "alarm"
+    }
+    assert not any(one.withdrawn for one in standing.values())
 
 
 def test_every_message_is_history_and_a_replay_changes_nothing(client: Client, definition: RegistryDefinition) -> None:

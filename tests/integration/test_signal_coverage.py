@@ -17,7 +17,7 @@ from schemas.definition.coverage import Coverage
 from sinks.clickhouse.queries.coverage_shares import Bounds
 from sinks.clickhouse.queries.reviews import find_subject, read_follow_up
 from sinks.clickhouse.queries.signal_coverage import main_definition, read_signal_coverage
-from sinks.clickhouse.queries.signals import alarm_days, read_signal
+from sinks.clickhouse.queries.signals import read_signal, standing_of
 from tests.derived_support import MONITORS, Register, cell, days, derived_registry, exposure, load, made, write
 from tests.integration.test_signals import WATCHED, Told1970, put
 
@@ -79,7 +79,7 @@ def shown(client: Client, definition: RegistryDefinition, reading: SignalReading
     """Both tables as they are printed."""
     coverage = read_signal_coverage(client, definition, reading.signals, until=UNTIL)
     (signal,) = reading.signals
-    subject = find_subject(client, definition.name, signal.id, alarm_days(reading.signals))
+    subject = find_subject(client, definition.name, signal.id, standing_of(reading.signals))
     follow_up = read_follow_up(client, definition, subject)
     console = Console(width=200)
     with console.capture() as captured:

@@ -10,6 +10,7 @@ import random
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import fastavro
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -19,16 +20,22 @@ from deploy.cli import signals as signals_room
 from deploy.demo.live_signals import signals_told
 from deploy.settings import SettingsError
 from schemas import topics
+from schemas.codec import encode_event
 from sinks.clickhouse import sql
-from sinks.clickhouse.former_signals import set_signals_aside, stated_generations
+from sinks.clickhouse.backup import BackupError, export, import_export
+from sinks.clickhouse.former_signals import present_life, set_signals_aside, stated_generations
+from sinks.clickhouse.migrations.plan import apply, revert
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
-from sinks.clickhouse.queries.signals import read_signal, read_signals
+from sinks.clickhouse.queries.reviews import read_decisions, read_follow_up, read_subjects
+from sinks.clickhouse.queries.signals import read_signal, read_signals, standing_of
+from sinks.clickhouse.queries.standing import last_stated
 from streams.surveillance.declared import watched_by
 from streams.surveillance.message import message_of
 from streams.surveillance.signals import Version
 from streams.surveillance.watch import Told, Watch
 from tests.deploy_support import forget_settings, logs_as_they_were
 from tests.derived_support import MONITORS, Register, cell, derived_registry, exposure, load, made, write
+from tests.review_support import decided, moment
 from tests.support import wait_for
 from tests.unit.test_surveillance_interop import _EXPECTED, history
 from tests.unit.test_surveillance_message import EPOCH, reported
@@ -63,8 +70,9 @@ def registry(client: Client, tmp_path: Path) -> RegistryDefinition:
 class Told1970:
     """A watch of the registry's that is told the Inter-op history, and all its statements as messages."""
 
-    def __init__(self, definition: RegistryDefinition) -> None:
+    def __init__(self, definition: RegistryDefinition, *, life: int = 0) -> None:
         self._definition = definition
+        self._life = life
         self.watch = Watch(watched_by(definition)["flat_cup"])
         self.messages: list[bytes] = []
         self.last: dict[str, Change] = {}
@@ -78,7 +86,7 @@ class Told1970:
         self.last |= {one.registration_id: one for one in changes}
         stated = self.watch.take([Told(Version(3, self._version), changes)]).stated
         name, generation = self._definition.name, self._definition.generation
-        self.messages += [message_of(name, generation, self.watch, one) for one in stated]
+        self.messages += [message_of(name, generation, self.watch, one, life=self._life) for one in stated]
         return list(stated)
 
     def retract(self, *names: str) -> list[Stated]:
@@ -207,25 +215,117 @@ def test_signals_of_a_former_life_are_set_aside_and_stay_readable(client: Client
     put(client, registry, told.messages[:5])
     before = read_signal(client, registry, "INTEROP")
     former = set_signals_aside(client, registry.name, generation)
-    assert former == f"{generation}.{EPOCH >> 48}"
+    assert former == f"{generation}.0"
+    assert set_signals_aside(client, registry.name, generation) is None  # there are none any more
     assert read_signals(client, registry).signals == []
     assert read_signals(client, registry).elsewhere == {former: 1}
     then = read_signal(client, registry, "INTEROP", of=former)
     assert (then.generation, then.signals, then.history) == (former, before.signals, before.history)
 
-    put(client, registry, told.messages[2:])  # stated anew, and what is of both lives is in neither twice
-    assert [one.message for one in read_signal(client, registry, "INTEROP").history] == [3, 4, 5, 6, 7]
+    again = Told1970(registry, life=1)
+    put(client, registry, again.messages)
+    assert [one.message for one in read_signal(client, registry, "INTEROP").history] == [*range(1, 8)]
     second = set_signals_aside(client, registry.name, generation)
-    assert second == f"{former}-2"
-    assert [one.message for one in read_signal(client, registry, "INTEROP", of=second).history] == [3, 4, 5, 6, 7]
+    assert second == f"{generation}.1"
+    assert [one.message for one in read_signal(client, registry, "INTEROP", of=second).history] == [*range(1, 8)]
     assert read_signal(client, registry, "INTEROP", of=former).history == before.history
-
-    # one that was begun and broke off before what it copied was deleted
-    put(client, registry, told.messages[2:])
-    assert set_signals_aside(client, registry.name, generation) == second
+    assert present_life(client, registry.name, generation) == 2
     assert stated_generations(client, registry.name) == {former: 1, second: 1}
     with pytest.raises(CannotBeReadError, match=f"were stated of nobody; there are those of {former}, {second}"):
         read_signals(client, registry, of="nobody")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_the_loader_reads_again_a_former_life_does_not_come_back(
+    client: Client, registry: RegistryDefinition, seed: int
+) -> None:
+    """The topic keeps what a former life stated for 30 days; the new one has got to watch alone so far."""
+    former, new = Told1970(registry), Told1970(registry, life=1)
+    put(client, registry, former.messages)
+    name = set_signals_aside(client, registry.name, registry.generation)
+    put(client, registry, new.messages[:1])
+    was = read_signal(client, registry, "INTEROP", of=name)
+    assert [(one.level, one.message) for one in read_signals(client, registry).signals] == [("watch", 1)]
+
+    rewound = [*former.messages, *new.messages[:1]]
+    random.Random(seed).shuffle(rewound)
+    for number in range(0, len(rewound), 3):
+        put(client, registry, rewound[number : number + 3])
+    now = read_signal(client, registry, "INTEROP")
+    assert [(one.level, one.message) for one in now.signals] == [("watch", 1)]
+    assert [one.message for one in now.history] == [1]
+    assert {one.message for one in last_stated(client, *of_flat_cup(registry), pairs=False).values()} == {1}
+    assert read_signals(client, registry).elsewhere == {name: 1}
+    then = read_signal(client, registry, "INTEROP", of=name)
+    assert (then.signals, then.history) == (was.signals, was.history)
+    assert [one.message for one in then.history] == [*range(1, 8)]
+
+
+def of_flat_cup(definition: RegistryDefinition) -> tuple[str, str, str]:
+    return definition.name, definition.generation, "flat_cup"
+
+
+def test_a_lost_database_knows_by_the_messages_alone_which_life_stands(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    put(client, registry, Told1970(registry).messages)
+    set_signals_aside(client, registry.name, registry.generation)
+    put(client, registry, Told1970(registry, life=1).messages[:1])
+    client.command(f"TRUNCATE TABLE {sql.table(sql.database_of(registry.name), 'signal_lives')}")
+    assert [(one.level, one.message) for one in read_signals(client, registry).signals] == [("watch", 1)]
+    assert set_signals_aside(client, registry.name, registry.generation) == f"{registry.generation}.1"
+
+
+def test_signals_and_reviews_come_back_from_a_folder_into_a_new_database(
+    client: Client, registry: RegistryDefinition, tmp_path: Path
+) -> None:
+    """Topics forget them after 30 days; nothing makes anew when a signal was raised, and what was said of it."""
+    name, told = registry.name, Told1970(registry)
+    told.retract("r11")
+    put(client, registry, told.messages)
+    former = set_signals_aside(client, name, registry.generation)
+    put(client, registry, Told1970(registry, life=1).messages[:2])
+    decision = decided(1, "confirmed", about="flat_cup/INTEROP/0", product="INTEROP", group="flat_cup", reason="seen")
+    again = {**decision, "state": "closed", "said_at": moment("2024-07-01")}  # of an id the first message counts
+    said = [
+        (topics.reviews(name), encode_event("review", {"registry": name, "epoch": 1, **one}))
+        for one in (decision, again)
+    ]
+    load(client, registry, said)
+
+    def read() -> list[object]:
+        signals = [read_signal(client, registry, "INTEROP", of=of) for of in (None, former)]
+        return [*signals, read_decisions(client, name), stated_generations(client, name)]
+
+    before = read()
+    files = export(client, name, tmp_path / "kept")
+    assert [(one.table, one.rows) for one in files] == [("signals", 10), ("signal_lives", 1), ("reviews", 1)]
+    with (tmp_path / "kept" / "signals.avro").open("rb") as file:
+        assert {one["id"] for one in fastavro.reader(file)} == {"flat_cup/INTEROP/0"}  # type: ignore[index, call-overload]
+    for one in files:
+        client.command(f"TRUNCATE TABLE {sql.table(sql.database_of(name), one.table)}")
+    assert read_signals(client, registry).signals == []
+    for _ in range(2):  # again changes nothing
+        assert import_export(client, name, tmp_path / "kept") == {"signals": 10, "signal_lives": 1, "reviews": 1}
+        assert read() == before
+    load(client, registry, said)  # what the topic still has
+    assert read() == before
+    manifest = tmp_path / "kept" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"reviews"', '"reviewz"'))
+    with pytest.raises(BackupError, match="speaks of reviewz, which is not known here"):
+        import_export(client, name, tmp_path / "kept")
+
+
+def test_back_before_lives_were_told_and_forth_again_no_history_is_mixed(
+    client: Client, registry: RegistryDefinition
+) -> None:
+    put(client, registry, Told1970(registry).messages)
+    name = set_signals_aside(client, registry.name, registry.generation)
+    put(client, registry, Told1970(registry, life=1).messages[:1])
+    before = [read_signal(client, registry, "INTEROP", of=of) for of in (None, name)]
+    revert(client, registry.name, 16, allow_data_loss=True)
+    apply(client, {registry.name: registry})
+    assert [read_signal(client, registry, "INTEROP", of=of) for of in (None, name)] == before
 
 
 def test_signals_are_told_as_they_come_also_where_one_was_raised_and_updated_between_two_looks(
@@ -272,9 +372,9 @@ def guldadra(
     return run
 
 
-def filled(client: Client, definition: RegistryDefinition) -> None:
+def filled(client: Client, definition: RegistryDefinition, told: Told1970 | None = None) -> None:
     """The Inter-op signal, two who carry the cup at U1, one at U2, and one from whom it was taken out."""
-    put(client, definition, Told1970(definition).messages)
+    put(client, definition, (told or Told1970(definition)).messages)
     register = Register(definition)
     register.operated("k1-anna", "a", "1970-12-31")
     register.load(client)
@@ -283,6 +383,28 @@ def filled(client: Client, definition: RegistryDefinition) -> None:
     elsewhere = exposure("r3", "1970-02-01", product="INTEROP", unit="U2")
     taken_out = exposure("r6", "1970-02-06", "1970-05-22", product="INTEROP", **gone)
     write(client, definition, 4, exposures=[*carrying, elsewhere, taken_out])
+
+
+def test_with_a_signal_that_is_withdrawn_no_clinic_is_overdue_and_its_list_stays(
+    client: Client, registry: RegistryDefinition, guldadra: Command
+) -> None:
+    told = Told1970(registry)
+    filled(client, registry, told)
+
+    def followed() -> list[tuple[str, int, int]]:
+        """Of all signals and notices: who carries it, and who should have been called two years later."""
+        standing = standing_of(read_signals(client, registry).signals)
+        (one,) = read_subjects(client, registry.name, standing)
+        found = read_follow_up(client, registry, one, until=date(1972, 1, 1))
+        assert found.subject.opened_on == day(161)
+        return [(one.unit, one.persons, one.overdue) for one in found.units]
+
+    assert followed() == [("U1", 2, 2), ("U2", 1, 1)]
+    assert [one.signal.state for one in told.retract("r11", "r15", "r20", "r6")] == ["withdrawn"]
+    put(client, registry, told.messages)
+    assert followed() == [("U1", 2, 0), ("U2", 1, 0)]
+    (shown,) = json.loads(guldadra("signals", registry.name, "--show", "INTEROP", "--json").stdout)["signals"]
+    assert shown["state"] == "withdrawn"
 
 
 def test_former_signals_are_named_and_shown(client: Client, registry: RegistryDefinition, guldadra: Command) -> None:

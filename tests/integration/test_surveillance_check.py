@@ -18,6 +18,7 @@ from deploy.surveillance_check import MonitorAccount, check_surveillance
 from schemas import topics
 from schemas.codec import encode_event
 from sinks.clickhouse import sql
+from sinks.clickhouse.former_signals import present_life
 from sinks.clickhouse.queries.standing import last_stated
 from streams.surveillance.declared import watched_by
 from streams.worker.surveillance import Surveillance
@@ -53,11 +54,14 @@ class Site:
         self.definition: RegistryDefinition = made(client, derived_registry(folder, monitors=MONITORS + WATCHED))
         name = self.definition.name
         make_log(kafka, self.definition, partitions=PARTITIONS)
-        changelog = topics.surveillance_changelog(name, self.definition.generation)
-        make_worker_topic(kafka, changelog, PARTITIONS, topics.changelog_of(changelog, PARTITIONS).config)
+        self.make_changelog()
         self.messages = [
             batch(name, one, self.definition.generation) for one in random_messages(random.Random(2), "cup", 60)
         ]
+
+    def make_changelog(self) -> None:
+        changelog = topics.surveillance_changelog(self.definition.name, self.definition.generation)
+        make_worker_topic(self.kafka, changelog, PARTITIONS, topics.changelog_of(changelog, PARTITIONS).config)
 
     def tell(self, messages: list[bytes]) -> None:
         """Both, and how far the values are."""
@@ -68,8 +72,11 @@ class Site:
             write(self.client, self.definition, (1 << 48) + 999, cells=[cell("2024-01-01", [1])], partition=partition)
 
     def watch(self) -> None:
-        """Let surveillance take what there is, and load what it states."""
-        work = Surveillance(self.definition.name, self.definition.generation, watched_by(self.definition))
+        """Let surveillance take what there is, and load all that it ever stated."""
+        name, generation = self.definition.name, self.definition.generation
+        work = Surveillance(
+            name, generation, watched_by(self.definition), life=lambda: present_life(self.client, name, generation)
+        )
         worker = Worker(self.kafka, work, WorkerOptions(group=QUICKER, most=1, one_transaction=True))
         with working(worker.run):
             wait_until_caught_up(worker)
@@ -221,10 +228,18 @@ def test_where_what_surveillance_keeps_is_lost_its_signals_are_set_aside(
         begin_surveillance(settings, name, generation)
     loaded_by(site, f"of-{name}-derived")
     begin_surveillance(settings, name, generation)
-    former = f"{generation}.1"  # the submissions of partition 1 are of that life
+    former = f"{generation}.0"
     assert last_stated(site.client, name, generation, "soon", pairs=False) == {}
     assert last_stated(site.client, name, former, "soon", pairs=False) == before
     assert set_lost_signals_aside(site.kafka, site.client, name) == {}  # there are none any more
+
+    site.make_changelog()
+    site.watch()  # which loads what the former life stated once more
+    topic = topics.signals(name)
+    assert {one["life"] for one in read_events(site.kafka, topic, "signal")} == {0, 1}
+    assert last_stated(site.client, name, generation, "soon", pairs=False)
+    assert last_stated(site.client, name, former, "soon", pairs=False) == before
+    assert not any(one.different or one.behind for one in site.check().values())
 
 
 def test_a_registry_that_watches_nothing_has_nothing_to_compare(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import threading
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from schemas.codec import decode_event, decode_event_as_tuples, fingerprint, plain_schema, wire_header
 from streams.surveillance.bins import Change, Exposure
+from streams.surveillance.kept import life_kept, life_record
 from streams.surveillance.signals import Version
 from streams.surveillance.watch import Told, Watch
 from streams.worker.exposures import Batch
@@ -21,7 +24,7 @@ from streams.worker.health import WorkerHealth
 from streams.worker.partition import PartitionRun
 from streams.worker.store import MemoryStore
 from streams.worker.surveillance import Surveillance
-from tests.surveillance_support import MONITORS, watched
+from tests.surveillance_support import MONITORS, batch, random_messages, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +42,8 @@ BATCH = {
         {"patient": "p", "registration_id": "r", "before": [], "after": [STATE], "opted_out": False, "version": 75},
     ],
 }  # fmt: skip
+
+NEW = Change("p", "r", None, Exposure("A", "", "U", "", ("F",), 1_000, None, "", 0, None))
 
 
 def names(record: dict[str, Any]) -> list[str]:
@@ -77,7 +82,7 @@ def test_every_version_is_read_in_the_present_order(version: str, place: tuple[i
 
 
 def test_what_is_known_of_a_partition_is_let_go_with_the_partition() -> None:
-    said = Told(Version(0, 1), [Change("p", "r", None, Exposure("A", "", "U", "", ("F",), 1_000, None, "", 0, None))])
+    said = Told(Version(0, 1), [NEW])
     kept = Watch(watched("cups")).take([said]).writes
     work = Surveillance("hip", "g", MONITORS)
     for partition in (0, 1):
@@ -90,6 +95,41 @@ def test_what_is_known_of_a_partition_is_let_go_with_the_partition() -> None:
     feed.end()
     run.run()
     assert {partition: [*known] for partition, known in work._watches.items()} == {0: ["cup"]}
+
+
+def test_the_life_is_asked_where_nothing_is_kept_and_kept_from_then_on() -> None:
+    asked: list[int] = []
+
+    def life() -> int:
+        asked.append(2)
+        return 2
+
+    def stepped(work: Surveillance, message: bytes) -> tuple[dict[bytes, bytes | None], set[int]]:
+        step = work.step(0, [(0, work.decode(message))], 1, lambda _: [])
+        return step.writes, {decode_event("signal", one.value)["life"] for one in step.outputs}
+
+    told = [batch("hip", one, "g") for one in random_messages(random.Random(2), "cups", 60)]
+    work = Surveillance("hip", "g", MONITORS, life=life)
+    work.recovered(0, lambda: iter(()))
+    writes: dict[bytes, bytes | None] = {}
+    lives: set[int] = set()
+    for one in told:
+        new, said = stepped(work, one)
+        writes, lives = writes | new, lives | said
+    assert lives == {2}, "no signal was raised"
+    assert asked == [2]
+
+    key, _ = life_record(2)
+    older = {name: value for name, value in writes.items() if name != key}  # from before lives were told
+    for kept, wanted in ((writes, 2), (older, 0)):
+        assert life_kept(_records(kept)) == wanted
+        again = Surveillance("hip", "g", MONITORS, life=life)
+        again.recovered(0, partial(_records, kept))
+        new, _ = stepped(again, batch("hip", ("cups", Told(Version(9, 1), [NEW])), "g"))
+        assert new
+        assert key not in new
+    assert asked == [2]
+    assert life_kept([]) is None
 
 
 def _records(kept: dict[bytes, bytes | None]) -> Iterator[tuple[bytes, bytes]]:

@@ -44,7 +44,7 @@ _PLATFORM_TABLES = frozenset(
         "generation_pointer", "generation_definitions",
         "unit_counts", "unit_count_messages", "unit_counts_of_messages",
         "reviews", "review_messages", "reviews_of_messages", "erased_reviews",
-        "migrations", "signals", "pair_signals", "pair_signal_messages", "pair_signals_of_messages",
+        "migrations", "signals", "pair_signals", "pair_signal_messages", "pair_signals_of_messages", "signal_lives",
         "reports", "report_messages", "reports_of_messages",
     }
 )  # fmt: skip

@@ -10,8 +10,10 @@ from schemas.definition.form import CatalogueCodes
 from schemas.definition.monitors import OF
 from schemas.review import signal_id
 from sinks.clickhouse import sql
+from sinks.clickhouse.former_signals import stated_as
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
+from sinks.clickhouse.queries.reviews import Standing
 from sinks.clickhouse.queries.signals import stated_of
 
 if TYPE_CHECKING:
@@ -173,10 +175,13 @@ def read_pair_signal(client: Client, definition: RegistryDefinition, signal: str
     return PairReading(definition.name, definition.generation, through, [one], _as_stated(rows))
 
 
-def pair_alarm_days(signals: Iterable[StatedPair]) -> dict[str, date]:
-    """By signal, the day on which the last report was recorded that its alarm rests on; those without one left out."""
-    levels = ((one.id, level) for one in signals for level in one.levels)
-    return {name: level["known_day"] for name, level in levels if level["level"] == "alarm" and level["known_day"]}
+def pair_standing_of(signals: Iterable[StatedPair]) -> dict[str, Standing]:
+    """By signal, how it stands; its alarm is of the day on which the last report was recorded that it rests on."""
+    return {one.id: Standing(_alarm_on(one), one.state == "withdrawn") for one in signals}
+
+
+def _alarm_on(signal: StatedPair) -> date | None:
+    return next((level["known_day"] for level in signal.levels if level["level"] == "alarm"), None)
 
 
 def _of(client: Client, definition: RegistryDefinition, of: str | None) -> RegistryDefinition:
@@ -194,7 +199,7 @@ def _standing(client: Client, definition: RegistryDefinition) -> list[StatedPair
 
 def _select(definition: RegistryDefinition) -> str:
     columns = ", ".join(map(sql.identifier, _COLUMNS))
-    return f"SELECT {columns} FROM {_table(definition)} FINAL WHERE generation = {{generation:String}}"
+    return f"SELECT {columns} FROM {_table(definition)} FINAL WHERE {stated_as(definition.name)}"
 
 
 def _as_stated(rows: Iterable[Sequence[Any]]) -> list[StatedPair]:

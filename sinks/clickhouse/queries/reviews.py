@@ -3,7 +3,8 @@
 A signal's history is a log: every decision stands, the latest says how it is. Progress counts persons, once in each
 unit that answers for them; of somebody with two of the product the one that lies further behind counts. A unit is
 overdue with those it has not called in so many days since the alarm or the notice, or since the product was put in
-where that was later. No clock is asked: the day is that of the reading of the carriers.
+where that was later; with a signal that was closed, or withdrawn, nobody is overdue any more, though its list stays.
+No clock is asked: the day is that of the reading of the carriers.
 """
 
 from __future__ import annotations
@@ -123,6 +124,18 @@ class Notice:
     said_at: datetime
 
 
+class Standing(NamedTuple):
+    """How a signal stands, as far as its follow-up is concerned.
+
+    Attributes:
+        alarm_on: the last day that was known of when its alarm was raised; None where none was.
+        withdrawn: whether it was taken back.
+    """
+
+    alarm_on: date | None
+    withdrawn: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A signal or a notice, whose carriers are followed up.
@@ -135,6 +148,7 @@ class Subject:
         first_day: only what was put in from this day on.
         last_day: only what was put in until this day.
         opened_on: the day of the alarm or the notice, from which the days are counted.
+        withdrawn: whether it is a signal that was taken back.
     """
 
     about: str
@@ -144,6 +158,7 @@ class Subject:
     first_day: date | None = None
     last_day: date | None = None
     opened_on: date | None = None
+    withdrawn: bool = False
 
     @property
     def affected(self) -> Affected:
@@ -216,6 +231,18 @@ def read_decisions(client: Client, registry: str, about: str | None = None) -> l
     return [Decision(*(*row, moment.replace(tzinfo=UTC))) for *row, moment in rows]
 
 
+def read_verdicts(client: Client, registry: str) -> list[tuple[str, str, str]]:
+    """Every decision, those of a monitor in the order they came: its id, what it is about, its state.
+
+    Raises:
+        DatabaseError: the database does not answer, or is not migrated.
+    """
+    rows = client.rows(
+        f"SELECT id, about, state FROM {_reviews(registry)} FINAL WHERE kind = '{DECISION}' ORDER BY `group`, version"
+    )
+    return [(name, about, state) for name, about, state in rows]
+
+
 def read_answers(client: Client, registry: str, about: str | None = None, company: str | None = None) -> list[Answer]:
     """Every answer of companies, or those about one signal, or of one company by its code; in the order they came.
 
@@ -244,14 +271,14 @@ def read_notices(client: Client, registry: str) -> list[Notice]:
     return [Notice(*(*row, tuple(lots), moment.replace(tzinfo=UTC))) for *row, lots, moment in rows]
 
 
-def find_subject(client: Client, registry: str, text: str, alarms: Mapping[str, date] | None = None) -> Subject:
+def find_subject(client: Client, registry: str, text: str, standing: Mapping[str, Standing] | None = None) -> Subject:
     """The signal or notice that somebody means.
 
     Args:
         client: the way to ClickHouse.
         registry: whose.
         text: a signal (group/product/number), or a notice's id, of which its beginning is enough.
-        alarms: by signal, the day of its alarm; the day of the first decision where it is not among them.
+        standing: how signals stand. The day of one without an alarm is that of the first decision on it.
 
     Raises:
         CannotBeReadError: there is no such notice, or the text is neither.
@@ -259,10 +286,9 @@ def find_subject(client: Client, registry: str, text: str, alarms: Mapping[str, 
     """
     signal = signal_id(text)
     if signal is not None:
-        opened_on = (alarms or {}).get(text) or next(
-            (one.said_at.date() for one in read_decisions(client, registry, text)), None
-        )
-        return Subject(text, signal.group, signal.product, opened_on=opened_on)
+        alarm_on, withdrawn = (standing or {}).get(text) or Standing(None, withdrawn=False)
+        opened_on = alarm_on or next((one.said_at.date() for one in read_decisions(client, registry, text)), None)
+        return Subject(text, signal.group, signal.product, opened_on=opened_on, withdrawn=withdrawn)
     notices = read_notices(client, registry)
     found = [one for one in notices if one.id.startswith(text)] if len(text) >= _SHORTEST_ID else []
     if len(found) != 1:
@@ -281,7 +307,7 @@ def of_notice(notice: Notice) -> Subject:
     )
 
 
-def read_subjects(client: Client, registry: str, alarms: Mapping[str, date] | None = None) -> list[Subject]:
+def read_subjects(client: Client, registry: str, standing: Mapping[str, Standing] | None = None) -> list[Subject]:
     """Every signal that has an alarm or of which the registry or a clinic said anything, and every notice.
 
     What a company answers opens no list.
@@ -289,16 +315,17 @@ def read_subjects(client: Client, registry: str, alarms: Mapping[str, date] | No
     Args:
         client: the way to ClickHouse.
         registry: whose.
-        alarms: by signal, the day of its alarm.
+        standing: how signals stand.
 
     Raises:
         DatabaseError: the database does not answer, or is not migrated.
     """
     text = f"SELECT DISTINCT about FROM {_reviews(registry)} WHERE kind != '{ANSWER}'"
     said = {about for (about,) in client.rows(text)}
-    signals = sorted(about for about in {*said, *(alarms or {})} if not is_notice_id(about))
+    alarms = {about for about, one in (standing or {}).items() if one.alarm_on}
+    signals = sorted(about for about in said | alarms if not is_notice_id(about))
     return [
-        *(find_subject(client, registry, about, alarms) for about in signals),
+        *(find_subject(client, registry, about, standing) for about in signals),
         *(of_notice(one) for one in read_notices(client, registry)),
     ]
 
@@ -329,7 +356,7 @@ def read_follow_up(
     """
     reading = read_carriers(client, definition, subject.affected, unit=unit, until=until)
     latest = next((one.state for one in reversed(read_decisions(client, definition.name, subject.about))), None)
-    opened_on = None if latest == CLOSED else subject.opened_on
+    opened_on = None if latest == CLOSED or subject.withdrawn else subject.opened_on
     return FollowUp(
         subject,
         reading,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.definition.indicators import UNRESOLVED
 from sinks.clickhouse import sql
-from sinks.clickhouse.former_signals import stated_generations
+from sinks.clickhouse.former_signals import stated_as, stated_generations
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
 from sinks.clickhouse.queries.lists import read_list
+from sinks.clickhouse.queries.reviews import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -158,9 +159,13 @@ def read_signal(client: Client, definition: RegistryDefinition, signal: str, of:
     return SignalReading(definition.name, definition.generation, through, [one], history, unresolved)
 
 
-def alarm_days(signals: Iterable[StatedSignal]) -> dict[str, date]:
-    """By signal, the last day that was known of when its alarm was raised; those without an alarm left out."""
-    return {one.id: level["known_day"] for one in signals for level in one.levels if level["level"] == "alarm"}
+def standing_of(signals: Iterable[StatedSignal]) -> dict[str, Standing]:
+    """By signal, how it stands for its follow-up."""
+    return {one.id: Standing(_alarm_on(one), one.state == "withdrawn") for one in signals}
+
+
+def _alarm_on(signal: StatedSignal) -> date | None:
+    return next((level["known_day"] for level in signal.levels if level["level"] == "alarm"), None)
 
 
 def stated_of(client: Client, definition: RegistryDefinition, of: str) -> RegistryDefinition:
@@ -193,7 +198,7 @@ def _stated(client: Client, definition: RegistryDefinition, where: str, signal: 
     columns = ", ".join(sql.identifier(name) for name in (*_SCALARS, *_PARTS))
     found = client.rows(
         f"SELECT {columns} FROM {sql.table(sql.database_of(definition.name), 'signals')} FINAL "
-        f"WHERE generation = {{generation:String}} {where} "
+        f"WHERE {stated_as(definition.name)} {where} "
         "ORDER BY through DESC, message DESC LIMIT 1 BY monitor, product, number",
         _asked(definition, signal),
     )
@@ -204,7 +209,7 @@ def _history(registry: str) -> str:
     return (
         "SELECT message, state, level, partition, version, known[-1].observed, known[-1].expected, "
         f"known[-1].statistic FROM {sql.table(sql.database_of(registry), 'signals')} FINAL "
-        "WHERE generation = {generation:String} AND id = {signal:String} ORDER BY through, message"
+        f"WHERE {stated_as(registry)} AND id = {{signal:String}} ORDER BY through, message"
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.definition.monitors import OF
 from sinks.clickhouse import sql
+from sinks.clickhouse.former_signals import stated_as
 from sinks.clickhouse.migrations.opt_outs import counts
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def last_stated(client: Client, registry: str, generation: str, monitor: str, *,
     product = f"concat(drug, {sql.text(OF)}, reaction) AS product" if pairs else "product"
     found = client.rows(
         f"SELECT {product}, number, message, state, level FROM {table} FINAL "
-        "WHERE generation = {generation:String} AND monitor = {monitor:String} "
+        f"WHERE {stated_as(registry)} AND monitor = {{monitor:String}} "
         "ORDER BY through DESC, message DESC LIMIT 1 BY product",
         {"generation": generation, "monitor": monitor},
     )

@@ -21,7 +21,7 @@ from schemas.review import CARRIER, CHECKED, STATES
 from sinks.clickhouse.generations import readable
 from sinks.clickhouse.queries.lists import read_list
 from sinks.clickhouse.queries.reviews import find_subject, read_decisions, read_follow_up
-from sinks.clickhouse.queries.signals import alarm_days, read_signals
+from sinks.clickhouse.queries.signals import read_signals, standing_of
 from sinks.portal.audit import write_down
 from sinks.portal.guard import AskError, through
 from sinks.portal.pages.pieces import Column, Fact, Field, Form, Link, Option, Page, Section, Table
@@ -72,8 +72,8 @@ def _follow_up(asked: Asked, about: str) -> FollowUp:
     if not about:
         raise AskError(asked.texts("The address names no signal and no notice: about=cup/CUP01/0, say."))
     definition = readable(asked.client, asked.definition)
-    alarms = alarm_days(read_signals(asked.client, definition).signals) if definition.monitors.monitors else {}
-    subject = find_subject(asked.client, definition.name, about, alarms)
+    standing = standing_of(read_signals(asked.client, definition).signals) if definition.monitors.monitors else {}
+    subject = find_subject(asked.client, definition.name, about, standing)
     return read_follow_up(asked.client, definition, subject, unit=asked.unit)
 
 

@@ -18,7 +18,7 @@ from sinks.clickhouse.queries.compliance import read_compliance
 from sinks.clickhouse.queries.indicators import cohorts_of, read_indicators
 from sinks.clickhouse.queries.lists import read_list
 from sinks.clickhouse.queries.reviews import read_follow_up, read_subjects
-from sinks.clickhouse.queries.signals import alarm_days, read_signals
+from sinks.clickhouse.queries.signals import read_signals, standing_of
 from sinks.portal.charts.over_time import control
 from sinks.portal.following import follow
 from sinks.portal.guard import NotFoundError
@@ -88,7 +88,7 @@ def _to_see_to(asked: Asked, definition: RegistryDefinition, home: str) -> Itera
             t.many("%(number)s person", "%(number)s persons", found.persons),
             progress_words(t, found),
             f"{home}/carriers?{urlencode({'about': found.subject.about})}",
-            alarming=bool(found.overdue) or found.number(CHECKED) < found.persons,
+            alarming=not found.subject.withdrawn and found.number(CHECKED) < found.persons,
         )
     for name in (*definition.indicators.lists, UNRESOLVED):
         number = sum(read_list(asked.client, definition, name, unit=asked.unit, limit=0).units.values())
@@ -100,10 +100,10 @@ def own_follow_ups(asked: Asked, definition: RegistryDefinition) -> list[FollowU
     """The signals at alarm and the notices whose carriers the unit answers for."""
     if not definition.monitors.exposures:
         return []
-    alarms = alarm_days(read_signals(asked.client, definition).signals) if definition.monitors.monitors else {}
+    standing = standing_of(read_signals(asked.client, definition).signals) if definition.monitors.monitors else {}
     found = (
         read_follow_up(asked.client, definition, subject, unit=asked.unit)
-        for subject in read_subjects(asked.client, definition.name, alarms)
+        for subject in read_subjects(asked.client, definition.name, standing)
     )
     return [one for one in found if one.persons]
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from sinks.clickhouse.queries.awareness import read_awareness
 from sinks.clickhouse.queries.reviews import find_subject, read_follow_up
-from sinks.clickhouse.queries.signals import alarm_days, read_signal
+from sinks.clickhouse.queries.signals import read_signal, standing_of
 from sinks.portal.access import may
 from sinks.portal.pages.awareness import awareness_table
 from sinks.portal.pages.carriers import progress_words
@@ -41,7 +41,7 @@ def _signal(asked: Asked) -> Page:
     definition = asked.definition
     reading = read_signal(asked.client, definition, asked.one("id"))
     (signal,) = reading.signals
-    subject = find_subject(asked.client, definition.name, signal.id, alarm_days([signal]))
+    subject = find_subject(asked.client, definition.name, signal.id, standing_of([signal]))
     follow_up = read_follow_up(asked.client, definition, subject)
     sections = [
         Section(text=list(_in_words(t, definition, signal, reading)), facts=list(_facts(t, signal, follow_up))),

@@ -1,0 +1,42 @@
+-- Each change says which submission made it. Surveillance goes by that; a row's version stays that of the message, so that
+-- what is said later replaces it. Without the element here no message with it goes in.
+ALTER TABLE $database.exposure_messages
+    MODIFY COLUMN changes Array(Tuple(
+        patient String,
+        registration_id String,
+        before Array(Tuple(
+            product String,
+            lot String,
+            unit String,
+            side String,
+            by Array(String),
+            start Date32,
+            `end` Nullable(Date32),
+            end_reason String,
+            outcomes UInt32,
+            first_outcome Nullable(Date32),
+            specific UInt32,
+            first_specific Nullable(Date32),
+            unknown UInt32,
+            carried_until Nullable(Date32),
+            recorded Nullable(Date32),
+            end_recorded Nullable(Date32))),
+        after Array(Tuple(
+            product String,
+            lot String,
+            unit String,
+            side String,
+            by Array(String),
+            start Date32,
+            `end` Nullable(Date32),
+            end_reason String,
+            outcomes UInt32,
+            first_outcome Nullable(Date32),
+            specific UInt32,
+            first_specific Nullable(Date32),
+            unknown UInt32,
+            carried_until Nullable(Date32),
+            recorded Nullable(Date32),
+            end_recorded Nullable(Date32))),
+        opted_out Bool,
+        version Nullable(UInt64)));
