@@ -66,7 +66,7 @@ COMMANDS = {
     "status": "Exit 1 where something does not agree",
     "simulate": "Exit 1 where a budget is not kept",
     "migrate": "Bring ClickHouse to what is declared",
-    "backup": "the only long memory",
+    "backup": "histories that nothing makes anew",
     "restore": "Refill a lost log from the archive",
     "stop": "until guldadra resume",
     "resume": "nothing that waited is lost",
