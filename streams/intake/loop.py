@@ -46,7 +46,6 @@ log = structlog.get_logger(__name__)
 
 _FIRST_WAIT_S = 0.2
 _GATHER_S = 0.02
-_PACE_S = 0.1  # of turns while much comes: transactions cost the broker more than what is in them
 _MOST_MESSAGES = 5_000
 _ANSWER_S = 30.0
 _LONGEST_BACKOFF_S = 10.0
@@ -122,7 +121,6 @@ class Intake:
         self._unsettled = False
         self._rebalances = 0
         self._lag_told = 0.0
-        self._began = 0.0  # the last turn, of the monotonic clock
 
     def run(self, stop: threading.Event) -> None:
         """Take in registrations until told to stop; the turn in hand is finished.
@@ -207,10 +205,8 @@ class Intake:
         first = consumer.poll(_FIRST_WAIT_S)
         if first is None:
             return {}
-        now = time.monotonic()
-        patience, self._began = max(_GATHER_S, self._began + _PACE_S - now), now
         runs: dict[_Place, list[Message]] = {}
-        for message in (first, *consumer.consume(_MOST_MESSAGES - 1, patience)):
+        for message in (first, *consumer.consume(_MOST_MESSAGES - 1, _GATHER_S)):
             error = message.error()
             if error is None:
                 runs.setdefault((str(message.topic()), int(message.partition() or 0)), []).append(message)

@@ -44,7 +44,6 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _GATHER_S = 0.1
-_PACE_S = 0.1  # of turns while much comes: transactions cost the broker more than what is in them
 _LULL_S = 0.002
 _IDLE_S = 0.5
 _LONGEST_BACKOFF_S = 10.0
@@ -116,7 +115,6 @@ class PartitionRun(Generic[T]):
         self._mark = Mark("", 0)
         self._failing_since: float | None = None
         self._failures = 0
-        self._began = 0.0  # the last turn, of the monotonic clock
 
     @property
     def reached(self) -> int:
@@ -279,8 +277,7 @@ class PartitionRun(Generic[T]):
         self.busy = False
         arrived = self._feed.take(_IDLE_S)
         self.busy = arrived is not None
-        paced_until, self._began = self._began + _PACE_S, time.monotonic()
-        deadline = self._began + _GATHER_S
+        deadline = time.monotonic() + _GATHER_S
         while arrived is not None:
             self._see_that_none_is_missing(expected, arrived.offset)
             expected = arrived.offset + 1
@@ -293,7 +290,7 @@ class PartitionRun(Generic[T]):
                 size += self._work.size(message)
             if size >= self._limit or (time.monotonic() > deadline and not self._feed):
                 break  # what waits already goes along: in a flood, small transactions make it last longer
-            arrived = self._feed.take(max(_LULL_S, paced_until - time.monotonic()))
+            arrived = self._feed.take(_LULL_S)
         return messages, letters, expected
 
     def _see_that_none_is_missing(self, expected: int, offset: int) -> None:
