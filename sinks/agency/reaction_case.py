@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from sinks.agency.coding.mapping import TEXT
 from sinks.agency.icsr import model
+from sinks.agency.icsr.narrative import with_narrative
 from sinks.agency.icsr.values import MeddraTerm, Moment, NullFlavor, Quantity
 from sinks.agency.registered import day_of
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from schemas.definition.registry import RegistryDefinition
     from schemas.definition.reporting import ReportingRule
+    from sinks.agency.coding.mapping import OwnMapping
     from sinks.agency.ends import Ends
     from sinks.agency.registered import Person, Registered
 
@@ -120,6 +123,7 @@ def case_of(
     first: date,
     latest: date,
     expedited: bool,
+    mapping: OwnMapping,
 ) -> model.Case:
     """The case that registrations tell.
 
@@ -132,8 +136,9 @@ def case_of(
         first: the day on which the registry first had it.
         latest: the day on which it had the latest of what is told.
         expedited: whether it is of a class that has to be reported soon.
+        mapping: the user's own, of codes and texts to MedDRA.
     """
-    return model.Case(
+    told = model.Case(
         report_id=case,
         report_type=_REPORT_TYPES[rule.report_type or "not_available"],
         first_received=Moment.of(first),
@@ -146,10 +151,10 @@ def case_of(
         sources=tuple(_sources(definition, facts, ends)),
         sender=model.Sender(kind=ends.kind, organisation=ends.name, country=ends.country),
         patient=_patient(definition, facts),
-        reactions=(_reaction(definition, facts, ends),),
+        reactions=(_reaction(definition, facts, ends, mapping),),
         drugs=tuple(_drugs(definition, facts, ends)),
-        narrative=_narrative(definition, facts),
     )
+    return with_narrative(told, lambda language: _term_names(definition, facts) if language == "en" else {})
 
 
 def asked_of(definition: RegistryDefinition, facts: ReactionFacts) -> tuple[str, ...]:
@@ -226,7 +231,7 @@ def _onset(definition: RegistryDefinition, facts: ReactionFacts) -> date:
     return day_of(facts.reaction.record[definition.forms[facts.reaction.form].name_of("occurred_on")])
 
 
-def _reaction(definition: RegistryDefinition, facts: ReactionFacts, ends: Ends) -> model.Reaction:
+def _reaction(definition: RegistryDefinition, facts: ReactionFacts, ends: Ends, mapping: OwnMapping) -> model.Reaction:
     record = facts.reaction.record
     serious = set(record["seriousness"])
 
@@ -236,7 +241,7 @@ def _reaction(definition: RegistryDefinition, facts: ReactionFacts, ends: Ends) 
     return model.Reaction(
         native_text=record["reaction_text"][:_LONGEST_WORDS],
         native_language=_LANGUAGE,
-        term=term_of(definition, facts.reaction.form, record),
+        term=term_of(definition, facts.reaction.form, record, mapping),
         death=is_so("death"),
         life_threatening=is_so("life_threatening"),
         hospitalisation=is_so("hospitalisation"),
@@ -249,22 +254,35 @@ def _reaction(definition: RegistryDefinition, facts: ReactionFacts, ends: Ends) 
     )
 
 
-def term_of(definition: RegistryDefinition, form: str, record: Mapping[str, Any]) -> MeddraTerm | None:
+def term_of(
+    definition: RegistryDefinition, form: str, record: Mapping[str, Any], mapping: OwnMapping
+) -> MeddraTerm | None:
     """The MedDRA term of a reaction, with its version; None while nobody has coded it.
 
-    The registered code is MedDRA's own, or the registry's catalogue of reactions has MedDRA's beside it, in the columns
-    ``meddra`` and ``meddra_version``.
+    The registered code is MedDRA's own, or the user's mapping has it, or the registry's catalogue of reactions has
+    MedDRA's beside it, in the columns ``meddra`` and ``meddra_version``. A reaction without a code is what the mapping
+    says of its very words.
     """
     code = record["reaction_code"]
     if code is None:
-        return None
+        return mapping.term_of(TEXT, record["reaction_text"])
     version = _VERSION.search(record.get("reaction_code_version") or "")
     if _CODE.fullmatch(code) and version is not None:
         return MeddraTerm(code, version[1])
     field = next(one for one in definition.forms[form].fields if one.name == "reaction_code")
-    catalogue = definition.catalogues.get(getattr(field.codes, "catalogue", None) or "")
-    row = {} if catalogue is None else catalogue.rows.get(code, {})
+    catalogue = getattr(field.codes, "catalogue", None) or ""
+    if (mapped := mapping.term_of(catalogue, code)) is not None:
+        return mapped
+    row = definition.catalogues[catalogue].rows.get(code, {}) if catalogue in definition.catalogues else {}
     return MeddraTerm(row["meddra"], row["meddra_version"]) if row.get("meddra") and row.get("meddra_version") else None
+
+
+def _term_names(definition: RegistryDefinition, facts: ReactionFacts) -> Mapping[str, str]:
+    """The names, in English, of the terms that the registry's catalogue of reactions has beside its own."""
+    field = next(one for one in definition.forms[facts.reaction.form].fields if one.name == "reaction_code")
+    catalogue = definition.catalogues.get(getattr(field.codes, "catalogue", None) or "")
+    rows = {} if catalogue is None else catalogue.rows
+    return {row["meddra"]: row["name"] for row in rows.values() if row.get("meddra")}
 
 
 def _product(definition: RegistryDefinition, facts: ReactionFacts) -> tuple[str, str | None, str | None]:
@@ -318,23 +336,3 @@ def _action(record: Mapping[str, Any], treatment: Mapping[str, Any]) -> str:
     if record.get("dechallenge") is not None or treatment.get("stop_reason") == "adverse_reaction":
         return _WITHDRAWN
     return _ACTION_UNKNOWN if not treatment or treatment.get("stopped_on") is not None else _UNCHANGED
-
-
-def _narrative(definition: RegistryDefinition, facts: ReactionFacts) -> str:
-    """The case in sentences, made of the same facts."""
-    record = facts.reaction.record
-    age = _age(definition, facts)
-    who = " ".join([*([f"{age}-year-old"] if age is not None else []), facts.sex or "person"])
-    told = " and ".join(dict.fromkeys(one.record["reporter"] for one in (facts.reaction, *facts.others)))
-    drug = _product(definition, facts)[0]
-    sentences = [
-        f"Reported by {told}: {record['reaction_text']}",
-        f"The {who} had the reaction on {_onset(definition, facts):%Y-%m-%d}; {drug} is suspected",
-    ]
-    if facts.treatment is not None:
-        started = day_of(facts.treatment.record[definition.forms[facts.treatment.form].name_of("occurred_on")])
-        sentences.append(f"{drug} had been begun on {started:%Y-%m-%d}")
-    sentences.append(f"Outcome: {record['outcome'].replace('_', ' ')}")
-    if record.get("dechallenge"):
-        sentences.append(f"With the drug taken away: {record['dechallenge'].replace('_', ' ')}")
-    return " ".join(f"{one.rstrip('.')}." for one in sentences)
