@@ -61,6 +61,25 @@ class Method(NamedTuple):
     note: str
 
 
+class InStream(NamedTuple):
+    """What the default method's statistic is worked out from now: what came since its stream began.
+
+    Attributes:
+        conditional: whether it is the binomial one, of observed among trials with share expected; else of observed and
+            expected.
+        observed: first outcomes.
+        expected: how many were to be expected.
+        trials: those of the comparator too.
+        share: how many of these were to be expected among its own.
+    """
+
+    conditional: bool
+    observed: float
+    expected: float
+    trials: float
+    share: float
+
+
 def other_methods(sums: PersonTime, monitor: Monitor, label: str, now: Present, path: Path) -> tuple[Method, ...]:
     """All of them.
 
@@ -147,6 +166,19 @@ def unresolved_bounds(path: Path, most: int, levels: Levels) -> tuple[float, ...
     last = replace(last, observed=last.observed + added, trials=last.trials + added)
     due = np.repeat(np.maximum.accumulate(path.compared.due)[-1:], most + 1)  # as streams take it
     return tuple(statistic(last, path.tested.streams[-1:] * (most + 1), due, levels.planned).tolist())
+
+
+def in_stream(path: Path, levels: Levels) -> InStream:
+    """What the path's last statistic is worked out from."""
+    compared, began = path.compared, path.tested.streams[-1]
+    observed = max(float(compared.observed[-1]) - began.observed, 0.0)
+    return InStream(
+        bool(compared.basis[-1] == "conditional"),
+        observed,
+        float(compared.due.max()) - began.number * levels.planned,
+        max(float(compared.trials[-1]) - began.trials, observed),
+        float(compared.share[-1]) - began.share,
+    )
 
 
 def _registries_rules(sums: PersonTime, rows: Ints, compared: Ints, now: Present) -> tuple[Method, Method]:

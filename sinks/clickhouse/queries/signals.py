@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 _SCALARS = (
     "id", "monitor", "group", "definition", "product", "number", "message", "state", "level", "cause",
     "partition", "version", "reasons", "rejected", "bounds", "of", "products", "lot", "unit",
+    "in_set",
 )  # fmt: skip
 _PARTS = (
     "versions", "levels", "known", "hindsight", "comparator", "units", "methods", "happened", "lots", "by_product",
-    "erased",
+    "erased", "frozen", "stream",
 )  # fmt: skip
 
 
@@ -58,6 +59,7 @@ class StatedSignal:
     products: Sequence[str]
     lot: str
     unit: str
+    in_set: Sequence[str]
     versions: Sequence[Part]
     levels: Sequence[Part]
     known: Sequence[Part]
@@ -69,6 +71,13 @@ class StatedSignal:
     lots: Sequence[Part]
     by_product: Sequence[Part]
     erased: Sequence[Part]
+    frozen: Sequence[Part]
+    stream: Sequence[Part]
+
+    @property
+    def evidence(self) -> Part:
+        """Outcomes, expected and statistic: those of now, or of before anybody opted out where these speak more."""
+        return max((*self.hindsight[-1:], *self.frozen[:1]), key=lambda one: float(one["statistic"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,4 +227,4 @@ def _asked(definition: RegistryDefinition, signal: str) -> dict[str, str]:
 
 
 def _statistic(signal: StatedSignal) -> float:
-    return float(signal.hindsight[-1]["statistic"]) if signal.hindsight else 0.0
+    return float(signal.evidence["statistic"])
