@@ -29,7 +29,7 @@ class Erasure(NamedTuple):
     Attributes:
         signal: its id.
         persons: how many carried it.
-        outcomes: how many outcomes they had.
+        outcomes: how many outcomes they had; of a pair, reports.
         others: how many of those that it is held against.
     """
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from schemas.subjects import KINDS, subject_of
 from streams.surveillance.bins import net
 from streams.surveillance.corrections import Told, parted
@@ -19,7 +21,7 @@ from streams.surveillance.extent import is_one_of_many, used_at
 from streams.surveillance.look import LookAt, seen, stood_as_raised
 from streams.surveillance.lost import above, concerned, lost_by
 from streams.surveillance.middle import is_near
-from streams.surveillance.other_methods import e_bh_set
+from streams.surveillance.other_methods import E_BH_ALPHA, e_bh_set, is_far
 from streams.surveillance.present import together
 from streams.surveillance.state import Known, State
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from streams.surveillance.monitor import Monitor
     from streams.surveillance.person_time import PersonTime
     from streams.surveillance.signals import Signal, Version
+
+
+_FEW = 32  # products are held against all others so many at a time
 
 
 class Step(NamedTuple):
@@ -141,7 +146,8 @@ def step(
     looked_at = _touched(state, monitor, told) | _ended(state, monitor, moved, every=others_changed)
     if is_last:
         looked_at |= _alarmed(state, monitor, told, unseen)
-    rejected = cache(lambda: e_bh_set(sums, monitor))  # of the whole catalogue, so only where a signal is stated
+    # of the whole catalogue, so only where a signal is stated by more than its use
+    rejected = cache(lambda: e_bh_set(sums, monitor, far=lambda some: _far(state, told, some)))
     in_order = sorted(looked_at, key=lambda label: (KINDS.index(subject_of(label).kind), label))
     for some in together(sums, monitor, in_order):
         for place, one in enumerate(seen(state, monitor, some, told)):
@@ -160,6 +166,18 @@ def step(
                     del state.lost[label]
                     lost[label] = None
     return Step(state, tuple(signals), numbers, looks, lost)
+
+
+def _far(state: State, told: Told, products: Sequence[str]) -> set[str]:
+    """Those of many products that e-BH rejects in no case, by when they were last looked at; of few none."""
+    if len(products) <= _FEW:
+        return set()
+    looked_at = [one for one in products if one in state.known and one not in told.touched]
+    if not looked_at:
+        return set()
+    last = [state.known[one].looks[-1].point for one in looked_at]
+    observed, expected = np.array([(one.observed, one.expected) for one in last]).T
+    return {one for one, far in zip(looked_at, is_far(observed, expected, E_BH_ALPHA).tolist(), strict=True) if far}
 
 
 def _later(sums: PersonTime, through: Mapping[str, int | None]) -> dict[str, int | None]:

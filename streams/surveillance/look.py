@@ -320,7 +320,7 @@ class LookAt:
             erased=erased,
             as_raised=as_raised,
             standing=path.highest(level),
-            beside=beside(state.sums, self._monitor, label, self._now, path, in_set=self._all_rejected()),
+            beside=beside(state.sums, self._monitor, label, self._now, path, in_set=self._in_set(what)),
             products=self._products,
             as_alarmed=as_alarmed,
             corrected=corrected,
@@ -346,3 +346,10 @@ class LookAt:
         if not self._stands(path, raised.level, erased):
             return day
         return known if day is None else min(known, day)
+
+    def _in_set(self, what: Became) -> Collection[str]:
+        """The products that e-BH rejects; as they were where nothing is new but who has got one of its own."""
+        live = self._live
+        if live is not None and not self.is_kept and what == live.state:
+            return live.beside.in_set
+        return self._all_rejected()
