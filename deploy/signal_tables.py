@@ -11,6 +11,7 @@ from deploy.tables import HIGHLIGHTED, plain_table
 from deploy.words import subject_name, unit_name
 from schemas.version import epoch_and_offset
 from sinks.clickhouse.queries.cases import by_case
+from sinks.clickhouse.queries.unresolved import bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from deploy.certificates import Certificates
     from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.queries.all_causes import AllCauses
     from sinks.clickhouse.queries.carriers import CarrierReading
     from sinks.clickhouse.queries.coverage import CoverageRow
     from sinks.clickhouse.queries.reviews import Decision, FollowUp
@@ -53,12 +55,12 @@ def signals_table(
         table.add_column(heading, no_wrap=True)
     table.add_column("coverage", justify="right", no_wrap=True)
     for attached, one in by_case(definition, reading.signals):
-        last = one.hindsight[-1]
+        last = one.evidence
         days = {level["level"]: _day(level["day"]) for level in one.levels}
         style = HIGHLIGHTED if one.level == "alarm" and one.state != "withdrawn" else None
         name = subject_name(definition, one.group, one.product)
         table.add_row(
-            f"{'└ ' if attached else ''}{one.id}\n  {name}{_where(one)}", one.level, one.state, f"{last['observed']}",
+            f"{'└ ' if attached else ''}{one.id}\n  {name}{_where(one)}", one.level, _state(one), f"{last['observed']}",
             f"{last['expected']:.3g}", f"{last['statistic']:.2f}", days.get("watch", ""), days.get("alarm", ""),
             _share(coverage[one.id].together if one.id in coverage else None),
             style=style,
@@ -66,9 +68,31 @@ def signals_table(
     table.caption = (
         "watch from, alarm from: the day on which it would have fired with all that is known now; what was known when: "
         "--show SIGNAL. Coverage: of the signal's units. At a unit: without that, it would not be at watch. └: of the "
-        "case above, for they have half of their outcomes or more in common"
+        "case above, for they have half of their outcomes or more in common. Frozen: as it was before some opted out"
     )
     return table
+
+
+def beside_lines(definition: RegistryDefinition, reading: SignalReading) -> Iterable[str]:
+    """What there is of each monitor beside its signals: outcomes that fit no operation, and e-BH's set as it is."""
+    for monitor, number in reading.unresolved.items():
+        if number:
+            its = [one for one in reading.signals if one.monitor == monitor and one.state != "withdrawn"]
+            bounds = ((statistic, one) for one in its if (statistic := bound(one, number)) is not None)
+            most = max(bounds, default=None, key=_of)
+            more = f"; were all of one signal's, {most[1].id} would come to {most[0]:.2f} at most" if most else ""
+            yield (
+                f"{monitor}: {number} outcomes fit no operation and may be of any product of the kind, with a signal "
+                f"or without{more}; whose: `guldadra unresolved {definition.name}`"
+            )
+        if rejected := reading.rejected(monitor):
+            group = definition.monitors.monitors[monitor].exposures
+            named = ", ".join(subject_name(definition, group, product) for product in rejected)
+            yield f"{monitor}: e-BH over all its products now rejects {named} (false discovery rate 5 %; not latched)"
+
+
+def _of(found: tuple[float, StatedSignal]) -> float:
+    return found[0]
 
 
 def signal_tables(
@@ -79,10 +103,11 @@ def signal_tables(
     *,
     coverage: SignalCoverage | None,
     certificates: Certificates,
+    all_causes: AllCauses | None = None,
 ) -> Iterable[Table | str]:
     """One signal: what it is, when it was reached and known, both paths, the units, its history, its follow-up."""
     (signal,) = reading.signals
-    yield "\n".join(_heading(definition, signal, reading.unresolved))
+    yield "\n".join(_heading(definition, signal, reading.unresolved.get(signal.monitor, 0)))
     yield _coverage(definition, coverage)
     yield f"monitor {signal.monitor}, declared as {signal.definition}; {certificates.words(signal.monitor)}"
     yield _levels(signal)
@@ -96,6 +121,8 @@ def signal_tables(
         yield products_table(definition, signal.group, signal.by_product)
     if signal.methods:
         yield _methods(signal)
+    if all_causes is not None:
+        yield _all_causes(signal, all_causes)
     yield _history(reading.history)
     if decisions:
         yield decisions_table(signal.id, decisions)
@@ -106,11 +133,18 @@ def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: i
     name = subject_name(definition, signal.group, signal.product)
     yield f"[bold]{signal.id}: {name}[/]: {signal.level}, {signal.state}; {_cause(signal)}"
     for reason in signal.reasons:
-        yield f"withdrawn, for {reason}"
+        yield f"{signal.state}, for {reason}"
     for erased in signal.erased:
         yield (
             f"{erased['persons']} persons with {erased['outcomes']} outcomes have opted out since it was raised: they "
-            f"go on counting for it, by number only; before, its statistic was {erased['frozen_statistic']:.2f}"
+            "are in no number any more, and take nothing from it"
+        )
+    for frozen in signal.frozen:
+        yield (
+            f"frozen, as it was before: {frozen['observed']} outcomes, {frozen['expected']:.4g} expected, statistic "
+            f"{frozen['statistic']:.2f}, watch from {_day(frozen['watch_from']) or 'no day'}, alarm from "
+            f"{_day(frozen['alarm_from']) or 'no day'}"
+            + (f"; {frozen['others']} have opted out of what it is held against" if frozen["others"] else "")
         )
     (comparator,) = signal.comparator
     if comparator["observed"]:
@@ -120,14 +154,13 @@ def _heading(definition: RegistryDefinition, signal: StatedSignal, unresolved: i
         )
     if comparator["left_out"]:
         yield f"not among the others: {', '.join(comparator['left_out'])}"
-    if signal.rejected:
-        yield "e-BH over all products of its kind rejects it too (false discovery rate 5 %)"
-    if unresolved:
-        told = min(unresolved, len(signal.bounds) - 1)
-        more = "" if told == unresolved else " or more"
+    if signal.in_set:
+        them = ", ".join(subject_name(definition, signal.group, product) for product in signal.in_set)
+        yield f"e-BH over all products of its kind rejects {them} (false discovery rate 5 %; as of now, not latched)"
+    if unresolved and (statistic := bound(signal, unresolved)) is not None:
         yield (
-            f"{unresolved} outcomes fit no operation; were all this {signal.of}'s, the statistic would be "
-            f"{signal.bounds[told]:.2f}{more}"
+            f"{unresolved} outcomes of its kind fit no operation; were all this {signal.of}'s, the statistic would be "
+            f"{statistic:.2f}"
         )
 
 
@@ -244,6 +277,34 @@ def _methods(signal: StatedSignal) -> Table:
         numbers = ("" if one[name] is None else f"{one[name]:.4g}" for name in ("statistic", "threshold"))
         table.add_row(one["name"], *numbers, "yes" if one["reached"] else "no", _day(one["day"]), one["note"])
     return table
+
+
+def _all_causes(signal: StatedSignal, found: AllCauses) -> Table:
+    """All causes, as the registries count them, beside the product's own."""
+    table = plain_table("all causes, as the AOANJRR and the NJR count them")
+    table.add_column("")
+    for heading in ("put in", "comp.-years", "with outcome", "per 100", "95 % limits"):
+        table.add_column(heading, justify="right")
+    limits = "" if found.lower is None else f"{found.lower:.1f} to {found.upper:.1f}"
+    rate = "" if found.rate is None else f"{found.rate:.1f}"
+    table.add_row(
+        _its(signal), f"{found.exposures:,}", f"{found.component_years:,.2f}", f"{found.with_outcome:,}", rate, limits
+    )
+    years = found.others_years
+    theirs = f"{100 * found.others / years:.1f}" if years else ""
+    table.add_row(against(signal.of), "", f"{years:,.1f}", f"{found.others:,}", theirs, "")
+    ratio = "not defined" if found.ratio is None else f"{found.ratio:.2f} times the group's (p = {found.p_value:.2g})"
+    share = "" if found.unknown_share is None else f" ({100 * found.unknown_share:.0f} %)"
+    table.caption = (
+        f"{ratio}; AOANJRR stage 1: {'flagged' if found.stage_one else 'not flagged'}; NJR: "
+        f"{'no outlier' if found.njr is None else f'level {found.njr}'}. Of {found.outcomes} outcomes {found.own} are "
+        f"its own; of {found.unknown}{share} nobody knows"
+    )
+    return table
+
+
+def _state(signal: StatedSignal) -> str:
+    return f"{signal.state}, frozen" if signal.frozen and signal.evidence is signal.frozen[0] else signal.state
 
 
 def _history(history: Sequence[Became]) -> Table:

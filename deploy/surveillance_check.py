@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from schemas.definition.registry import RegistryDefinition
     from sinks.clickhouse.client import Client
     from streams.control import KafkaConfig
+    from streams.surveillance.again import Erasure
     from streams.surveillance.declared import Watched
 
 MOST_SHOWN = 20
@@ -51,6 +52,7 @@ class MonitorAccount:
         different: how many of all these are not the same; none where it is behind.
         shown: some of those, in words.
         behind: why nothing counts that is not the same; empty where all does.
+        erased: who has opted out of signals since they were raised, in no number any more and taking nothing from them.
     """
 
     monitor: str
@@ -60,6 +62,7 @@ class MonitorAccount:
     different: int
     shown: tuple[str, ...]
     behind: str
+    erased: tuple[Erasure, ...] = ()
 
 
 def check_surveillance(
@@ -136,7 +139,9 @@ def _account(
     stated = last_stated(client, registry, generation, monitor, pairs=isinstance(watched, WatchedPairs))
     differences = (*held.differences, *_unlike_stated(kept, stated))
     behind = _behind(kept.versions, there, loaded)
-    return MonitorAccount(monitor, held.kinds, held.reports, held.subjects, len(differences), differences, behind)
+    return MonitorAccount(
+        monitor, held.kinds, held.reports, held.subjects, len(differences), differences, behind, held.erased
+    )
 
 
 _BY = Exposure._fields.index("by")

@@ -70,7 +70,7 @@ def _list(client: Client, definition: RegistryDefinition, of: str | None, *, as_
     """All signals, of products and of drugs and reactions."""
     from deploy.pair_tables import pair_signals_table
     from deploy.reaction_tables import finite
-    from deploy.signal_tables import signals_table
+    from deploy.signal_tables import beside_lines, signals_table
     from deploy.tables import console_for
     from deploy.words import origin_line
     from sinks.clickhouse.queries.pair_signals import read_pair_signals
@@ -93,6 +93,8 @@ def _list(client: Client, definition: RegistryDefinition, of: str | None, *, as_
         console.print(signals_table(definition, reading, coverage))
     if pairs.signals:
         console.print(pair_signals_table(definition, pairs))
+    for line in beside_lines(definition, reading):
+        console.print(line, soft_wrap=True)
     if not reading.signals and not pairs.signals:
         console.print(f"no signals in {registry}", soft_wrap=True)
         if reading.elsewhere:
@@ -115,6 +117,7 @@ def _show(client: Client, definition: RegistryDefinition, show: str, of: str | N
     from deploy.tables import console_for
     from deploy.words import origin_line
     from schemas.company import companies_of
+    from sinks.clickhouse.queries.all_causes import read_all_causes
     from sinks.clickhouse.queries.reviews import find_subject, read_answers, read_decisions, read_follow_up
     from sinks.clickhouse.queries.signal_coverage import read_signal_coverage
     from sinks.clickhouse.queries.signals import read_signal, standing_of
@@ -127,6 +130,7 @@ def _show(client: Client, definition: RegistryDefinition, show: str, of: str | N
     answers = read_answers(client, definition.name, signal.id)
     coverage = read_signal_coverage(client, definition, reading.signals)
     certificates = certificates_of(definition)
+    all_causes = read_all_causes(client, definition, signal)
     if as_json:
         certificate = certificates.found.get(signal.monitor)
         found = {
@@ -136,12 +140,15 @@ def _show(client: Client, definition: RegistryDefinition, show: str, of: str | N
             "answers": [asdict(one) for one in answers],
             "follow_up": asdict(follow_up),
             "certificate": certificate and certificate.id,
+            "all_causes": all_causes and {**asdict(all_causes), "unknown_share": all_causes.unknown_share},
         }
         print(json.dumps(found, ensure_ascii=False, default=str))
         return
     console = console_for()
     of_it = coverage.get(signal.id)
-    for part in signal_tables(definition, reading, follow_up, decisions, coverage=of_it, certificates=certificates):
+    for part in signal_tables(
+        definition, reading, follow_up, decisions, coverage=of_it, certificates=certificates, all_causes=all_causes
+    ):
         console.print(part, soft_wrap=isinstance(part, str))
     if answers:
         console.print(answers_table(signal.id, answers, companies_of([definition])))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from deploy.surveillance_check import MonitorAccount
     from sinks.clickhouse.recompute.verify import Verdict
+    from streams.surveillance.again import Erasure
 
 
 def add_to(parent: typer.Typer) -> None:
@@ -150,10 +151,19 @@ def surveillance_table(accounts: Sequence[MonitorAccount]) -> Table:
 
 
 def surveillance_lines(accounts: Sequence[MonitorAccount]) -> list[str]:
-    """The differences, a line each."""
+    """The differences, a line each, and of which signals' evidence how many have opted out."""
     found = [f"{one.monitor}: {line}" for one in accounts for line in one.shown]
     more = sum(one.different - len(one.shown) for one in accounts)
-    return [*found, *([f"and {more:,} more"] if more else [])]
+    erased = [_erased_line(one) for account in accounts for one in account.erased]
+    return [*found, *([f"and {more:,} more"] if more else []), *erased]
+
+
+def _erased_line(one: Erasure) -> str:
+    others = f", and {one.others:,} of what it is held against" if one.others else ""
+    return (
+        f"{one.signal}: {one.persons:,} persons with {one.outcomes:,} outcomes or reports have opted out since it was "
+        f"raised{others}; they are in nothing that was compared, and its evidence is frozen as it was before"
+    )
 
 
 def summary(verdict: Verdict) -> str:

@@ -23,6 +23,22 @@ if TYPE_CHECKING:
 Key = TypeVar("Key")
 
 
+class Erasure(NamedTuple):
+    """Who has opted out of what a signal hangs on, which is frozen as it was before.
+
+    Attributes:
+        signal: its id.
+        persons: how many carried it.
+        outcomes: how many outcomes they had; of a pair, reports.
+        others: how many of those that it is held against.
+    """
+
+    signal: str
+    persons: int
+    outcomes: int
+    others: int
+
+
 class Held(NamedTuple):
     """What was compared, and what is not the same.
 
@@ -31,12 +47,14 @@ class Held(NamedTuple):
         reports: counts of reports.
         subjects: those with a signal: their hindsight paths, and whether they are at watch.
         differences: each in words.
+        erased: who has opted out of signals since they were raised, which they hang on and no number has any more.
     """
 
     kinds: int
     reports: int
     subjects: int
     differences: tuple[str, ...]
+    erased: tuple[Erasure, ...] = ()
 
 
 def held_against(watched: Watched, kept: Kept, exposures: Iterable[Exposure]) -> Held:
@@ -51,10 +69,8 @@ def held_against(watched: Watched, kept: Kept, exposures: Iterable[Exposure]) ->
     wanted.confirmed = kept.confirmed  # what people said is not in the exposures
     stored, recomputed = Watch(watched, kept).state.sums, Watch(watched, wanted).state.sums
     differences = [*unlike("exposures", kept.bins, wanted.bins), *unlike("reports", kept.reports, wanted.reports)]
-    for label, stated in sorted(kept.stated.items()):
-        erased = stated.signal.erased
-        outcomes = erased.outcomes if erased else 0
-        paths = [hindsight(sums, watched.monitor, label, erased=outcomes) for sums in (stored, recomputed)]
+    for label in sorted(kept.stated):
+        paths = [hindsight(sums, watched.monitor, label) for sums in (stored, recomputed)]
         if paths[0].points() != paths[1].points():
             differences.append(f"hindsight of {label}: {paths[0].points()[-1]}, recomputed {paths[1].points()[-1]}")
         at_watch = [path.crossed("watch") for path in paths]
@@ -65,6 +81,11 @@ def held_against(watched: Watched, kept: Kept, exposures: Iterable[Exposure]) ->
         len(kept.reports.keys() | wanted.reports.keys()),
         len(kept.stated),
         tuple(differences),
+        tuple(
+            Erasure(one.signal.id, one.signal.erased.persons, one.signal.erased.outcomes, one.signal.erased.others)
+            for _, one in sorted(kept.stated.items())
+            if one.signal.erased is not None
+        ),
     )
 
 

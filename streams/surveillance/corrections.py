@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from streams.surveillance.opted_out import OptedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from streams.surveillance.bins import Change, Exposure
     from streams.surveillance.monitor import Monitor
@@ -24,15 +24,19 @@ class Told:
         touched: those with a new outcome, a correction, or somebody who opted out or came back.
         corrections: what of their data was corrected.
         taken: those that lost an outcome by a correction.
+        said: by registration, what was last corrected of their exposures with an outcome; None where there is nothing
+            to say of it any more, for it has an outcome again or is of somebody who opted out.
     """
 
     def __init__(self, changes: Iterable[Change], monitor: Monitor) -> None:
         self.touched: set[str] = set()
         self.corrections: defaultdict[str, list[str]] = defaultdict(list)
         self.taken: set[str] = set()
+        self.said: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
         self._out: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._back: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._again: defaultdict[str, set[str]] = defaultdict(set)
+        self._gone: list[tuple[str, Exposure]] = []
         self._monitor = monitor
         self._places: set[tuple[str, str, str]] = set()
         for change in changes:
@@ -63,6 +67,19 @@ class Told:
             return None
         return OptedOut(self._out[label], self._back[label], frozenset(self._again[label]))
 
+    def others_out(self, label: str) -> int:
+        """How many persons have opted out of exposures that a subject's are held against, and of none of its own."""
+        subject, products = self._monitor.members(label)
+        found = set()
+        for patient, gone in self._gone:
+            if subject.kind == "lot":
+                is_other = gone.product == subject.name and gone.lot != subject.lot
+            else:
+                is_other = gone.unit != subject.name if subject.kind == "unit" else gone.product not in products
+            if is_other:
+                found.add(patient)
+        return len(found - self._out[label].keys()) if label in self._out else len(found)
+
     def is_new(self, label: str) -> bool:
         """Whether anything is said of a subject."""
         subject, products = self._monitor.members(label)
@@ -90,6 +107,8 @@ class Told:
     def _is(self, change: Change, before: Exposure | None, after: Exposure) -> None:
         if is_first_outcome(change):
             self.touched.update(self._subjects(after))
+            for subject in self._subjects(after):
+                self.said[subject][change.registration_id] = None
         if change.opted_out:
             self._come_back(change, before, after)
 
@@ -106,8 +125,10 @@ class Told:
                 self._again[subject].add(change.patient)
 
     def _left(self, change: Change, before: Exposure) -> None:
+        self._gone.append((change.patient, before))
         for subject in self._subjects(before):
             self.touched.add(subject)
+            self.said[subject][change.registration_id] = None
             self._out[subject][change.patient] += before.first_outcome is not None
 
     def _was_corrected(self, change: Change, before: Exposure, what: str) -> None:
@@ -116,8 +137,13 @@ class Told:
         had_outcome = before.first_outcome is not None
         for subject in self._subjects(before):
             self.corrections[subject].append(f"{change.registration_id} {what}")
+            if had_outcome:
+                self.said[subject][change.registration_id] = what
             if had_outcome and (after is None or after.first_outcome is None or subject not in now):
                 self.taken.add(subject)
+        if had_outcome:
+            for subject in set(now).difference(self._subjects(before)):
+                self.said[subject][change.registration_id] = None
         self.touched.update(now, self._subjects(before))
 
 
@@ -125,6 +151,20 @@ def is_first_outcome(change: Change) -> bool:
     """Whether an exposure has an outcome now, and had none."""
     before, after = change.before, change.after
     return after is not None and after.first_outcome is not None and (before is None or before.first_outcome is None)
+
+
+def parted(changes: Sequence[Change]) -> tuple[Sequence[Change], Sequence[Change]]:
+    """Changes of exposures of who opted out or came back, and all others.
+
+    All that is said of one exposure is in one of the two, so that neither takes away what only the other puts in.
+    """
+    out = {(change.patient, change.registration_id) for change in changes if change.opted_out}
+    if not out:
+        return (), changes
+    parts: tuple[list[Change], list[Change]] = [], []
+    for change in changes:
+        parts[(change.patient, change.registration_id) not in out].append(change)
+    return parts
 
 
 def _corrected(before: Exposure, after: Exposure | None) -> str | None:

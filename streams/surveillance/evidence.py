@@ -7,7 +7,7 @@ it has what had happened and was to be expected up to that day. Each unit's fact
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads what is kept of it at run time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -107,6 +107,10 @@ class Path:
         at = np.flatnonzero(reached & (self.compared.observed >= self.fewest))
         return int(self.days[at[0]]) if at.size else None
 
+    def above(self, level: Level) -> float:
+        """By how much the statistic was above the level at most; less than 0 where it never came so far."""
+        return float(np.max(self.tested.statistic - self.thresholds[level]))
+
     def highest(self, level: Level) -> Standing:
         """The day on which the statistic was furthest above the level, or least below."""
         at = int(np.argmax(self.tested.statistic - self.thresholds[level]))
@@ -150,7 +154,6 @@ def hindsight(
     now: Present | None = None,
     without: str | None = None,
     against: Comparator | None = None,
-    erased: int = 0,
     resumed: Standing | None = None,
     alone: bool = False,
 ) -> Path:
@@ -163,7 +166,6 @@ def hindsight(
         now: how it stands now, where that was worked out before.
         without: a unit whose exposures to it are left out.
         against: a comparator as it was once, in place of that of each day.
-        erased: outcomes of persons who have opted out, which still count, from the first day on.
         resumed: leave out the days before this one, on which it was in this stream.
         alone: leave out the days after it too, and now.
     """
@@ -188,8 +190,6 @@ def hindsight(
     if np.any(factors != 1):
         weighed = Experience(sums.time_on(days, rows, _weight(sums, rows, factors)), raw.events)
     compared = compare_days(weighed, others, declared.baseline)
-    if erased:
-        compared = replace(compared, observed=compared.observed + erased, trials=compared.trials + erased)
     first, last = days_by(sums, Rows(every, np.zeros(every.size, dtype=np.intp), 1))
     days[days == OPEN] = last[0]
     thresholds = declared.levels.thresholds(per_year(compared.due, days, first[0]))

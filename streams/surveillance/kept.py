@@ -14,6 +14,7 @@ from streams.surveillance.bins import Bin
 from streams.surveillance.clock import Report
 from streams.surveillance.following import Part, Reached
 from streams.surveillance.levels import Stream  # noqa: TC001 - msgspec reads it at run time
+from streams.surveillance.lost import Lost
 from streams.surveillance.pairs_kept import PAIR_KINDS
 from streams.surveillance.signals import Look, Signal  # noqa: TC001 - likewise
 
@@ -40,6 +41,7 @@ class Stated(NamedTuple):
     messages: int
 
 
+_decode_lost = msgspec.msgpack.Decoder(Lost).decode
 _decode_seen = msgspec.msgpack.Decoder(Seen).decode
 _decode_stated = msgspec.msgpack.Decoder(Stated).decode
 
@@ -55,6 +57,7 @@ class Kept:
         versions: by partition, up to which version submissions are in.
         parts: likewise, and up to which part of what there is of that version.
         confirmed: labels of subjects under a confirmed signal.
+        lost: by label, what opt-outs took of its signal.
     """
 
     def __init__(self) -> None:
@@ -65,6 +68,7 @@ class Kept:
         self.versions: dict[int, int] = {}
         self.parts: dict[int, Part] = {}
         self.confirmed: set[str] = set()
+        self.lost: dict[str, Lost] = {}
 
 
 def bin_record(monitor: str, kind: Bin, number: int) -> tuple[bytes, bytes | None]:
@@ -116,6 +120,11 @@ def life_kept(records: Iterable[tuple[bytes, bytes]]) -> int | None:
     return found
 
 
+def lost_record(monitor: str, label: str, lost: Lost | None) -> tuple[bytes, bytes | None]:
+    """What opt-outs took of a signal; nothing is kept of others."""
+    return _key("lost", monitor, (label,)), None if lost is None else _encode(lost)
+
+
 def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
     """What records hold, by monitor; those of monitors of pairs, and of none, are left out.
 
@@ -141,6 +150,8 @@ def sorted_out(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Kept]:
             kept.stated[stated.signal.product] = stated
         elif what == "confirmed":
             kept.confirmed.add(rest[0])
+        elif what == "lost":
+            kept.lost[rest[0]] = _decode_lost(value)
         else:
             reached = _decode_reached(value)
             kept.versions[rest[0]], kept.parts[rest[0]] = (reached, Part()) if isinstance(reached, int) else reached

@@ -46,10 +46,13 @@ def message_of(registry: str, generation: str, watch: Watch, stated: Stated, *, 
             "units": [_unit(one, watch.clock.lag(one.unit)) for one in signal.units],
             "methods": [one._asdict() for one in signal.beside.methods],
             "rejected": signal.beside.rejected,
+            "in_set": list(signal.beside.in_set),
+            "stream": [] if signal.beside.stream is None else [signal.beside.stream._asdict()],
             "bounds": list(signal.beside.bounds),
             "happened": [one._asdict() for one in signal.beside.happened[-_MOST:]],
             "lots": [one._asdict() for one in signal.beside.lots],
             "erased": _erased(signal),
+            "frozen": _frozen(signal),
             "of": signal.subject.kind,
             "products": list(signal.products),
             "lot": signal.subject.lot,
@@ -100,5 +103,24 @@ def _erased(signal: Signal) -> Sequence[dict[str, Any]]:
             "outcomes": erased.outcomes,
             "frozen_version": erased.frozen.at.version,
             "frozen_statistic": erased.frozen.point.statistic,
+        }
+    ]
+
+
+def _frozen(signal: Signal) -> Sequence[dict[str, Any]]:
+    if signal.erased is None:
+        return []
+    erased = signal.erased
+    point = erased.frozen.point
+    return [
+        {
+            "version": erased.frozen.at.version,
+            "day": point.day,
+            "observed": point.observed,
+            "expected": point.expected,
+            "statistic": point.statistic,
+            "watch_from": erased.watch,
+            "alarm_from": erased.alarm,
+            "others": erased.others,
         }
     ]

@@ -65,6 +65,7 @@ class Ahead:
         self._many = len(submissions)
         self._outcomes: defaultdict[str, list[int]] = defaultdict(list)
         self._corrected: list[tuple[int, frozenset[str]]] = []
+        self._opted_out: list[int] = []
         self._of_unit: defaultdict[str, list[int]] = defaultdict(list)
         self._places: dict[str, int] | None = None  # of each subject, where it may come near a level; not before
         for place, changes in enumerate(submissions):
@@ -73,6 +74,8 @@ class Ahead:
 
     def _take(self, place: int, change: Change) -> None:
         before, after = change.before, change.after
+        if change.opted_out:
+            self._opted_out.append(place)
         if before is not None:
             self._of_unit[before.unit].append(place)
         if after is not None:
@@ -115,7 +118,9 @@ class Ahead:
             for place, labels in self._corrected
             if place >= start and any(_hangs_on_one(state, label) for label in labels)
         )
-        return max(1, min(first, next(hanging, self._many)) - start)
+        # what an opt-out takes of any signal is measured where nothing else comes in between
+        opted = self._opted_out[bisect_left(self._opted_out, start) :] if any(map(state.live, state.signals)) else []
+        return max(1, min([first, next(hanging, self._many), *opted[:1]]) - start)
 
     def _is_corrected(self, place: int) -> bool:
         at = bisect_left(self._corrected, place, key=itemgetter(0))

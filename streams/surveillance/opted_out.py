@@ -1,6 +1,6 @@
 """What a raised signal knows of persons who have opted out: how many they are, and how many outcomes were theirs.
 
-Their outcomes go on counting for it, by number only. Where an opt-out is lifted and an outcome is registered again, it
+Their outcomes are told with it, by number only. Where an opt-out is lifted and an outcome is registered again, it
 would count twice; so it is taken off what is erased. Nobody's name is kept for that, but a mark that some in every
 65,536 persons share: too little to tell of anybody that he was among them, and enough, for it is asked only of those
 who are known to come back.
@@ -16,7 +16,7 @@ from streams.surveillance.signals import Erased, Gone
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.surveillance.signals import Look
+    from streams.surveillance.signals import Look, Signal
 
 _MARK_BYTES = 2
 
@@ -35,21 +35,22 @@ class OptedOut(NamedTuple):
     again: frozenset[str]
 
 
-def erased_now(erased: Erased | None, product: str, told: OptedOut, *, last: Look) -> Erased | None:
+def frozen_at(signal: Signal, last: Look) -> Erased:
+    """What a signal was before anybody opted out; ``last`` is the last look before that."""
+    days = {raised.level: raised.day for raised in signal.levels}
+    return Erased(0, 0, last, watch=days.get("watch"), alarm=days.get("alarm"))
+
+
+def erased_now(erased: Erased, product: str, told: OptedOut) -> Erased:
     """What is erased of a signal now.
 
     Args:
         erased: what was.
         product: the signal's.
         told: what came.
-        last: the last look before it.
     """
-    if erased is None:
-        if not told.out:
-            return None
-        erased = Erased(0, 0, last)
-    persons, outcomes, frozen, known = erased
-    gone = [*known, *(Gone(mark_of(product, person), number) for person, number in told.out.items())]
+    persons, outcomes = erased.persons, erased.outcomes
+    gone = [*erased.gone, *(Gone(mark_of(product, person), number) for person, number in told.out.items())]
     persons += len(told.out)
     outcomes += sum(told.out.values())
     for person, number in told.back.items():
@@ -62,7 +63,8 @@ def erased_now(erased: Erased | None, product: str, told: OptedOut, *, last: Loo
         counted = min(one.outcomes, number)
         persons, outcomes = persons - is_back, outcomes - counted
         gone[at] = Gone(mark, one.outcomes - counted, one.is_back or is_back)
-    return Erased(persons, outcomes, frozen, tuple(one for one in gone if one.outcomes or not one.is_back))
+    left = tuple(one for one in gone if one.outcomes or not one.is_back)
+    return erased._replace(persons=persons, outcomes=outcomes, gone=left)
 
 
 def mark_of(product: str, patient: str) -> int:

@@ -25,6 +25,8 @@ from streams.surveillance.levels import statistic, stream_by_stream
 from streams.surveillance.present import together
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from streams.surveillance.evidence import Path
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.integer]
+
+E_BH_ALPHA = 0.05
+"""The false discovery rate of the set that stands beside signals."""
 
 _RATIO = 2.0  # of rates, for both registries' rules
 _NJR_MANY, _NJR_RATIO_OF_MANY = 100, 1.5
@@ -59,6 +64,25 @@ class Method(NamedTuple):
     reached: bool
     day: int | None
     note: str
+
+
+class InStream(NamedTuple):
+    """What the default method's statistic is worked out from now: what came since its stream began.
+
+    Attributes:
+        conditional: whether it is the binomial one, of observed among trials with share expected; else of observed and
+            expected.
+        observed: first outcomes.
+        expected: how many were to be expected.
+        trials: those of the comparator too.
+        share: how many of these were to be expected among its own.
+    """
+
+    conditional: bool
+    observed: float
+    expected: float
+    trials: float
+    share: float
 
 
 def other_methods(sums: PersonTime, monitor: Monitor, label: str, now: Present, path: Path) -> tuple[Method, ...]:
@@ -94,7 +118,13 @@ def other_methods(sums: PersonTime, monitor: Monitor, label: str, now: Present, 
     )
 
 
-def e_bh_set(sums: PersonTime, monitor: Monitor, alpha: float = 0.05) -> frozenset[str]:
+def e_bh_set(
+    sums: PersonTime,
+    monitor: Monitor,
+    alpha: float = E_BH_ALPHA,
+    *,
+    far: Callable[[Sequence[str]], set[str]] | None = None,
+) -> frozenset[str]:
     """The products that are rejected by e-BH over the group's catalogue, as it stands now.
 
     Each product with an exposure counts, with its present E; so the set is of this moment, and nothing is kept of it.
@@ -103,22 +133,34 @@ def e_bh_set(sums: PersonTime, monitor: Monitor, alpha: float = 0.05) -> frozens
         sums: what is known.
         monitor: what is declared.
         alpha: false discovery rate, between 0 and 1.
+        far: of some products, those whose E is known to be nowhere near 1/alpha, below which nothing is rejected.
     """
     bins = sums.bins
     product, many = bins.column("product"), len(bins.products.all)
     used = np.bincount(product, bins.column("count"), many) > 0
     with_outcome = np.bincount(product, bins.column("count") * bins.column("event"), many) > 0
     products = [bins.products.all[one] for one in np.flatnonzero(used).tolist()]
-    if not products:
-        return frozenset()
     # one without an outcome has an E of 1 at most, and only 1/alpha counts
-    had_one = [bins.products.all[one] for one in np.flatnonzero(with_outcome).tolist()]
-    compared = [some.compared for some in together(sums, monitor, sorted(had_one))]
-    found = np.concatenate([np.empty((0, 2)), *(np.stack((one.observed, one.expected), axis=1) for one in compared)])
-    of_those = dict(zip(sorted(had_one), log_e(found[:, 0], found[:, 1]).tolist(), strict=True))
+    had_one = sorted(bins.products.all[one] for one in np.flatnonzero(with_outcome).tolist())
+    left = far(had_one) if far else set()
+    near = [product for product in had_one if product not in left]
+    if not near:
+        return frozenset()
+    compared = [some.compared for some in together(sums, monitor, near)]
+    found = np.concatenate([np.stack((one.observed, one.expected), axis=1) for one in compared])
+    of_those = dict(zip(near, log_e(found[:, 0], found[:, 1]).tolist(), strict=True))
     values = [of_those.get(product, 0.0) for product in products]
     rejected = e_benjamini_hochberg(np.exp(np.minimum(values, _MOST)), alpha=alpha)
     return frozenset(product for product, is_rejected in zip(products, rejected.tolist(), strict=True) if is_rejected)
+
+
+def is_far(observed: Floats, expected: Floats, alpha: float) -> NDArray[np.bool_]:
+    """Whether E was so far from 1/alpha that it has not come there since without another outcome.
+
+    As time passes more is expected, and E falls; it rises only as others turn out to fare better than was known: by
+    what is left for here, if they fare twice as well or more.
+    """
+    return log_e(observed, expected / 2) < -math.log(alpha)
 
 
 def log_e(observed: Floats, expected: Floats) -> Floats:
@@ -147,6 +189,19 @@ def unresolved_bounds(path: Path, most: int, levels: Levels) -> tuple[float, ...
     last = replace(last, observed=last.observed + added, trials=last.trials + added)
     due = np.repeat(np.maximum.accumulate(path.compared.due)[-1:], most + 1)  # as streams take it
     return tuple(statistic(last, path.tested.streams[-1:] * (most + 1), due, levels.planned).tolist())
+
+
+def in_stream(path: Path, levels: Levels) -> InStream:
+    """What the path's last statistic is worked out from."""
+    compared, began = path.compared, path.tested.streams[-1]
+    observed = max(float(compared.observed[-1]) - began.observed, 0.0)
+    return InStream(
+        bool(compared.basis[-1] == "conditional"),
+        observed,
+        float(compared.due.max()) - began.number * levels.planned,
+        max(float(compared.trials[-1]) - began.trials, observed),
+        float(compared.share[-1]) - began.share,
+    )
 
 
 def _registries_rules(sums: PersonTime, rows: Ints, compared: Ints, now: Present) -> tuple[Method, Method]:

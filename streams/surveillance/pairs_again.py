@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.surveillance.again import Held, unlike
+from streams.surveillance.again import Erasure, Held, unlike
 from streams.surveillance.pair_corrections import cell_of
 from streams.surveillance.pair_step import new_levels, standing
 from streams.surveillance.prior import prior_for
@@ -41,7 +41,14 @@ def pairs_held_against(watched: WatchedPairs, kept: PairsKept, exposures: Iterab
         differences += _unlike_screening(watched, kept, reports, kept.prior)
     elif wanted:
         differences.append("there are reports, and no prior")
-    return Held(len(kept.cells.keys() | wanted.keys()), reports.total, len(kept.stated), tuple(differences))
+    erased = [one.signal for _, one in sorted(kept.stated.items()) if one.signal.erased is not None]
+    return Held(
+        len(kept.cells.keys() | wanted.keys()),
+        reports.total,
+        len(kept.stated),
+        tuple(differences),
+        tuple(Erasure(one.id, one.erased.persons, one.erased.reports, 0) for one in erased if one.erased),
+    )
 
 
 def _unlike_screening(watched: WatchedPairs, kept: PairsKept, reports: Reports, prior: PriorInUse) -> Iterator[str]:

@@ -2,14 +2,15 @@
 
 What was known when is never changed: the known path only grows, a level that was raised stays the highest reached.
 A signal that no longer stands is *withdrawn* only where the product's own data were corrected, else *weakened*.
-Who opts out leaves the numbers, but takes nothing from a signal that is raised: the outcomes erased since go on
-counting for it, by number only, and the evidence as it was before is kept.
+Who opts out leaves the numbers, but takes nothing from a signal that is raised: what it loses by that is made up for
+whenever it is asked whether it stands, and the evidence as it was before is kept.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads it at run time
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -21,10 +22,12 @@ from streams.surveillance.extent import rows_of
 from streams.surveillance.intervals import YEAR
 from streams.surveillance.levels import Level  # noqa: TC001 - likewise
 from streams.surveillance.lots import LotNumbers, lot_numbers
-from streams.surveillance.other_methods import Method, other_methods, unresolved_bounds
+from streams.surveillance.other_methods import InStream, Method, in_stream, other_methods, unresolved_bounds
 from streams.surveillance.products import ProductNumbers, product_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from streams.surveillance.evidence import Path
@@ -143,12 +146,13 @@ class Beside(NamedTuple):
 
     Attributes:
         methods: what others say.
-        rejected: whether the product was in the set of e-BH over the group's catalogue, when a level was last raised;
-            other subjects are not in that.
+        rejected: whether the product is in the set of e-BH over the group's catalogue now; what is no product is not.
         bounds: the statistic if 0, 1, 2, … outcomes that fit no operation were the subject's.
         happened: its first outcomes.
         lots: lots that had outcomes, of the product, or of a lot's product.
         products: what a family's, a company's or a unit's outcomes are made of.
+        stream: what the statistic is worked out from.
+        in_set: all products that are in that set now.
     """
 
     methods: tuple[Method, ...]
@@ -157,6 +161,8 @@ class Beside(NamedTuple):
     happened: tuple[Happened, ...]
     lots: tuple[LotNumbers, ...] = ()
     products: tuple[ProductNumbers, ...] = ()
+    stream: InStream | None = None
+    in_set: tuple[str, ...] = ()
 
 
 class Gone(NamedTuple):
@@ -174,19 +180,25 @@ class Gone(NamedTuple):
 
 
 class Erased(NamedTuple):
-    """Persons who have opted out since the signal was raised, less those who have come back.
+    """Persons who have opted out since the signal was raised, less those who have come back, and what it was before.
 
     Attributes:
         persons: how many.
         outcomes: their first outcomes, which go on counting for the signal.
         frozen: the last look before the first of them.
         gone: each of them.
+        others: how many have opted out of those that it is held against, also such as came back.
+        watch: the first day on which that level was crossed as was known before the first of them.
+        alarm: likewise; None where it was not.
     """
 
     persons: int
     outcomes: int
     frozen: Look
     gone: tuple[Gone, ...] = ()
+    others: int = 0
+    watch: int | None = None
+    alarm: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +212,7 @@ class Signal:
         definition: hash of all that is declared of the monitor.
         state: what has become of it.
         level: the highest level that was raised.
-        reasons: why it was withdrawn.
+        reasons: why it was withdrawn, or weakened by what was corrected of its own data.
         at: the submissions that this state was made by.
         versions: by partition, up to which version submissions are in the values.
         levels: when each level was reached.
@@ -210,11 +222,14 @@ class Signal:
         units: numbers per unit, most outcomes first.
         cause: "product", or "unit" where the subject is a unit, or is not at watch without its largest unit, the first
             of ``units``.
-        erased: who has opted out since; None where nobody has.
+        erased: who has opted out since; None where nobody has of its own, and it stands without those that it is held
+            against and who have.
         as_raised: the comparator as it was known when it was raised; withdrawal is judged by it.
         standing: the day of the hindsight path that speaks most for the level.
         beside: what is shown beside it.
         products: those that it is about; none where it is about a unit.
+        as_alarmed: the comparator as it was known when alarm was raised; None where it was not.
+        corrected: by registration, what was last corrected since of its exposures with an outcome.
     """
 
     group: str
@@ -237,6 +252,8 @@ class Signal:
     standing: Standing
     beside: Beside
     products: tuple[str, ...] = ()
+    as_alarmed: Comparator | None = None
+    corrected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def subject(self) -> Subject:
@@ -248,13 +265,19 @@ class Signal:
         """What it is called."""
         return f"{self.group}/{self.product}/{self.number}"
 
+    def as_raised_to(self, level: Level) -> Comparator:
+        """The comparator as it was known when a level was raised."""
+        return self.as_alarmed if level == "alarm" and self.as_alarmed is not None else self.as_raised
+
     def with_known(self, looks: tuple[Look, ...]) -> Signal:
         """The signal with this as its known path."""
         return replace(self, known=looks)
 
 
-def beside(sums: PersonTime, monitor: Monitor, label: str, now: Present, path: Path, *, rejected: bool) -> Beside:
-    """What is shown beside the default method, with all that is known now."""
+def beside(
+    sums: PersonTime, monitor: Monitor, label: str, now: Present, path: Path, *, in_set: Collection[str]
+) -> Beside:
+    """What is shown beside the default method, with all that is known now; e-BH's set as it is."""
     bins = sums.bins
     subject = subject_of(label)
     rows = rows_of(sums, monitor, label)
@@ -266,11 +289,13 @@ def beside(sums: PersonTime, monitor: Monitor, label: str, now: Present, path: P
     is_one = subject.kind in ("product", "lot")
     return Beside(
         other_methods(sums, monitor, label, now, path),
-        rejected,
+        label in in_set,
         unresolved_bounds(path, _UNRESOLVED, monitor.of(subject.kind).levels),
         tuple(Happened(*place, count) for place, count in sorted(happened.items())),
         lot_numbers(sums, monitor, subject.name, now.factors) if is_one else (),
         () if is_one else product_numbers(sums, rows, now),
+        in_stream(path, monitor.of(subject.kind).levels),
+        tuple(sorted(in_set)),
     )
 
 

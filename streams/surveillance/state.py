@@ -9,6 +9,7 @@ from streams.surveillance.levels import Stream
 from streams.surveillance.person_time import PersonTime
 
 if TYPE_CHECKING:
+    from streams.surveillance.lost import Lost
     from streams.surveillance.signals import Look, Signal
 
 
@@ -32,12 +33,14 @@ class State:
         sums: exposures and person-time, which all subjects share.
         known: by subject's label.
         signals: the latest signal of each subject that has one.
+        lost: what opt-outs took of the signals of subjects.
         versions: by partition, up to which version submissions are in.
     """
 
     sums: PersonTime = field(default_factory=PersonTime)
     known: dict[str, Known] = field(default_factory=dict)
     signals: dict[str, Signal] = field(default_factory=dict)
+    lost: dict[str, Lost] = field(default_factory=dict)
     versions: dict[int, int] = field(default_factory=dict)
 
     def live(self, label: str) -> Signal | None:

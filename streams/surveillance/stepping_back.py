@@ -29,6 +29,7 @@ class Before:
     def __init__(self, state: State, clock: Clock) -> None:
         self._state, self._clock = state, clock
         self._known, self._signals, self._versions = dict(state.known), dict(state.signals), dict(state.versions)
+        self._lost = dict(state.lost)
         self._through = clock.through()
         self._left_out = state.sums.left_out
 
@@ -36,6 +37,7 @@ class Before:
         """Let it be known as it was, after a step of these changes; also a second time."""
         state, sums = self._state, self._state.sums
         state.known, state.signals, state.versions = dict(self._known), dict(self._signals), dict(self._versions)
+        state.lost = dict(self._lost)
         sums.leave_out(self._left_out)
         sums.report({**dict.fromkeys(self._clock.through()), **self._through})
         sums.add({kind: -number for kind, number in net(changes).items()})

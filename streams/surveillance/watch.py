@@ -21,6 +21,7 @@ from streams.surveillance.kept import (
     bin_record,
     confirmed_record,
     look_record,
+    lost_record,
     report_record,
     signal_record,
     version_record,
@@ -119,6 +120,7 @@ class Watch:
             kept.versions,
             through=self.clock.through(),
             left_out=self._left_out(),
+            lost=kept.lost,
         )
 
     def take(self, messages: Sequence[Told], said: Mapping[str, bool] | None = None) -> Taken:
@@ -227,6 +229,7 @@ class Watch:
         for label, new in step.looks.items():
             place = len(self.state.known[label].looks) - 1
             writes |= [look_record(monitor, label, place, Seen(new.looks[0], new.stream))]
+        writes |= [lost_record(monitor, label, lost) for label, lost in step.lost.items()]
         writes |= [signal_record(monitor, Stated(one.signal.with_known(()), one.messages)) for one in stated]
         return writes
 

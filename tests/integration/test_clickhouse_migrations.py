@@ -119,6 +119,7 @@ def test_numbered_migrations_say_when_they_were_applied(client: Client) -> None:
         (9, "specific_outcomes", None), (10, "recorded_exposures", None), (11, "signals", None), (12, "reviews", None),
         (13, "pair_signals", None), (14, "signal_subjects", None), (15, "access_log", None),
         (16, "answers", None), (17, "signal_lives", None), (18, "changed_by", None), (19, "reports", None),
+        (20, "signal_evidence", None),
     ]  # fmt: skip
     apply(client, {definition.name: definition})
     assert all(one.applied_at is not None for one in status(client, [definition.name]))

@@ -230,6 +230,7 @@ def test_migrations_are_shown_and_tried_before_they_are_done(guldadra: Shell, st
                 "signal_lives",
                 "changed_by",
                 "reports",
+                "signal_evidence",
             ),
             1,
         )

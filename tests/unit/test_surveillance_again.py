@@ -72,10 +72,15 @@ def test_what_only_one_side_has_is_told() -> None:
     assert held.kinds == len(kept.bins) + 1
 
 
-def test_who_opted_out_goes_on_counting_on_both_sides() -> None:
-    erased = 0
-    for seed in range(15):
+def test_of_which_signals_how_many_have_opted_out_is_told_and_is_no_difference() -> None:
+    told = 0
+    for seed in range(8):
         kept, standing = kept_of("cup", seed)
-        erased += any(one.signal.erased for one in kept.stated.values())
-        assert held_against(MONITORS["cup"], kept, standing).differences == ()
-    assert erased
+        held = held_against(MONITORS["cup"], kept, standing)
+        assert held.differences == ()
+        known = {one.signal.id: one.signal.erased for one in kept.stated.values() if one.signal.erased}
+        assert {one.signal: (one.persons, one.outcomes, one.others) for one in held.erased} == {
+            signal: (erased.persons, erased.outcomes, erased.others) for signal, erased in known.items()
+        }
+        told += sum(one.persons > 0 for one in held.erased)
+    assert told

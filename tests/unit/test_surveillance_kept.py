@@ -87,7 +87,7 @@ def test_a_signal_comes_back_with_all_its_parts(place: int) -> None:
     assert sorted_out([(key, value)])["cup"].stated == {"INTEROP": Stated(signal, place + 1)}
 
 
-def test_so_does_one_that_was_held_against_others_withdrawn_or_has_lost_who_opted_out() -> None:
+def test_so_does_one_that_was_held_against_others_weakened_or_has_lost_who_opted_out() -> None:
     registry = Registry(OTHERS)
     registry.tell({f"o{number}": put_in("OTHER", 1_100 if number < 3 else None) for number in range(400)})
     registry.tell({f"r{number}": put_in() for number in range(10)})
@@ -96,8 +96,10 @@ def test_so_does_one_that_was_held_against_others_withdrawn_or_has_lost_who_opte
     signals += registry.tell({"r0": None}, opted_out=True)
     signals += registry.tell({f"r{number}": put_in() for number in (1, 2, 3)})
     assert [(one.state, one.erased is not None) for one in signals] == [
-        ("raised", False), ("updated", True), ("updated", True), ("withdrawn", True),
+        ("raised", False), ("updated", True), ("updated", True), ("weakened", True),
     ]  # fmt: skip
+    # the one who has opted out was the first: where the others had had none, 2 · 0.52/36525 - 1 - ln of that = 4.21
+    assert signals[-1].reasons[0].startswith("r1 has no outcome")
     assert isinstance(signals[-1].erased, Erased)
     assert [one.outcomes for one in signals[-1].erased.gone] == [0, 1]
     assert signals[0].as_raised.strata
@@ -112,8 +114,14 @@ def test_a_signal_that_was_kept_before_it_was_known_who_may_come_back_is_read_to
     signal = replace(played()[1][0].signal.with_known(()), erased=erased)
     key, value = signal_record("cup", Stated(signal, 1))
     record = msgspec.msgpack.decode(value)
-    assert record[0]["erased"].pop() == []
-    assert sorted_out([(key, msgspec.msgpack.encode(record))])["cup"].stated["INTEROP"].signal.erased == erased
+    record[0]["erased"] = record[0]["erased"][:3]
+    for name in ("as_alarmed", "corrected"):  # nor was it known what was corrected, nor any of e-BH's set but itself
+        del record[0][name]
+    record[0]["beside"] = record[0]["beside"][:6]
+    found = sorted_out([(key, msgspec.msgpack.encode(record))])["cup"].stated["INTEROP"].signal
+    assert found == replace(
+        signal, as_alarmed=None, corrected={}, beside=signal.beside._replace(stream=None, in_set=())
+    )
 
 
 def test_what_is_no_record_is_told() -> None:

@@ -13,7 +13,7 @@ from streams.surveillance.evidence import hindsight
 from streams.surveillance.expected import Baseline
 from streams.surveillance.levels import Levels, OtherThresholds
 from streams.surveillance.monitor import Monitor
-from streams.surveillance.other_methods import Method, e_bh_set, other_methods, unresolved_bounds
+from streams.surveillance.other_methods import Method, e_bh_set, in_stream, other_methods, unresolved_bounds
 from streams.surveillance.person_time import PersonTime
 from streams.surveillance.present import present
 
@@ -208,3 +208,29 @@ def test_the_bound_in_the_conditional_form_and_in_a_later_stream() -> None:
 def test_thresholds_that_mean_nothing_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         OtherThresholds(**{name: value})
+
+
+def test_what_the_statistic_is_worked_out_from_gives_the_bound_of_any_number() -> None:
+    groups = {
+        "poisson": (known(many("BAD", 10, 3, stop=50), many("GOOD", 100, 60, stop=50), through=50), OTHERS),
+        "conditional": (known(many("BAD", 10, 3, stop=50), many("GOOD", 100, 6, stop=50), through=50), OTHERS),
+        "second stream": (interop(), Monitor("cup", "x", Baseline("flat", (2.0,)), Levels(planned=0.1))),
+    }
+    for name, (sums, declared) in groups.items():
+        path = hindsight(sums, declared, "INTEROP" if name == "second stream" else "BAD")
+        now = in_stream(path, declared.levels)
+        bounds = unresolved_bounds(path, 20, declared.levels)
+        assert now.conditional == (name == "conditional")
+        for more in (0, 1, 7, 20):
+            observed, trials = now.observed + more, now.trials + more
+            if now.conditional:  # by hand, as methods.md has it: c ln(c / s) + (n - c) ln((n - c) / (n - s))
+                rest = (trials - observed) * math.log((trials - observed) / (trials - now.share))
+                wanted = observed * math.log(observed / now.share) + rest
+            elif observed <= now.expected:
+                wanted = 0.0  # no more than expected
+            else:
+                wanted = now.expected - observed + observed * math.log(observed / now.expected)
+            assert bounds[more] == pytest.approx(wanted, abs=1e-9)
+    # by day 161 the first stream's 0.1 were expected: it had two of the five
+    assert now.observed == 3
+    assert now.expected == pytest.approx(0.19252567 - 0.1, abs=1e-6)

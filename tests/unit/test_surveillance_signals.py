@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +11,13 @@ import pytest
 from streams.surveillance.bins import Change, Exposure
 from streams.surveillance.core import step
 from streams.surveillance.expected import Baseline
+from streams.surveillance.levels import Levels
 from streams.surveillance.monitor import Monitor
+from streams.surveillance.other_methods import e_bh_set
 from streams.surveillance.signals import Signal, Version
 from streams.surveillance.state import State
+from streams.surveillance.watch import Watch
+from tests.surveillance_support import MONITORS, random_messages
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -328,3 +333,33 @@ def test_a_unit_s_other_products_say_what_is_expected_of_it() -> None:
     registry.tell({"r2": put_in(outcome=1_091)})
     point = registry.state.known["BAD"].looks[1].point
     assert point.expected == pytest.approx(12 / 9_100 * 91 * (2 * 13 / 7 + 1 / 7), abs=1e-6)
+
+
+def test_e_bh_s_set_is_that_of_the_moment_and_tells_of_products_without_a_signal_too() -> None:
+    # ten for 150 days at 2 per 100: 0.08 expected; five come to 15.7, four to 11.7, both far above ln(2/0.05)
+    registry = Registry(Monitor("cup", "a1b2", Baseline("flat", (2.0,)), Levels(watch=(14.0,), alarm=(99.0,))))
+    registry.tell({f"a{number}": put_in("A", 1_150 if number < 5 else None) for number in range(10)})
+    registry.tell({f"b{number}": put_in("B", 1_150 if number < 4 else None) for number in range(10)})
+    (signal,) = registry.tell({"a9": put_in("A", 1_150)})
+    assert (signal.product, signal.state, signal.beside.rejected) == ("A", "updated", True)
+    assert signal.beside.in_set == ("A", "B")  # the other is at no level
+    assert registry.state.live("B") is None
+    # an outcome each is left of both: nothing is rejected any more, whatever was when it was raised
+    registry.tell({f"b{number}": put_in("B") for number in range(1, 4)})
+    (signal,) = registry.tell({f"a{number}": put_in("A") for number in (1, 2, 3, 4, 9)})
+    assert (signal.state, signal.beside.rejected, signal.beside.in_set) == ("withdrawn", False, ())
+
+
+def test_e_bh_s_set_is_that_of_the_whole_catalogue_though_only_those_that_may_be_in_it_are_held_against_all() -> None:
+    stated = 0
+    for seed in range(2):
+        watch = Watch(MONITORS["cup"])
+        for _, told in random_messages(random.Random(seed), "cups", 30):
+            was = dict(watch.state.signals)
+            for one in watch.take([told]).stated:
+                before = was.get(one.signal.product)
+                if before is None or before.state != one.signal.state or len(one.signal.known) > len(before.known):
+                    found = e_bh_set(watch.state.sums, watch.watched.monitor)
+                    assert one.signal.beside.in_set == tuple(sorted(found))
+                    stated += 1
+    assert stated > 30

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from schemas.definition.indicators import UNRESOLVED
 from sinks.clickhouse import sql
 from sinks.clickhouse.former_signals import stated_as, stated_generations
 from sinks.clickhouse.generations import progress, readable
 from sinks.clickhouse.queries.cell_sums import CannotBeReadError
-from sinks.clickhouse.queries.lists import read_list
 from sinks.clickhouse.queries.reviews import Standing
+from sinks.clickhouse.queries.unresolved import read_unresolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,10 +24,11 @@ if TYPE_CHECKING:
 _SCALARS = (
     "id", "monitor", "group", "definition", "product", "number", "message", "state", "level", "cause",
     "partition", "version", "reasons", "rejected", "bounds", "of", "products", "lot", "unit",
+    "in_set",
 )  # fmt: skip
 _PARTS = (
     "versions", "levels", "known", "hindsight", "comparator", "units", "methods", "happened", "lots", "by_product",
-    "erased",
+    "erased", "frozen", "stream",
 )  # fmt: skip
 
 
@@ -58,6 +58,7 @@ class StatedSignal:
     products: Sequence[str]
     lot: str
     unit: str
+    in_set: Sequence[str]
     versions: Sequence[Part]
     levels: Sequence[Part]
     known: Sequence[Part]
@@ -69,6 +70,13 @@ class StatedSignal:
     lots: Sequence[Part]
     by_product: Sequence[Part]
     erased: Sequence[Part]
+    frozen: Sequence[Part]
+    stream: Sequence[Part]
+
+    @property
+    def evidence(self) -> Part:
+        """Outcomes, expected and statistic: those of now, or of before anybody opted out where these speak more."""
+        return max((*self.hindsight[-1:], *self.frozen[:1]), key=lambda one: float(one["statistic"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ class SignalReading:
         through: by source partition, the version that the exposures reach at least.
         signals: as they stand: alarms first, then by the statistic they have in hindsight; withdrawn ones last.
         history: of the one signal that was asked for, all that became of it, in order.
-        unresolved: outcomes of the registry that fit no operation.
+        unresolved: by monitor, outcomes that fit no operation and would count for a product if they fitted one.
         elsewhere: how many signals were stated of other generations, and in former lives, by their names.
     """
 
@@ -104,8 +112,13 @@ class SignalReading:
     through: Mapping[int, int]
     signals: Sequence[StatedSignal]
     history: Sequence[Became] = ()
-    unresolved: int = 0
+    unresolved: Mapping[str, int] = field(default_factory=dict)
     elsewhere: Mapping[str, int] = field(default_factory=dict)
+
+    def rejected(self, monitor: str) -> Sequence[str]:
+        """The products that e-BH over a monitor's catalogue rejects, as the latest message about any of them has it."""
+        own = [one for one in self.signals if one.monitor == monitor]
+        return max(own, key=lambda one: sum(at["version"] for at in one.versions)).in_set if own else ()
 
 
 def read_signals(client: Client, definition: RegistryDefinition, of: str | None = None) -> SignalReading:
@@ -127,7 +140,10 @@ def read_signals(client: Client, definition: RegistryDefinition, of: str | None 
     found.sort(key=lambda one: (one.state == "withdrawn", one.level != "alarm", -_statistic(one), one.id))
     elsewhere = stated_generations(client, definition.name)
     elsewhere.pop(definition.generation, None)
-    return SignalReading(definition.name, definition.generation, through, found, elsewhere=elsewhere)
+    unresolved = read_unresolved(client, definition)
+    return SignalReading(
+        definition.name, definition.generation, through, found, unresolved=unresolved, elsewhere=elsewhere
+    )
 
 
 def read_signal(client: Client, definition: RegistryDefinition, signal: str, of: str | None = None) -> SignalReading:
@@ -155,7 +171,7 @@ def read_signal(client: Client, definition: RegistryDefinition, signal: str, of:
     found.sort(key=lambda one: (one.id != signal, order.get(one.monitor, len(order)), -one.number))
     one = found[0]
     history = [Became(*row) for row in client.rows(_history(definition.name), _asked(definition, one.id))]
-    unresolved = sum(read_list(client, definition, UNRESOLVED, limit=0).units.values())
+    unresolved = read_unresolved(client, definition)
     return SignalReading(definition.name, definition.generation, through, [one], history, unresolved)
 
 
@@ -218,4 +234,4 @@ def _asked(definition: RegistryDefinition, signal: str) -> dict[str, str]:
 
 
 def _statistic(signal: StatedSignal) -> float:
-    return float(signal.hindsight[-1]["statistic"]) if signal.hindsight else 0.0
+    return float(signal.evidence["statistic"])

@@ -146,7 +146,7 @@ class SignalRecord(Frozen):
     @staticmethod
     def of(signal: StatedSignal) -> SignalRecord:
         """A signal as a message had it."""
-        last = signal.hindsight[-1] if signal.hindsight else None
+        last = signal.evidence if signal.hindsight else None
         return SignalRecord(
             id=signal.id,
             monitor=signal.monitor,

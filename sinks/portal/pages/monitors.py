@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from schemas.definition.written import as_yaml, breakdown_written, following_written, in_one_line
+from sinks.clickhouse.generations import GenerationError
+from sinks.clickhouse.queries.unresolved import read_unresolved
 from sinks.portal.charts.curves import At, curves
 from sinks.portal.guard import NotFoundError
 from sinks.portal.pages.monitor_certificate import certificate
@@ -36,12 +38,14 @@ def router() -> APIRouter:
 def _all(asked: Asked) -> Page:
     t, definition = asked.texts, asked.definition
     declared = definition.monitors
+    unresolved = _unresolved(asked)
     rows = [
         (
             Link(t.of(declared.exposures[one.exposures].title), f"/r/{definition.name}/monitors/{name}"),
             _outcome(t, one),
             _baseline(t, one),
             _certificate_words(t, _certified(asked, name)),
+            unresolved.get(name),
         )
         for name, one in declared.monitors.items()
     ]
@@ -53,6 +57,7 @@ def _all(asked: Asked) -> Page:
             Column("outcomes", t("outcomes")),
             Column("against", t("held against")),
             Column("certificate", t("certificate")),
+            Column("unresolved", t("outcomes that fit no operation"), "number"),
         ],
         rows,
     )
@@ -69,6 +74,14 @@ def _all(asked: Asked) -> Page:
         trail=trail(asked),
         notice=notice_of(asked),
     )
+
+
+def _unresolved(asked: Asked) -> Mapping[str, int]:
+    """By monitor, outcomes that may be of any product of its kind; nothing before there are derived values."""
+    try:
+        return read_unresolved(asked.client, asked.definition)
+    except GenerationError:
+        return {}
 
 
 def _pairs(t: Texts, declared: Mapping[str, Disproportionality]) -> Table:

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
+from sinks.clickhouse.queries.all_causes import read_all_causes
 from sinks.clickhouse.queries.awareness import read_awareness
 from sinks.clickhouse.queries.reviews import find_subject, read_follow_up
 from sinks.clickhouse.queries.signals import read_signal, standing_of
+from sinks.clickhouse.queries.unresolved import bound
 from sinks.portal.access import may
 from sinks.portal.pages.awareness import awareness_table
 from sinks.portal.pages.carriers import progress_words
 from sinks.portal.pages.pieces import Fact, Link, Page, Section
 from sinks.portal.pages.review import said_of, to_decide
 from sinks.portal.pages.serving import add_page
-from sinks.portal.pages.signal_evidence import evidence, history, levels, paths, units
+from sinks.portal.pages.signal_evidence import all_causes, evidence, history, levels, paths, units
 from sinks.portal.pages.signal_words import BECAME, LEVELS, subject_named
 from sinks.portal.pages.words import product_named
 
@@ -43,13 +45,14 @@ def _signal(asked: Asked) -> Page:
     (signal,) = reading.signals
     subject = find_subject(asked.client, definition.name, signal.id, standing_of([signal]))
     follow_up = read_follow_up(asked.client, definition, subject)
+    every_cause = read_all_causes(asked.client, definition, signal)
     sections = [
         Section(text=list(_in_words(t, definition, signal, reading)), facts=list(_facts(t, signal, follow_up))),
         Section(
             t("When it was known, and when it happened"), charts=[paths(asked, signal)], tables=[levels(t, signal)]
         ),
         Section(t("By unit"), tables=[units(asked, signal, follow_up)]),
-        Section(t("What else speaks for it"), tables=list(evidence(t, definition, signal))),
+        Section(t("What else speaks for it"), tables=[*evidence(t, definition, signal), *all_causes(t, every_cause)]),
         Section(t("What became of it"), tables=[history(t, reading)]),
         Section(t("Review"), tables=[said_of(asked, signal.id)], forms=to_decide(asked, signal.id)),
     ]
@@ -80,12 +83,24 @@ def _in_words(t: Texts, definition: RegistryDefinition, signal: StatedSignal, re
     else:
         yield t("It does not hang on one unit: without its largest it would be at watch as well.")
     for reason in signal.reasons:
-        yield t("Withdrawn, for %(reason)s.", reason=reason)
+        yield t("%(state)s, for %(reason)s.", state=t(BECAME[signal.state]).capitalize(), reason=reason)
     for erased in signal.erased:
         yield t(
-            "%(persons)s persons with %(outcomes)s outcomes have opted out since; they go on counting, by number only.",
-            persons=erased["persons"],
-            outcomes=erased["outcomes"],
+            "%(persons)s persons with %(outcomes)s outcomes have opted out since; that takes nothing from the signal.",
+            persons=t.number(erased["persons"]),
+            outcomes=t.number(erased["outcomes"]),
+        )
+    for frozen in signal.frozen:
+        yield t(
+            "Frozen as it was before: %(observed)s outcomes, %(expected)s expected, statistic %(statistic)s.",
+            observed=t.number(frozen["observed"]),
+            expected=t.number(frozen["expected"], 2),
+            statistic=t.number(frozen["statistic"], 2),
+        )
+    if signal.in_set:
+        yield t(
+            "e-BH over all products of its kind now rejects %(products)s (false discovery rate 5 %%; not latched).",
+            products=", ".join(subject_named(definition, t, product) for product in signal.in_set),
         )
     (comparator,) = signal.comparator
     yield t(
@@ -95,17 +110,17 @@ def _in_words(t: Texts, definition: RegistryDefinition, signal: StatedSignal, re
     )
     if comparator["left_out"]:
         yield t("Not among them: %(products)s.", products=", ".join(comparator["left_out"]))
-    if reading.unresolved and signal.bounds:
-        told = min(reading.unresolved, len(signal.bounds) - 1)
+    unresolved = reading.unresolved.get(signal.monitor, 0)
+    if unresolved and (statistic := bound(signal, unresolved)) is not None:
         yield t(
             "%(number)s outcomes fit no operation; were all of them this one's, the statistic would be %(bound)s.",
-            number=t.number(reading.unresolved),
-            bound=t.number(signal.bounds[told], 2),
+            number=t.number(unresolved),
+            bound=t.number(statistic, 2),
         )
 
 
 def _facts(t: Texts, signal: StatedSignal, follow_up: FollowUp) -> Iterator[Fact]:
-    last = signal.hindsight[-1]
+    last = {**signal.hindsight[-1], **signal.evidence}
     yield Fact(
         t("outcomes"), t.number(last["observed"]), t("%(number)s expected", number=t.number(last["expected"], 2))
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from schemas.definition.registry import RegistryDefinition
+    from sinks.clickhouse.queries.all_causes import AllCauses
     from sinks.clickhouse.queries.reviews import FollowUp
     from sinks.clickhouse.queries.signals import SignalReading, StatedSignal
     from sinks.portal.portal import Asked
@@ -201,6 +202,43 @@ def evidence(t: Texts, definition: RegistryDefinition, signal: StatedSignal) -> 
         Column("note", t("note")),
     ]
     yield Table("methods", t("What other methods say; they raise no level"), columns, rows)
+
+
+def all_causes(t: Texts, found: AllCauses | None) -> Iterator[Table]:
+    """All causes beside the product's own outcomes; nothing where those are counted anyway."""
+    if found is None:
+        return
+    columns = [
+        Column("put_in", t("put in"), "number"),
+        Column("component_years", t("component-years"), "decimal", digits=2),
+        Column("with_outcome", t("with an outcome"), "number"),
+        Column("rate", t("per 100 component-years"), "decimal"),
+        Column("lower", t("lower limit"), "decimal"),
+        Column("upper", t("upper limit"), "decimal"),
+        Column("ratio", t("times the group's"), "decimal", digits=2),
+        Column("stage_one", t("AOANJRR stage 1")),
+        Column("njr", t("NJR levels")),
+        Column("outcomes", t("outcomes"), "number"),
+        Column("own", t("of these the product's own"), "number"),
+        Column("unknown", t("of the others not known"), "number"),
+        Column("share", t("share not known"), "share", digits=0),
+    ]
+    row = [
+        found.exposures,
+        found.component_years,
+        found.with_outcome,
+        found.rate,
+        found.lower,
+        found.upper,
+        found.ratio,
+        t("yes") if found.stage_one else t("no"),
+        found.njr or "",
+        found.outcomes,
+        found.own,
+        found.unknown,
+        found.unknown_share,
+    ]
+    yield Table("all_causes", t("All causes beside its own outcomes"), columns, [row])
 
 
 def history(t: Texts, reading: SignalReading) -> Table:

@@ -37,7 +37,7 @@ def _signals(asked: Asked) -> Page:
     rows: list[list[Any]] = []
     marked_rows = set()
     for attached, one in by_case(readable(asked.client, definition), reading.signals):
-        last = one.hindsight[-1]
+        last = one.evidence
         days = {level["level"]: level["day"] for level in one.levels}
         if one.level == "alarm" and one.state != "withdrawn":
             marked_rows.add(len(rows))
