@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from streams.surveillance.state import State
 
 
+_BACK_FILL = 2_000  # submissions at once: more do not come together while registrations flow in
+
+
 class NeverToldError(CannotGoOnError):
     """Exposures end that never began, as far as is known."""
 
@@ -128,7 +131,7 @@ class Watch:
 
         Many submissions come at once and most decide nothing, so as many are taken as one step as decide the same as
         one by one: what is decided, and by which submission it could first be known, does not depend on what happens
-        to come together.
+        to come together. A back-fill, of thousands at once, is one step: that is when all of it was known.
 
         Args:
             messages: at least one.
@@ -160,6 +163,10 @@ class Watch:
 
     def _steps(self, submissions: Sequence[Submission]) -> Iterator[Taken]:
         """Take submissions in as few steps as decide the same as one by one."""
+        if len(submissions) > _BACK_FILL:
+            changes = [change for one in submissions for change in one.changes]
+            yield self._step(changes, submissions[-1].at, core.Unseen(), is_last=True)
+            return
         ahead, unseen = Ahead(self.watched.monitor, [one.changes for one in submissions]), core.Unseen()
         start = 0
         while start < len(submissions):

@@ -103,10 +103,10 @@ def test_published_all_at_once_it_is_raised_once_and_hindsight_says_on_which_day
     )
 
 
-def among_others() -> list[Change]:
+def among_others(days: int = 300) -> list[Change]:
     """The same history with all that clinics register beside it: an operation of each every day."""
     found = [(day, change.registration_id, change) for day, change in history(CLINICS)]
-    for day in range(400):
+    for day in range(days):
         for clinic in CLINICS:
             other = Exposure("OTHER", "", clinic, "left", ("F",), day, None, "", 0, None, recorded=day)
             found.append((day, f"q{day}-{clinic}", Change(f"q{day}-{clinic}", f"q{day}-{clinic}", None, other)))
@@ -136,6 +136,18 @@ def test_it_is_at_watch_by_the_second_and_at_alarm_by_the_third_whatever_comes_t
     assert [(one.level, one.known.at, one.known.point.observed) for one in levels] == [
         ("watch", Version(0, second), 2), ("alarm", Version(0, third), 3),
     ]  # fmt: skip
+
+
+def test_a_back_fill_is_known_when_all_of_it_is() -> None:
+    changes = among_others(days=500)
+    watch = Watch(Watched(monitor(), "cups", specific=False, deaths=frozenset(), left_out=frozenset()))
+    last = len(changes) - 1
+    watch.take([Told(Version(0, last), changes, Part(-1), range(len(changes)))])
+    levels = watch.state.signals["INTEROP"].levels
+    # with all that is known in the end nobody would raise an alarm any more: the last failed 288 days before
+    assert [(one.level, one.known.at, one.known.point.observed, one.day) for one in levels] == [
+        ("watch", Version(0, last), 5, 141),
+    ]
 
 
 def test_who_gets_the_product_while_it_is_at_alarm_is_seen_at_once() -> None:
