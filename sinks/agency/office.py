@@ -65,14 +65,22 @@ class Office:
         """Say what persons' registrations call for; how many steps that were."""
         said, left = 0, list(persons)
         for _ in range(_MOST_ROUNDS):
-            due = [(person, list(drafts_of(self._desk, person, self._cases.of, now))) for person in left]
+            due = [(person, self._due(person, now)) for person in left]
             records = [record for _, found in due for record in found]
             if not records:
                 break
             self._say(records)
+            for record in records:
+                if (why := self._cases.refusal(record)) is not None:
+                    log.error("a draft counts for nothing", case=record["case"], reason=why)
             said += len(records)
             left = [person for person, found in due if found]
         return said
+
+    def _due(self, person: Person, now: datetime) -> list[Record]:
+        """What registrations call for, but what was refused before: the same again would be refused again."""
+        called = drafts_of(self._desk, person, self._cases.of, now)
+        return [record for record in called if self._cases.refusal(record) is None]
 
     def send(self, now: datetime) -> int:
         """Send what is checked, and again what nobody knows to have left; how many went."""
