@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sinks.agency.icsr import model
+from sinks.agency.icsr.narrative import with_narrative
 from sinks.agency.icsr.values import MeddraTerm, Moment, NullFlavor, Quantity
 from sinks.agency.registered import day_of
 
@@ -133,7 +134,7 @@ def case_of(
         latest: the day on which it had the latest of what is told.
         expedited: whether it is of a class that has to be reported soon.
     """
-    return model.Case(
+    told = model.Case(
         report_id=case,
         report_type=_REPORT_TYPES[rule.report_type or "not_available"],
         first_received=Moment.of(first),
@@ -148,8 +149,8 @@ def case_of(
         patient=_patient(definition, facts),
         reactions=(_reaction(definition, facts, ends),),
         drugs=tuple(_drugs(definition, facts, ends)),
-        narrative=_narrative(definition, facts),
     )
+    return with_narrative(told, lambda language: _term_names(definition, facts) if language == "en" else {})
 
 
 def asked_of(definition: RegistryDefinition, facts: ReactionFacts) -> tuple[str, ...]:
@@ -267,6 +268,14 @@ def term_of(definition: RegistryDefinition, form: str, record: Mapping[str, Any]
     return MeddraTerm(row["meddra"], row["meddra_version"]) if row.get("meddra") and row.get("meddra_version") else None
 
 
+def _term_names(definition: RegistryDefinition, facts: ReactionFacts) -> Mapping[str, str]:
+    """The names, in English, of the terms that the registry's catalogue of reactions has beside its own."""
+    field = next(one for one in definition.forms[facts.reaction.form].fields if one.name == "reaction_code")
+    catalogue = definition.catalogues.get(getattr(field.codes, "catalogue", None) or "")
+    rows = {} if catalogue is None else catalogue.rows
+    return {row["meddra"]: row["name"] for row in rows.values() if row.get("meddra")}
+
+
 def _product(definition: RegistryDefinition, facts: ReactionFacts) -> tuple[str, str | None, str | None]:
     """(name, substance, company) of the suspected drug."""
     form = definition.forms[facts.reaction.form]
@@ -318,23 +327,3 @@ def _action(record: Mapping[str, Any], treatment: Mapping[str, Any]) -> str:
     if record.get("dechallenge") is not None or treatment.get("stop_reason") == "adverse_reaction":
         return _WITHDRAWN
     return _ACTION_UNKNOWN if not treatment or treatment.get("stopped_on") is not None else _UNCHANGED
-
-
-def _narrative(definition: RegistryDefinition, facts: ReactionFacts) -> str:
-    """The case in sentences, made of the same facts."""
-    record = facts.reaction.record
-    age = _age(definition, facts)
-    who = " ".join([*([f"{age}-year-old"] if age is not None else []), facts.sex or "person"])
-    told = " and ".join(dict.fromkeys(one.record["reporter"] for one in (facts.reaction, *facts.others)))
-    drug = _product(definition, facts)[0]
-    sentences = [
-        f"Reported by {told}: {record['reaction_text']}",
-        f"The {who} had the reaction on {_onset(definition, facts):%Y-%m-%d}; {drug} is suspected",
-    ]
-    if facts.treatment is not None:
-        started = day_of(facts.treatment.record[definition.forms[facts.treatment.form].name_of("occurred_on")])
-        sentences.append(f"{drug} had been begun on {started:%Y-%m-%d}")
-    sentences.append(f"Outcome: {record['outcome'].replace('_', ' ')}")
-    if record.get("dechallenge"):
-        sentences.append(f"With the drug taken away: {record['dechallenge'].replace('_', ' ')}")
-    return " ".join(f"{one.rstrip('.')}." for one in sentences)
