@@ -13,6 +13,8 @@ from deploy.observe import STUCK_AFTER_S
 from deploy.report_log import ReportLog, recall
 from deploy.settings import SettingsError
 from sinks.agency import metrics
+from sinks.agency.coding.mapping import OwnMapping, read_mapping
+from sinks.agency.coding.meddra import read_meddra
 from sinks.agency.deadlines import AtOnce, Rules
 from sinks.agency.drafting import Desk, forms_read
 from sinks.agency.ends import Ends
@@ -91,7 +93,23 @@ def desk_of(settings: Settings, definition: RegistryDefinition) -> Desk:
             "nobody is said to send reports: set GULDADRA_AGENCY__ORGANISATION, …__NAME, …__TEST_SENDER and "
             "…__TEST_RECEIVER, as agreed with the agency"
         )
-    return Desk(definition, ends_of(settings.agency), rules_of(settings.agency).zone, settings.agency.since)
+    agency = settings.agency
+    return Desk(definition, ends_of(agency), rules_of(agency).zone, agency.since, _mapping_of(agency))
+
+
+def _mapping_of(agency: AgencySettings) -> OwnMapping:
+    if agency.meddra_mapping is None:
+        return OwnMapping({})
+    try:
+        dictionary = None if agency.meddra is None else read_meddra(agency.meddra)
+        with agency.meddra_mapping.open(encoding="utf-8-sig", newline="") as lines:
+            mapping, faults = read_mapping(lines, dictionary)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"GULDADRA_AGENCY__MEDDRA_MAPPING: {error}") from error
+    if faults:
+        told = "\n".join(f"{agency.meddra_mapping}, line {fault.line}: {fault.text}" for fault in faults)
+        raise SettingsError(f"GULDADRA_AGENCY__MEDDRA_MAPPING:\n{told}")
+    return mapping
 
 
 class Reporting:

@@ -72,6 +72,8 @@ class AgencySettings(BaseModel):
     production: bool = Field(False, description="whether reports are sent in earnest")
     gateway: Path | None = Field(None, description="folder that the agency's client watches; without one a dry run")
     manufacturer_gateway: Path | None = Field(None, description="likewise for manufacturers; without one by hand")
+    meddra: Path | None = Field(None, description="folder of the user's own MedDRA, which the mapping is held against")
+    meddra_mapping: Path | None = Field(None, description="CSV file: what codes and texts are in MedDRA")
     since: date | None = Field(None, description="what was to be reported before this day is reported elsewhere")
     at_once_days: int = Field(3, ge=1, description="days that a care provider gives itself where the law says at once")
 

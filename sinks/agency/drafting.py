@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas import report as steps
 from schemas.reporting import CLASSES
 from sinks.agency import incident_text, reaction_case
 from sinks.agency.cases import case_number, message_id, step_id
+from sinks.agency.coding.mapping import OwnMapping
 from sinks.agency.icsr.cases import amended, batch_of, nullified
 from sinks.agency.icsr.validation import validate
 from sinks.agency.icsr.values import Moment
@@ -58,12 +60,14 @@ class Desk:
         ends: who sends, and to whom.
         zone: whose midnight parts days.
         since: what was to be reported before this day is none of ours; None: everything is.
+        mapping: the user's own, of codes and texts to MedDRA.
     """
 
     definition: RegistryDefinition
     ends: Ends
     zone: ZoneInfo
     since: date | None = None
+    mapping: OwnMapping = OwnMapping(MappingProxyType({}))  # noqa: RUF009 - it cannot be changed
 
 
 def as_new(case: model.Case, made: Moment) -> model.Case:
@@ -185,6 +189,7 @@ class _Making:
         case = reaction_case.case_of(
             definition, rule, told, ends, self.case,
             first=self.first, latest=self.latest, expedited="serious" in self.calls.classes,
+            mapping=self.desk.mapping,
         )  # fmt: skip
         number = message_id(place["case"], place["case_version"], place["addressee"], place["edition"])
         batch = batch_of([changed(case, made)], number, ends.sender, ends.receiver, made)

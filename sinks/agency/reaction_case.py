@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from sinks.agency.coding.mapping import TEXT
 from sinks.agency.icsr import model
 from sinks.agency.icsr.narrative import with_narrative
 from sinks.agency.icsr.values import MeddraTerm, Moment, NullFlavor, Quantity
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from schemas.definition.registry import RegistryDefinition
     from schemas.definition.reporting import ReportingRule
+    from sinks.agency.coding.mapping import OwnMapping
     from sinks.agency.ends import Ends
     from sinks.agency.registered import Person, Registered
 
@@ -121,6 +123,7 @@ def case_of(
     first: date,
     latest: date,
     expedited: bool,
+    mapping: OwnMapping,
 ) -> model.Case:
     """The case that registrations tell.
 
@@ -133,6 +136,7 @@ def case_of(
         first: the day on which the registry first had it.
         latest: the day on which it had the latest of what is told.
         expedited: whether it is of a class that has to be reported soon.
+        mapping: the user's own, of codes and texts to MedDRA.
     """
     told = model.Case(
         report_id=case,
@@ -147,7 +151,7 @@ def case_of(
         sources=tuple(_sources(definition, facts, ends)),
         sender=model.Sender(kind=ends.kind, organisation=ends.name, country=ends.country),
         patient=_patient(definition, facts),
-        reactions=(_reaction(definition, facts, ends),),
+        reactions=(_reaction(definition, facts, ends, mapping),),
         drugs=tuple(_drugs(definition, facts, ends)),
     )
     return with_narrative(told, lambda language: _term_names(definition, facts) if language == "en" else {})
@@ -227,7 +231,7 @@ def _onset(definition: RegistryDefinition, facts: ReactionFacts) -> date:
     return day_of(facts.reaction.record[definition.forms[facts.reaction.form].name_of("occurred_on")])
 
 
-def _reaction(definition: RegistryDefinition, facts: ReactionFacts, ends: Ends) -> model.Reaction:
+def _reaction(definition: RegistryDefinition, facts: ReactionFacts, ends: Ends, mapping: OwnMapping) -> model.Reaction:
     record = facts.reaction.record
     serious = set(record["seriousness"])
 
@@ -237,7 +241,7 @@ def _reaction(definition: RegistryDefinition, facts: ReactionFacts, ends: Ends) 
     return model.Reaction(
         native_text=record["reaction_text"][:_LONGEST_WORDS],
         native_language=_LANGUAGE,
-        term=term_of(definition, facts.reaction.form, record),
+        term=term_of(definition, facts.reaction.form, record, mapping),
         death=is_so("death"),
         life_threatening=is_so("life_threatening"),
         hospitalisation=is_so("hospitalisation"),
@@ -250,21 +254,26 @@ def _reaction(definition: RegistryDefinition, facts: ReactionFacts, ends: Ends) 
     )
 
 
-def term_of(definition: RegistryDefinition, form: str, record: Mapping[str, Any]) -> MeddraTerm | None:
+def term_of(
+    definition: RegistryDefinition, form: str, record: Mapping[str, Any], mapping: OwnMapping
+) -> MeddraTerm | None:
     """The MedDRA term of a reaction, with its version; None while nobody has coded it.
 
-    The registered code is MedDRA's own, or the registry's catalogue of reactions has MedDRA's beside it, in the columns
-    ``meddra`` and ``meddra_version``.
+    The registered code is MedDRA's own, or the user's mapping has it, or the registry's catalogue of reactions has
+    MedDRA's beside it, in the columns ``meddra`` and ``meddra_version``. A reaction without a code is what the mapping
+    says of its very words.
     """
     code = record["reaction_code"]
     if code is None:
-        return None
+        return mapping.term_of(TEXT, record["reaction_text"])
     version = _VERSION.search(record.get("reaction_code_version") or "")
     if _CODE.fullmatch(code) and version is not None:
         return MeddraTerm(code, version[1])
     field = next(one for one in definition.forms[form].fields if one.name == "reaction_code")
-    catalogue = definition.catalogues.get(getattr(field.codes, "catalogue", None) or "")
-    row = {} if catalogue is None else catalogue.rows.get(code, {})
+    catalogue = getattr(field.codes, "catalogue", None) or ""
+    if (mapped := mapping.term_of(catalogue, code)) is not None:
+        return mapped
+    row = definition.catalogues[catalogue].rows.get(code, {}) if catalogue in definition.catalogues else {}
     return MeddraTerm(row["meddra"], row["meddra_version"]) if row.get("meddra") and row.get("meddra_version") else None
 
 

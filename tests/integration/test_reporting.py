@@ -208,3 +208,13 @@ def test_nothing_is_run_where_nothing_is_reported_or_nobody_sends(tmp_path: Path
         Reporting(Settings(), registry_folder(tmp_path, "hiv"))
     with pytest.raises(SettingsError, match="nobody is said to send reports"):
         Reporting(Settings(), registry_folder(tmp_path, "biologics"))
+
+
+def test_a_mapping_that_is_wrong_is_told_by_its_line(tmp_path: Path) -> None:
+    definition, file = registry_folder(tmp_path, "biologics"), tmp_path / "mapping.csv"
+    file.write_text("system,code,llt,version\nreactions,HEP,1,28.0\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"mapping\.csv, line 2: llt is no code of MedDRA"):
+        Reporting(Settings(agency=AgencySettings(**{**EXAMPLE, "meddra_mapping": file})), definition)
+    file.unlink()
+    with pytest.raises(SettingsError, match="GULDADRA_AGENCY__MEDDRA_MAPPING: "):
+        Reporting(Settings(agency=AgencySettings(**{**EXAMPLE, "meddra_mapping": file})), definition)

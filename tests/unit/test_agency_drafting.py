@@ -10,9 +10,10 @@ import pytest
 from schemas.definition.folder import load_registries
 from schemas.report import NOTHING
 from sinks.agency.cases import message_id, step_id
+from sinks.agency.coding.mapping import read_mapping
 from sinks.agency.ends import Ends
 from sinks.agency.icsr.reader import read
-from sinks.agency.icsr.values import Moment
+from sinks.agency.icsr.values import MeddraTerm, Moment
 from sinks.agency.outbox import PLATFORM
 from tests.drafting_support import IN_EARNEST, Registered2026, day
 from tests.icsr_facts import ours, theirs
@@ -122,6 +123,20 @@ def test_what_nobody_has_coded_waits_and_goes_on_once_it_is_coded(person: Regist
     person.submit("adverse_reaction", "r1", "2026-03-02", **serious())
     coded = person.drafted()
     assert (coded["edition"], coded["findings"], coded["learnt_on"]) == (2, [], day("2026-03-01"))
+
+
+def test_the_users_own_mapping_says_what_codes_and_words_are_in_meddra() -> None:
+    mapping, faults = read_mapping(
+        ["system,code,llt,version", "reactions,HEP,10019717,28.0", "text,Höga levervärden,10024690,28.0"]
+    )
+    assert faults == []
+    terms = []
+    for code in ("HEP", None, "DER"):
+        person = Registered2026(_BIOLOGICS, mapping=mapping)
+        person.submit("treatment", "t1", occurred_on=day("2025-05-02"), batch="B-1")
+        person.submit("adverse_reaction", "r1", **serious(reaction_code=code))
+        terms.append(case_told(person.drafted()).reactions[0].term)
+    assert terms == [MeddraTerm("10019717", "28.0"), MeddraTerm("10024690", "28.0"), MeddraTerm("90000003", "0.0")]
 
 
 def test_a_biological_drug_without_its_batch_is_sent_and_asked_about() -> None:
