@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -178,7 +179,8 @@ def test_an_incident_is_checked_by_two_and_goes_to_each_addressee_by_itself(
 ) -> None:
     shell.set(registries=tmp_path / "hip" / "registries")
     hip.accept("primary_operation", 1, "p1", occurred_on=day("2020-01-01"), cup_lot="L-5", birth_year=1950)
-    hip.accept("reoperation", 1, "o1", occurred_on=day("2026-02-10"), reason="loosening")
+    today = int(time.time() * 1000)  # a care provider knows it from when it registered it
+    hip.accept("reoperation", 1, "o1", occurred_on=day("2026-02-10"), recorded_at=today, reason="loosening")
     drafted(hip, 2)
     rows = listed(shell, hip)
     assert {one["addressee"] for one in rows} == {"agency", "manufacturer"}
