@@ -18,18 +18,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.surveillance.simulation.plan import Plan
+    from streams.surveillance.simulation.watching import Watching
 
 _SCORES = [field.name for field in fields(Scores)]
 _FORMAT = 1  # of the files, and of what is simulated by one plan: another number where either changes
 
 
 class OtherRunsError(Exception):
-    """A folder holds histories of another plan, seed or planned end, or a file in it cannot be read."""
+    """A folder holds histories of another plan, seed, planned end or monitor, or a file in it cannot be read."""
 
 
-def name_of(plan: Plan, seed: int, planned: float) -> str:
+def name_of(plan: Plan, seed: int, planned: float, watching: Watching) -> str:
     """What makes histories the same, whatever their number."""
-    said = json.dumps([_FORMAT, asdict(plan), seed, planned], sort_keys=True)
+    said = json.dumps([_FORMAT, asdict(plan), seed, planned, watching.as_said()], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -64,14 +65,16 @@ def kept(path: Path, name: str) -> Run | None:
     """A history that was kept; None where there is none.
 
     Raises:
-        OtherRunsError: it is one of another plan, seed or planned end, or cannot be read.
+        OtherRunsError: it is one of another plan, seed, planned end or monitor, or cannot be read.
     """
     if not path.exists():
         return None
     try:
         with np.load(path, allow_pickle=False) as said:
             if str(said["name"]) != name:
-                raise OtherRunsError(f"{path} is a history of another plan, seed or planned end: name an empty folder")
+                raise OtherRunsError(
+                    f"{path} is a history of another plan, seed, planned end or monitor: name an empty folder"
+                )
             return _run(said)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise OtherRunsError(f"{path} cannot be read: {error}; take it away, and it is simulated again") from error

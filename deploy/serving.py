@@ -106,7 +106,8 @@ def certified(definitions: Iterable[RegistryDefinition]) -> dict[tuple[str, str]
     for definition in definitions:
         read = certificates_of(definition)
         for monitor, one in read.found.items():
-            said = Certified(one.id, one.catalogue_years, one.seed, one.results, budgets)
+            otherwise = tuple(read.differing.get(monitor, ()))
+            said = Certified(one.id, one.catalogue_years, one.seed, one.results, budgets, differing=otherwise)
             found[definition.name, monitor] = said
         for monitor, problem in read.problems.items():
             found[definition.name, monitor] = Certified(problem=problem)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deploy import kept_runs
-from schemas.definition.generation import hash_of_exposures
+from schemas.definition.generation import hash_of_watching
+from streams.surveillance.expected import Baseline
 from streams.surveillance.simulation.certificate import Certificate, as_json
 from streams.surveillance.simulation.judge import judge
 from streams.surveillance.simulation.plan import Plan
 from streams.surveillance.simulation.runs import FEWEST, PLANNED, run
+from streams.surveillance.simulation.watching import Watching, watching_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +56,16 @@ def plan_of(definition: RegistryDefinition) -> Plan:
     return Plan(kinds=tuple((name, 1.0) for name in fields.values()), constructs=constructs)
 
 
+def declared_watching(definition: RegistryDefinition, plan: Plan) -> Watching:
+    """How a registry's monitors watch, as far as it can be simulated; as the first of them where they differ.
+
+    What the certificate holds of others, or cannot say of this one, is told wherever it is named.
+    """
+    for one in definition.monitors.monitors.values():
+        return Watching(Baseline(one.baseline, one.rates), one.unit_shape)
+    return watching_of(plan)
+
+
 def histories_of(plan: Plan, years: int) -> int:
     """How many histories make up so many catalogue-years; four at least."""
     return max(math.ceil(years / plan.years), _FEWEST)
@@ -66,6 +78,7 @@ def simulate(
     seed: int,
     processes: int,
     planned: float = PLANNED,
+    watching: Watching | None = None,
     keep: Path | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> list[Run]:
@@ -79,6 +92,7 @@ def simulate(
         seed: of all random numbers.
         processes: how many run at once.
         planned: expected outcomes at which the monitor's streams close.
+        watching: how it watches; as where nothing is declared if left out.
         keep: a folder for each history once it is done; those that are there already are not simulated again.
         on_progress: told how many histories are done.
 
@@ -87,7 +101,8 @@ def simulate(
     """
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-    name = kept_runs.name_of(plan, seed, planned)
+    watching = watching or watching_of(plan)
+    name = kept_runs.name_of(plan, seed, planned, watching)
     seeds = np.random.SeedSequence(seed).spawn(histories)
     found = []
     for variable in _ONE_THREAD:  # read when a process loads numpy: histories are what runs side by side
@@ -96,7 +111,9 @@ def simulate(
     with ProcessPoolExecutor(processes, mp_context=fresh) as pool:
         waiting = [
             pool.submit(
-                _one, plan, one, number, planned, None if keep is None else (kept_runs.path_of(keep, number), name)
+                _one,
+                (plan, one, number, planned, watching),
+                None if keep is None else (kept_runs.path_of(keep, number), name),
             )
             for number, one in enumerate(seeds)
         ]
@@ -110,21 +127,35 @@ def simulate(
     return found
 
 
-def _one(plan: Plan, seed: np.random.SeedSequence, number: int, planned: float, place: tuple[Path, str] | None) -> Run:
+def _one(history: tuple[Plan, np.random.SeedSequence, int, float, Watching], place: tuple[Path, str] | None) -> Run:
     """One history, from where it is kept if it is."""
     if place is None:
-        return run(plan, seed, number, planned)
+        return run(*history)
     found = kept_runs.kept(*place)
     if found is None:
-        found = run(plan, seed, number, planned)
+        found = run(*history)
         kept_runs.keep(found, *place)
     return found
 
 
 def certify(
-    definition: RegistryDefinition, plan: Plan, runs: list[Run], *, seed: int, planned: float = PLANNED
+    definition: RegistryDefinition,
+    plan: Plan,
+    runs: list[Run],
+    *,
+    seed: int,
+    planned: float = PLANNED,
+    watching: Watching | None = None,
 ) -> Certificate:
     """What many histories come to.
+
+    Args:
+        definition: the registry.
+        plan: what was invented.
+        runs: the histories.
+        seed: of their random numbers.
+        planned: expected outcomes at which the monitors' streams closed.
+        watching: how they watched; as where nothing is declared if left out.
 
     Raises:
         CannotKeepError: no threshold keeps the budgets.
@@ -132,7 +163,8 @@ def certify(
     verdict = judge(runs, plan, planned)
     return Certificate(
         registry=definition.name,
-        monitor=hash_of_exposures(definition.monitors),
+        monitor=hash_of_watching(definition.monitors),
+        simulated=as_json((watching or watching_of(plan)).as_said()),
         seed=seed,
         catalogue_years=len(runs) * plan.years,
         plan=as_json(asdict(plan)),

@@ -60,7 +60,8 @@ def surveillance_worker(settings: Settings, definition: RegistryDefinition) -> W
     certificates = certificates_of(definition)
     if certificates.problems:
         raise SettingsError("\n".join(certificates.problems.values()))
-    for words in certificates.missing.values():
+    others = [f"monitor {name}, {certificates.words(name)}" for name in certificates.differing]
+    for words in (*certificates.missing.values(), *others):
         log.warning(words, registry=definition.name)
     kafka = settings.kafka_config()
     make_changelog(kafka, definition.name, surveillance_changelog(definition.name, definition.generation))

@@ -38,6 +38,8 @@ def check(registries: Registries = None) -> None:
             print(problem)
         for words in certificates.missing.values():
             print(f"{definition.name}: {words}")
+        for monitor in certificates.differing:
+            print(f"{definition.name}, monitor {monitor}: {certificates.words(monitor)}")
         if not found:
             print(f"{definition.name}: {len(definition.forms)} forms, nothing wrong")
     raise typer.Exit(1 if wrong else 0)

@@ -49,14 +49,16 @@ def simulate(
     plain MaxSPRT, the CGR-CUSUM, AOANJRR stage 1 and the NJR's levels. Say `guldadra simulate hip --quick` first;
     1,000 years take half an hour on two processors.
 
-    A monitor names the certificate that is written with --out. Exit 1 where a budget is not kept.
+    A monitor names the certificate that is written with --out; what of it is not as the monitor is declared is said
+    wherever it is named: every outcome counts here for all that was put in, whatever a monitor counts. Exit 1 where a
+    budget is not kept.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from deploy.kept_runs import OtherRunsError
     from deploy.settings import SettingsError
-    from deploy.simulating import NothingToSimulateError, certify, histories_of, plan_of
+    from deploy.simulating import NothingToSimulateError, certify, declared_watching, histories_of, plan_of
     from deploy.simulating import simulate as run_all
     from deploy.simulation_tables import draw, heading, page, sheets
     from deploy.tables import console_for
@@ -69,6 +71,7 @@ def simulate(
         plan = plan_of(definition)
     except NothingToSimulateError as error:
         raise SettingsError(f"{registry}: {error}") from error
+    watching = declared_watching(definition, plan)
     many = histories_of(plan, _QUICK if quick else years)
     closing = PLANNED if planned is None else planned
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -82,13 +85,14 @@ def simulate(
                 seed=seed,
                 processes=processes or os.cpu_count() or 1,
                 planned=closing,
+                watching=watching,
                 keep=keep,
                 on_progress=lambda done: progress.update(task, completed=done),
             )
         except OtherRunsError as error:
             raise SettingsError(f"--keep: {error}") from error
     try:
-        certificate = certify(definition, plan, runs, seed=seed, planned=closing)
+        certificate = certify(definition, plan, runs, seed=seed, planned=closing, watching=watching)
     except CannotKeepError as error:
         raise SettingsError(f"{registry}: {error}; simulate more years") from error
     if out is not None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 #: Raised by one whenever the same definitions give other values, or stored journeys another shape.
 ENGINE = 4
 _SHOWN_ONLY = frozenset({"title", "direction", "target", "smallest_shown", "measured_in", "per_years", "certificate"})
+_SOLVED = frozenset({"thresholds", "planned", "fewest", "streams", "certificate"})
 _CAME_LATER = frozenset({"disproportionality"})  # where it is not used, generations are what they were without it
 _ALWAYS_READ: tuple[Role, ...] = (
     "registration_id", "patient", "unit", "occurred_on", "recorded_at", "retracted", "side",
@@ -43,12 +44,21 @@ def generation_of(forms: Mapping[str, Form], rules: JourneyRules, indicators: In
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
 
-def hash_of_exposures(monitors: Monitors) -> str:
-    """Twelve hexadecimal digits of what is declared of the exposures that a registry watches, titles left out.
+def hash_of_watching(monitors: Monitors) -> str:
+    """Twelve hexadecimal digits of all that decides how often a registry's monitors err, titles left out.
 
-    A simulation that thresholds are solved by depends on these; the thresholds are what comes of it.
+    What is declared of exposures, and of each monitor but for what comes of a simulation or is held against it one by
+    one: thresholds, when streams close, and how many outcomes it takes.
     """
-    return hashlib.sha256(json.dumps(deciding(monitors.exposures), sort_keys=True).encode()).hexdigest()[:_LENGTH]
+    watching = {
+        name: {
+            **{part: deciding(value) for part, value in one if part not in _SOLVED},
+            "streams": sorted(one.streams),
+        }
+        for name, one in monitors.monitors.items()
+    }
+    text = json.dumps([deciding(monitors.exposures), watching], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
 
 def deciding(node: Any) -> Any:  # noqa: ANN401 - models, and what they hold

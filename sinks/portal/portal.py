@@ -173,6 +173,7 @@ class Certified:
         results: methods with their error rates, as the simulation wrote them.
         budgets: by level, how many false signals a year its thresholds were to keep to.
         problem: why a certificate does not hold; empty where it does, or where there is none.
+        differing: what was simulated otherwise than it is declared.
     """
 
     id: str = ""
@@ -181,6 +182,7 @@ class Certified:
     results: Mapping[str, Any] = field(default_factory=dict)
     budgets: Mapping[str, float] = field(default_factory=dict)
     problem: str = ""
+    differing: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

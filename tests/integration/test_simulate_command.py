@@ -12,12 +12,14 @@ from deploy.kept_runs import keep as keep_run
 from deploy.kept_runs import kept as kept_run
 from deploy.kept_runs import name_of, path_of
 from deploy.settings import load_settings
-from deploy.simulating import NothingToSimulateError, plan_of, simulate
+from deploy.simulating import NothingToSimulateError, declared_watching, plan_of, simulate
 from deploy.simulation_tables import chart, page
-from schemas.definition.generation import hash_of_exposures
+from schemas.definition.generation import hash_of_watching
+from streams.surveillance.expected import Baseline
 from streams.surveillance.simulation.certificate import read_certificate
 from streams.surveillance.simulation.plan import Plan
 from streams.surveillance.simulation.runs import CGR, FEWEST, METHODS, PLANNED, run
+from streams.surveillance.simulation.watching import Watching, watching_of
 from tests.deploy_support import Shell
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def test_a_run_that_was_cut_short_goes_on_from_what_is_kept(runs: list[Run], tmp
     assert said(simulate(SMALL, histories=2, seed=5, processes=1, keep=folder)) == said(runs[:2])
     assert sorted(one.name for one in folder.iterdir()) == ["00000.npz", "00001.npz"]
     (first, second) = (path_of(folder, number) for number in range(2))
-    assert kept_run(first, name_of(SMALL, 5, PLANNED)) is not None  # by what it is of
+    assert kept_run(first, name_of(SMALL, 5, PLANNED, watching_of(SMALL))) is not None  # by what it is of
     shutil.copy(second, first)  # what is there is read, not simulated again
     again = simulate(SMALL, histories=3, seed=5, processes=1, keep=folder, on_progress=told.append)
     assert said(again) == said([runs[1], *runs[1:3]])
@@ -95,11 +97,11 @@ def test_a_run_that_was_cut_short_goes_on_from_what_is_kept(runs: list[Run], tmp
 def test_what_is_kept_of_something_else_is_refused(runs: list[Run], guldadra: Shell) -> None:
     folder = guldadra.folder / "kept"
     folder.mkdir()
-    keep_run(runs[0], path_of(folder, 0), name_of(SMALL, 5, PLANNED))
+    keep_run(runs[0], path_of(folder, 0), name_of(SMALL, 5, PLANNED, watching_of(SMALL)))
     refused = guldadra("simulate", "hip", "--years", "1", "--processes", "1", "--seed", "6", "--keep", "kept")
     assert refused.code == 2
     assert "--keep" in refused.err
-    assert "00000.npz is a history of another plan, seed or planned end" in refused.err
+    assert "00000.npz is a history of another plan, seed, planned end or monitor" in refused.err
     path_of(folder, 0).write_bytes(b"half of it")
     refused = guldadra("simulate", "hip", "--years", "1", "--processes", "1", "--seed", "5", "--keep", "kept")
     assert "00000.npz cannot be read" in refused.err
@@ -117,10 +119,20 @@ def test_a_certificate_is_of_what_is_declared_whatever_it_is_called() -> None:
 
     def with_cup(**changed: object) -> str:
         exposures = monitors.exposures | {"cup": cup.model_copy(update=changed)}
-        return hash_of_exposures(monitors.model_copy(update={"exposures": exposures}))
+        return hash_of_watching(monitors.model_copy(update={"exposures": exposures}))
 
-    assert with_cup(title=stem.title) == hash_of_exposures(monitors)
-    assert with_cup(lot=stem.lot) != hash_of_exposures(monitors)
+    assert with_cup(title=stem.title) == hash_of_watching(monitors)
+    assert with_cup(lot=stem.lot) != hash_of_watching(monitors)
+
+
+def test_the_declared_prior_is_simulated() -> None:
+    hip = load_settings().definitions(("hip",))["hip"]
+    watching = declared_watching(hip, SMALL)
+    assert watching.monitor(20.0).baseline == Baseline("contemporary", (1.0,))
+    seed = np.random.SeedSequence(5)
+    # the prior holds until the others have had an outcome, which in a history of this size they soon have
+    flat = run(SMALL, seed, 0, PLANNED, Watching(Baseline("flat", (1000.0,))))
+    assert said([flat]) != said([run(SMALL, seed, 0, PLANNED, watching)])
 
 
 def test_a_registry_without_exposures_has_nothing_to_simulate() -> None:
@@ -141,6 +153,9 @@ def test_the_command_prints_and_keeps_a_certificate(guldadra: Shell) -> None:
     assert set(certificate.levels) == {"product", "construct", "family", "company", "lot", "unit"}
     assert {levels.planned for levels in certificate.levels.values()} == {20.0}
     assert certificate.fewest == FEWEST
+    assert certificate.simulated == {
+        "outcome": "all", "baseline": "contemporary", "rates": [1.0], "unit_shape": None, "left_out": [],
+    }  # fmt: skip
     assert f"certificate {certificate.id}" in told.out
     assert "wrote kept/time_to_detection.svg" in told.out
     assert (folder / "tables.md").read_text(encoding="utf-8") == page(certificate)

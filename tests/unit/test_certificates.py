@@ -54,6 +54,35 @@ def test_every_monitor_of_the_hip_register_has_a_certificate_that_holds() -> Non
     assert found.words("cup").startswith(f"certificate {found.found['cup'].id}, of ")
 
 
+def test_what_was_not_simulated_as_it_is_declared_is_told() -> None:
+    """The certificate was made when all outcomes counted, with the rate of a first year as the prior."""
+    found = certificates_of(load_registry(BUNDLED / "hip"))
+    otherwise = ("outcome all in place of specific", "rates 2.35 in place of 1")
+    assert dict(found.differing) == dict.fromkeys(found.found, otherwise)
+    assert found.words("cup").endswith(
+        "catalogue-years, but of another monitor than this, whose error rates are not known: outcome all in place of "
+        "specific; rates 2.35 in place of 1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("outcome: specific", "outcome: all"),
+        ("rates: [1.0]", "rates: [50.0]"),
+        ("rates: [1.0]", "rates: [1.0]\n    baseline: flat"),
+        ("rates: [1.0]", "rates: [1.0]\n    unit_shape: 0.01"),
+        ("rates: [1.0]", "rates: [1.0]\n    left_out: [CUP01]"),
+        ("monitors:\n  cup:", "monitors:\n  more: {exposures: cup, rates: [1.0]}\n  cup:"),
+    ],
+)
+def test_one_of_monitors_that_are_declared_otherwise_now_is_refused(changed: Changed, before: str, after: str) -> None:
+    """Each of these changes how often a monitor errs, or how soon it finds anything."""
+    found = certificates_of(changed(before, after, times=1))
+    assert set(found.problems) == {"cup", "stem", "head", "construct"}
+    assert "what is declared now is" in found.words("stem")
+
+
 def test_it_decides_no_number_and_so_no_hash(changed: Changed) -> None:
     named, unnamed = load_registry(BUNDLED / "hip"), changed(NAMES)
     assert unnamed.monitors.monitors["cup"].certificate is None
@@ -153,9 +182,15 @@ def test_surveillance_does_not_start_with_one_that_does_not_hold_and_warns_where
         surveillance_worker(settings, changed('"seed": ', '"seed": 7', file="certificate.json"))
     with capture_logs() as logs, pytest.raises(SettingsError, match="no broker"):
         surveillance_worker(settings, changed(NAMES, times=1))
-    (warning,) = logs
-    assert (warning["log_level"], warning["registry"]) == ("warning", "hip")
-    assert warning["event"].startswith("monitor cup has no certificate: its error rates are not known")
+    assert {(one["log_level"], one["registry"]) for one in logs} == {("warning", "hip")}
+    first, *others = [one["event"] for one in logs]
+    assert first.startswith("monitor cup has no certificate: its error rates are not known")
+    assert [one.split(": ")[0].split(", ")[0] for one in others] == [
+        "monitor stem",
+        "monitor head",
+        "monitor construct",
+    ]
+    assert all("but of another monitor than this" in one for one in others)
 
 
 def test_schemas_check_tells_the_same(changed: Changed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -173,7 +208,8 @@ def test_schemas_check_tells_the_same(changed: Changed, monkeypatch: pytest.Monk
         return result.exit_code, result.output
 
     nothing_wrong = "knee: 5 forms, nothing wrong\n"
-    assert check(changed("certificate: ", "certificate: ")) == (0, nothing_wrong)
+    code, told = check(changed("certificate: ", "certificate: "))
+    assert (code, told.count("but of another monitor than this"), told.endswith(nothing_wrong)) == (0, 4, True)
     code, told = check(changed(NAMES))
     assert (code, told.count("has no certificate"), told.endswith(nothing_wrong)) == (0, 4, True)
     code, told = check(changed("planned: 300", "planned: 50"))
@@ -189,6 +225,7 @@ def test_the_portal_is_told_what_certificates_say_and_which_are_refused(tmp_path
     assert (cup.catalogue_years, cup.budgets) == (certificate.catalogue_years, {"watch": 1.0, "alarm": 0.1})
     assert cup.problem == ""
     assert {"false", "compared", "curves"} <= cup.results.keys()
+    assert cup.differing == ("outcome all in place of specific", "rates 2.35 in place of 1")
 
     folder = tmp_path / "hip"
     shutil.copytree(hip.folder, folder)

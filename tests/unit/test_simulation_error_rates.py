@@ -221,7 +221,7 @@ LEVELS: dict[StreamKind, Levels] = {
     "product": Levels((0.1, 2.0), (4.0, 5.0), (6.0, 7.0), 50.0),
     "lot": Levels((0.1,), (8.5,), (9.0,), 50.0),
 }
-CERTIFICATE = Certificate("hip", "abc", 1, 100, as_json({"run_in": 1}), 2, LEVELS, {})
+CERTIFICATE = Certificate("hip", "abc", as_json({"rates": (1.0,)}), 1, 100, as_json({"run_in": 1}), 2, LEVELS, {})
 
 
 def test_a_certificate_comes_back_from_its_file() -> None:
@@ -232,8 +232,8 @@ def test_a_certificate_comes_back_from_its_file() -> None:
     ("text", "says"),
     [
         (CERTIFICATE.written().replace("4.0", "3.0"), "its content is that of"),
-        (CERTIFICATE.written().replace('"version": 2', '"version": 9'), "of version 9"),
-        (json.dumps({"version": 2, "id": "x"}), "this is no certificate"),
+        (CERTIFICATE.written().replace('"version": 3', '"version": 9'), "of version 9"),
+        (json.dumps({"version": 3, "id": "x"}), "this is no certificate"),
         ("[]", "this is no certificate"),
     ],
 )

@@ -29,11 +29,12 @@ def certificate(asked: Asked, certified: Certified) -> list[Section]:
             t("How often it errs"),
             text=[
                 t(
-                    "Invented national registries without any defect were run through the monitor as it is: "
+                    "Invented national registries without any defect were run through the monitor: "
                     "%(years)s catalogue-years (seed %(seed)s).",
                     years=t.number(certified.catalogue_years),
                     seed=certified.seed,
-                )
+                ),
+                *_differing(t, certified),
             ],
             tables=[_false(t, certified)],
         )
@@ -49,6 +50,13 @@ def certificate(asked: Asked, certified: Certified) -> list[Section]:
         )
         sections.append(_beside(asked, compared, results.get("curves", ())))
     return sections
+
+
+def _differing(t: Texts, certified: Certified) -> list[str]:
+    if not certified.differing:
+        return []
+    otherwise = "; ".join(certified.differing)
+    return [t("It was not simulated as it is declared, so these are not its own numbers: %(what)s.", what=otherwise)]
 
 
 def _false(t: Texts, certified: Certified) -> Table:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from streams.surveillance.simulation.scene import StreamKind
 
-VERSION = 2
+VERSION = 3
 _LENGTH = 16
 
 
@@ -28,7 +28,9 @@ class Certificate:
 
     Attributes:
         registry: whose monitors.
-        monitor: hash of what is declared of the exposures that they watch.
+        monitor: hash of what is declared of them and of the exposures that they watch, but for thresholds.
+        simulated: how the monitors of the simulation watched, by the names that monitors are declared with; where that
+            is not as they are declared, error rates are not theirs.
         seed: of the random numbers.
         catalogue_years: how many were simulated.
         plan: the registry that was invented.
@@ -39,6 +41,7 @@ class Certificate:
 
     registry: str
     monitor: str
+    simulated: dict[str, Any]
     seed: int
     catalogue_years: int
     plan: dict[str, Any]
@@ -59,6 +62,7 @@ class Certificate:
         return {
             "registry": self.registry,
             "monitor": self.monitor,
+            "simulated": self.simulated,
             "seed": self.seed,
             "catalogue_years": self.catalogue_years,
             "plan": self.plan,

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.surveillance.expected import Baseline
-from streams.surveillance.levels import Levels
-from streams.surveillance.monitor import Monitor
 from streams.surveillance.simulation.defects import planting, some_day, unit_excess
 from streams.surveillance.simulation.history import invented, outcome_days
 from streams.surveillance.simulation.known import known_path, touched
 from streams.surveillance.simulation.rivals import chart, yearly
 from streams.surveillance.simulation.scene import LOT, PRODUCT, UNIT, scene_of
+from streams.surveillance.simulation.watching import watching_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from streams.surveillance.simulation.plan import Plan
     from streams.surveillance.simulation.rivals import Yearly
     from streams.surveillance.simulation.scene import Scene
+    from streams.surveillance.simulation.watching import Watching
 
     Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
@@ -96,15 +95,13 @@ class Run:
     streams: dict[int, int]
 
 
-def monitor_of(plan: Plan, planned: float) -> Monitor:
-    """The monitor whose known path is simulated: contemporary, its prior the plan's mean rate of a first year."""
-    first_year = plan.cumulative_hazard()[min(365, plan.days)]
-    return Monitor(
-        "simulated", "simulated", Baseline("contemporary", (float(100 * first_year),)), Levels(planned=planned)
-    )
-
-
-def run(plan: Plan, seed: np.random.SeedSequence, number: int = 0, planned: float = PLANNED) -> Run:
+def run(
+    plan: Plan,
+    seed: np.random.SeedSequence,
+    number: int = 0,
+    planned: float = PLANNED,
+    watching: Watching | None = None,
+) -> Run:
     """Invent one history and run it through all methods.
 
     Args:
@@ -112,12 +109,14 @@ def run(plan: Plan, seed: np.random.SeedSequence, number: int = 0, planned: floa
         seed: of its random numbers; the same seed gives the same run.
         number: of the history; it decides whether and how much one unit is worse, and which are charted.
         planned: expected outcomes at which the monitor's streams close.
+        watching: how it watches; as where nothing is declared if left out.
     """
+    watching = watching or watching_of(plan)
     rng, planter = (
         np.random.default_rng(one) for one in np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(2)
     )
     history = invented(plan, rng)
-    operations, monitor = history.operations, monitor_of(plan, planned)
+    operations, monitor = history.operations, watching.monitor(planned)
     plants = planting(history, operations.codes[:, 0], operations.lots[:, 0], planter)
     scene = scene_of(history, outcome_days(plan, operations), plants)
     looks = known_path(scene, monitor)
@@ -129,7 +128,7 @@ def run(plan: Plan, seed: np.random.SeedSequence, number: int = 0, planned: floa
         {method: scores.of(planted[scores.stream] < 0) for method, scores in every.items()},
         tuple(plant.planted for plant in plants),
         {method: _of_planted(scores, planted) for method, scores in every.items()},
-        *_worse_unit(history, ratio, planter),
+        *_worse_unit(history, ratio, planter, watching),
         dict(zip(kinds.tolist(), counts.tolist(), strict=True)),
     )
 
@@ -161,7 +160,9 @@ def _with_more(looks: Looks) -> Bools:
     return found
 
 
-def _worse_unit(history: History, ratio: float, rng: np.random.Generator) -> tuple[float, int, Scores]:
+def _worse_unit(
+    history: History, ratio: float, rng: np.random.Generator, watching: Watching
+) -> tuple[float, int, Scores]:
     """The monitor's scores of what a unit uses whose operations all fail sooner from a day on.
 
     They are looked at on few days, too few to tell when a stream of theirs would have closed: it is all one.
@@ -177,7 +178,7 @@ def _worse_unit(history: History, ratio: float, rng: np.random.Generator) -> tup
         [member[failed] * (1 << 32) + scene.exposed.told[failed] for member in (*scene.members, *scene.lots)]
     )
     some = np.isin(subject * (1 << 32) + day, known)
-    looks = known_path(scene, monitor_of(history.plan, _NO_END), (subject[some], day[some]))
+    looks = known_path(scene, watching.monitor(_NO_END), (subject[some], day[some]))
     return ratio, since, _scores(scene, looks, np.where(looks.observed >= FEWEST, looks.statistic, 0.0), looks.per_year)
 
 
