@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 # A ratio that is attained must be passed, not met, where meeting it would cost more than alpha: the critical value
 # lies this far above it, far more than rounding and far less than any two ratios differ.
 _HAIR = 1e-10
-_MOST_NEW_EVENTS = 25  # between two boundary times, which lie less than 1 expected event apart: P(more) < 1e-25
+_RARE, _NOW_AND_THEN = 1e-40, 32  # all that is left out together is rarer than 1e-35
+_MOSTLY_ABOVE = 2.0  # of limits up to some thousands and alphas in use the critical value lies so far below the highest
+_MOST_NEW_EVENTS = 21  # between two boundary times, which lie less than 1 expected event apart: P(more) < 1e-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,9 @@ def poisson_maxsprt_critical_value(
     while size(highest, _first_look(highest, min_events, delay)) > alpha:
         lowest, highest = highest, 1.5 * highest
     if delay == 0:
-        return _critical_value(lambda value: size(value, min_events), lowest + _HAIR, highest, alpha)
+        near = max(highest - _MOSTLY_ABOVE, lowest + _HAIR)
+        lowest, highest = (near, highest) if size(near, min_events) > alpha else (lowest + _HAIR, near)
+        return _critical_value(lambda value: size(value, min_events), lowest, highest, alpha)
     return _delayed_critical_value(size, highest, alpha, min_events, delay)
 
 
@@ -240,10 +244,14 @@ def _poisson_size(value: float, fewest: int, *, upper_limit: float, min_events: 
     states = _poisson(np.arange(fewest), times[0])
     signalled = float(gammainc(fewest, times[0]))
     steps = np.maximum(np.diff(times), 0.0)[:, None]  # at a drop the first boundary is the delay, but for rounding
-    for arriving, below in zip(_poisson(np.arange(_MOST_NEW_EVENTS), steps), unsignalled[1:], strict=True):
+    least = 0  # the count that the first of the states is
+    for arriving, below in zip(_poisson(np.arange(_MOST_NEW_EVENTS), steps), unsignalled[1:].tolist(), strict=True):
         states = np.convolve(states, arriving)
-        signalled += states[below:].sum()
-        states = states[:below]
+        signalled += float(states[below - least :].sum())
+        states = states[: below - least]
+        if below % _NOW_AND_THEN == 0:
+            rare = int(np.argmax(states > _RARE))  # no smaller count is worth carrying on
+            states, least = states[rare:], least + rare
     return signalled
 
 
