@@ -530,6 +530,22 @@ def test_a_date_of_the_registration_ends_it_so_many_days_later_as_declared(impla
     assert (told.end, told.carried_until) == (None, None)
 
 
+def test_what_happens_after_the_horizon_is_no_outcome_and_the_product_is_carried_on(implants: Journeys) -> None:
+    implants.add("operation", "o", 0, cup="A", side="left", followed_until=DAY_2000 + 4)
+    ended = {"end": DAY_2000 + 4, "end_reason": "lost"}
+
+    def told() -> tuple[dict[str, Any], int, int | None, int | None]:
+        one = implants.exposed("cup")["o"]
+        return {"end": one.end, "end_reason": one.end_reason}, one.outcomes, one.first_outcome, one.carried_until
+
+    implants.add("reoperation", "r", 5, side="left", removed=["cup"])
+    assert told() == (ended, 0, None, DAY_2000 + 5)
+    implants.add("reoperation", "s", 4, side="left", removed=[])  # the last day is followed still
+    assert told() == (ended, 1, DAY_2000 + 4, DAY_2000 + 5)
+    implants.add("operation", "o", 0, cup="A", side="left", followed_until=DAY_2000 + 5)  # the horizon is put off
+    assert told() == ({"end": DAY_2000 + 5, "end_reason": "revision"}, 2, DAY_2000 + 4, DAY_2000 + 5)
+
+
 def test_an_outcome_is_the_products_own_or_not_or_nobody_knows(implants: Journeys) -> None:
     implants.add("operation", "o", 0, cup="A", stem="S", side="left", sex="female", age=1)
     implants.add("reoperation", "nothing", 3, side="left", removed=[])
