@@ -140,6 +140,17 @@ def test_what_comes_to_the_same_is_told_once_whatever_comes_again(definition: Re
     assert again.id == told.events[0].id, "the same has the same id, whenever it is told"
 
 
+def test_what_a_new_life_of_surveillance_states_is_told_though_a_former_one_stated_the_same(
+    definition: RegistryDefinition,
+) -> None:
+    told = Told(definition)
+    told.signal()
+    told.signal(message=2, state="withdrawn")
+    again = told.signal(life=1)  # else the company would take it for withdrawn
+    assert [one.type.rsplit(".")[-1] for one in again] == ["raised"]
+    assert told.signal(life=1) == []
+
+
 def test_what_differs_has_an_id_of_its_own(definition: RegistryDefinition) -> None:
     told = Told(definition)
     told.signal()
