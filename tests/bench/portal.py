@@ -53,7 +53,7 @@ _PAGES = {
     "vigilance": ("signals", "indicators", "monitors/construct", "published", "question?form=reoperation&by=reason"),
 }  # fmt: skip
 _MIDDLE = """
-SELECT toDate(quantileExact(0.5)(occurred_on)) FROM DB.measurement
+SELECT toDate32(quantileExact(0.5)(toInt32(occurred_on))) FROM DB.measurement
 """
 _QUESTION = (
     "form=measurement&where=test:eq:sbp&where=value:gt:150&also=event&also_where=event:event:eq:diabetes"
