@@ -64,7 +64,7 @@ def signal(definition: RegistryDefinition, product: str = "CUP01", message: int 
         "partition": 3, "version": 1 << 48 | message, "versions": [{"partition": 3, "version": 1 << 48 | message}],
         "levels": [], "known": [], "hindsight": [], "comparator": [], "units": [], "methods": [], "rejected": True,
         "bounds": [], "happened": [], "lots": [], "erased": [], "of": "product", "products": [], "lot": "", "unit": "",
-        "by_product": [], "life": 0,
+        "by_product": [], "life": 0, "frozen": [], "in_set": [], "stream": [],
         **said,
     }  # fmt: skip
 

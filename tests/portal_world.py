@@ -116,7 +116,8 @@ def stated(definition: RegistryDefinition, product: str, cause: str = "product",
             "comparator": [{"basis": "contemporary", "component_years": 900.0, "observed": 9, "matched": 900,
                             "matching_ratio": None, "left_out": []}],
             "units": [], "methods": [], "rejected": True, "bounds": [], "happened": [], "lots": [], "erased": [],
-            "of": "product", "products": [], "lot": "", "unit": "", "by_product": [], "life": 0, **said,
+            "of": "product", "products": [], "lot": "", "unit": "", "by_product": [], "life": 0,
+            "frozen": [], "in_set": [], "stream": [], **said,
         },
     )  # fmt: skip
 

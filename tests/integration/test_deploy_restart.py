@@ -158,5 +158,5 @@ def test_what_surveillance_keeps_is_made_again_and_shown_is_what_it_keeps(tmp_pa
         # the construct, whose threshold is higher, comes to it with the fourth
         wait_for(lambda: agrees(stack) == ["construct/CUP01 + STEM01/0", *first], "the construct's signal")
         generation = stack.settings.definitions(("hip",))["hip"].generation
-        lives = stack.client.rows("SELECT DISTINCT generation FROM guldadra_hip.signals ORDER BY generation")
-        assert lives == [(generation,), (f"{generation}.0",)], "what was stated before is history"
+        lives = stack.client.rows("SELECT DISTINCT generation, life FROM guldadra_hip.signals ORDER BY life")
+        assert lives == [(generation, 0), (generation, 1)], "what was stated before is history"

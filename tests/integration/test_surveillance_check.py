@@ -194,7 +194,7 @@ def test_readers_wait_for_the_signals_of_a_generation_too(
     assert signals, "no signal was stated"
     assert not are_in()
     assert f"{signals} messages behind" in " ".join(shell("generations", name).out.split())
-    loaded_by(site, f"of-{name}-derived")
+    loaded_by(site, f"of-{name}-signals")
     assert (behind(), are_in()) == (0, True)
     assert shell("generations", name, "--switch", generation).code == 0
     said = {one["name"]: one for one in json.loads(shell("generations", name, "--json").out)}
@@ -226,7 +226,7 @@ def test_where_what_surveillance_keeps_is_lost_its_signals_are_set_aside(
     wait_for(lambda: changelog not in admin.list_topics(timeout=10).topics, "the changelog to be gone")
     with pytest.raises(LogError, match="not all are in the database yet: see that `guldadra load` runs"):
         begin_surveillance(settings, name, generation)
-    loaded_by(site, f"of-{name}-derived")
+    loaded_by(site, f"of-{name}-signals")
     begin_surveillance(settings, name, generation)
     former = f"{generation}.0"
     assert last_stated(site.client, name, generation, "soon", pairs=False) == {}

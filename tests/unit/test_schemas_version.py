@@ -37,7 +37,8 @@ def test_what_does_not_fit_is_refused(epoch: int, offset: int) -> None:
 
 def test_topics_have_the_names_that_the_outside_relies_on() -> None:
     specs = {spec.name: spec for spec in topics.all_topics(["hip", "metabolic"], 12)}
-    parts = ("submitted", "accepted", "receipts", "cells", "exposures", "lists", "counts", "signals", "reviews")
+    journeys = ("cells", "exposures", "lists", "signals")
+    parts = ("submitted", "accepted", "receipts", *journeys, "counts", "reviews", "reports")
     assert set(specs) == {
         "registry-control",
         "dead-letters",
