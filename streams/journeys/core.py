@@ -43,21 +43,8 @@ _NOTHING = Findings({}, {}, {}, {})
 _VERSION = itemgetter(0)
 _Submissions = tuple[list["Record"], list[int]]
 """One person's, and their versions."""
-
-
-class _MadeBy(dict[tuple[str, str], int]):
-    """The version by which each exposure, by (group, registration id), is what it is now.
-
-    Args:
-        last: that of those which are not named.
-    """
-
-    def __init__(self, last: int) -> None:
-        super().__init__()
-        self._last = last
-
-    def __missing__(self, _: tuple[str, str]) -> int:
-        return self._last
+_MadeBy = dict[tuple[str, str], int]
+"""The version by which each exposure that has changed, by (group, registration id), is what it is now."""
 
 
 class JourneyCore:
@@ -98,36 +85,27 @@ class JourneyCore:
                 alone[record[FORM]](record, patient, versions[0], *into)
                 continue
             journey = journey_of(before)
-            found = evaluate(journey.records) if journey.records else _NOTHING
-            made = self._made_by(before, its, versions)
-            emptied = journey.take(its, opt_out)
-            now = evaluate(journey.records) if journey.records else _NOTHING
+            found = now = evaluate(journey.records) if journey.records else _NOTHING
+            made: _MadeBy = {}
+            emptied = False
+            for some, version in self._taken(its, versions):
+                was, is_emptied = now.exposures, journey.take(some, opt_out)
+                now = evaluate(journey.records) if journey.records else _NOTHING
+                emptied = emptied or is_emptied
+                for identity in was.keys() | now.exposures.keys():
+                    if is_emptied or was.get(identity) != now.exposures.get(identity):
+                        made[identity] = version
             step.writes[key] = kept(journey)
             changes.add(patient, found, now, made, anew=emptied, ever_out=bool(journey.opt_outs))
         cells = [*_added(changes.cells, read, step.writes), *_counted(changes.counts, read, step.writes)]
         step.outputs.extend(self._messages(partition, after, step.version, cells, changes))
         return step
 
-    def _made_by(self, before: bytes | None, its: Sequence[Record], versions: Sequence[int]) -> _MadeBy:
-        """Which of one person's submissions made each exposure what it is with all of them: the last to change it.
-
-        Args:
-            before: what is kept of the journey.
-            its: the submissions, in their order.
-            versions: theirs.
-        """
-        made = _MadeBy(versions[-1])
-        if len(its) > 1 and self._has_exposures:
-            evaluate, journey = self._evaluation.journey, journey_of(before)
-            was = evaluate(journey.records).exposures if journey.records else {}
-            for one, version in zip(its, versions, strict=True):
-                emptied = journey.take([one], self._opt_out)
-                now = evaluate(journey.records).exposures if journey.records else {}
-                for identity in was.keys() | now.keys():
-                    if emptied or was.get(identity) != now.get(identity):
-                        made[identity] = version
-                was = now
-        return made
+    def _taken(self, its: list[Record], versions: list[int]) -> list[tuple[list[Record], int]]:
+        """One person's submissions as they are taken: one by one only where it is told which of them made what."""
+        if not self._has_exposures:
+            return [(its, versions[-1])]
+        return [([one], version) for one, version in zip(its, versions, strict=True)]
 
     def _sort(self, batches: Sequence[Mapping[str, Any]], step: Step) -> dict[str, _Submissions]:
         """The new submissions by patient, each patient's in order."""

@@ -102,7 +102,7 @@ class Ahead:
             outcomes = (label for label in self._outcomes if self._may_come_near(state, label, start))
             self._places = dict.fromkeys((*known, *outcomes), start - 1)
         places, fresh = self._places, set[str]()
-        first = start
+        first = self._many
         while places:
             soonest = nsmallest(_AT_ONCE, places, key=places.__getitem__)
             first = places[soonest[0]]
@@ -111,8 +111,6 @@ class Ahead:
             again = [label for label in soonest if label not in fresh]
             places.update(self._come_near(state, again, start))
             fresh.update(again)
-        else:
-            first = self._many
         hanging = (
             place
             for place, labels in self._corrected

@@ -171,12 +171,13 @@ class Watch:
         start = 0
         while start < len(submissions):
             end = start + ahead.undecided(self.state, start)
-            before, messages = Before(self.state, self.clock), dict(self._messages)
+            before = Before(self.state, self.clock) if end - start > 1 else None  # one alone is never taken back
+            messages = dict(self._messages) if before else {}
             while True:
                 changes = [change for one in submissions[start:end] for change in one.changes]
                 left = replace(unseen)
                 taken = self._step(changes, submissions[end - 1].at, left, is_last=end == len(submissions))
-                if end - start == 1 or not any(_raises(one.signal) for one in taken.stated):
+                if before is None or end - start == 1 or not any(_raises(one.signal) for one in taken.stated):
                     break
                 before.again(changes)  # nobody came near a level, and yet one was reached: by which submission?
                 self._messages = dict(messages)
